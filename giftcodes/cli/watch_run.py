@@ -37,7 +37,7 @@ REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 LINE_PERCENT = 10
 NOT_EVERYONE_STATUS = 3
-#: The most members that are named for a reason. If nobody has to do anything for them, they are
+#: The most members that are named for a reason. If no one has to do anything for them, they are
 #: named only if there are at most `FEW_NAMES` of them.
 NAMES_SHOWN, FEW_NAMES = 50, 3
 
@@ -169,7 +169,7 @@ def _show_missing(rows: list[MemberRedemption], screen: Screen) -> None:
     for (state, reason), names in by_reason.items():
         label = f"{len(names)} {STATE_LABELS[state]}"
         screen.paragraph(f"{label}: {reason}" if reason else label, indent=2)
-        # There may be hundreds of members with one reason for whom nobody has to do anything.
+        # There may be hundreds of members with one reason for whom no one has to do anything.
         if state in NEEDING_YOU or len(names) <= FEW_NAMES:
             more = len(names) - NAMES_SHOWN
             shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

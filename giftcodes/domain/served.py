@@ -192,7 +192,7 @@ class ResultKind(StrEnum):
     DONE = "done"
     #: Some have it, and a person must do something for others.
     NEEDS_YOU = "needs_you"
-    NOBODY = "nobody"
+    SERVED_NONE = "nobody"
     CODE_UNKNOWN = "code_unknown"
     EXPIRED = "expired"
     USED_UP = "used_up"
@@ -224,7 +224,7 @@ _WORDS = {
     ResultKind.RUNNING: _("running"),
     ResultKind.STOPPING: _("stopping"),
     ResultKind.STOPPED: _("stopped"),
-    ResultKind.NOBODY: _("nobody got it"),
+    ResultKind.SERVED_NONE: _("nobody got it"),
     ResultKind.CODE_UNKNOWN: _("the code does not exist"),
     ResultKind.EXPIRED: _("the code has expired"),
     ResultKind.USED_UP: _("the code is used up"),
@@ -263,7 +263,7 @@ class Result:
                 return Tone.ATTENTION
             case ResultKind.NOTHING:
                 return Tone.NEUTRAL
-            case ResultKind.NOBODY:
+            case ResultKind.SERVED_NONE:
                 return Tone.BAD if self.served.needs_you else Tone.ATTENTION
         # The code has ended.
         return Tone.NEUTRAL if self.served.has else Tone.BAD
@@ -315,12 +315,12 @@ class Result:
                     "Look at the members who need you. After a correction, every code is tried "
                     "again at once."
                 )
-            case ResultKind.NOBODY if served.needs_you:
+            case ResultKind.SERVED_NONE if served.needs_you:
                 return gettext(
                     "The player IDs, or the state or kingdom, are probably wrong. Correct them, "
                     "and every code is tried again at once."
                 )
-            case ResultKind.NOBODY:
+            case ResultKind.SERVED_NONE:
                 return gettext(
                     "No member meets the conditions of this code now. It is tried again every day."
                 )
@@ -360,4 +360,4 @@ def _kind(served: Served, phase: Phase, ending: Ending) -> ResultKind:
         return ResultKind.WAITING
     if served.has:
         return ResultKind.NEEDS_YOU if served.needs_you else ResultKind.DONE
-    return ResultKind.NOBODY if served.needs_you or served.not_eligible else ResultKind.NOTHING
+    return ResultKind.SERVED_NONE if served.needs_you or served.not_eligible else ResultKind.NOTHING

@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='channel',
             name='role_id',
-            field=models.CharField(blank=True, db_default='', default='', help_text='The ID of a role of your Discord server. Each new message mentions this role, and nobody else. Leave it empty to mention nobody.', max_length=20, validators=[django.core.validators.RegexValidator('\\A[0-9]{15,20}\\Z', 'The ID of a role is a number of 17 to 20 digits. In Discord, switch the developer mode on (User settings, Advanced), then right-click the role and choose “Copy Role ID”.', code='role')], verbose_name='role to mention'),
+            field=models.CharField(blank=True, db_default='', default='', help_text='The ID of a role of your Discord server. Each new message mentions this role, and no one else. Leave it empty to mention no one.', max_length=20, validators=[django.core.validators.RegexValidator('\\A[0-9]{15,20}\\Z', 'The ID of a role is a number of 17 to 20 digits. In Discord, switch the developer mode on (User settings, Advanced), then right-click the role and choose “Copy Role ID”.', code='role')], verbose_name='role to mention'),
         ),
         migrations.AddField(
             model_name='channel',

@@ -34,6 +34,8 @@ UNREADABLE = (
 
 #: The maximum length of an address, in characters. Addresses in use have a few hundred at most.
 MOST_ADDRESS = 2_000
+#: The maximum number of channels of a guild. Each run is announced in all of them.
+MOST_CHANNELS = 10
 #: The name of a channel that was given none.
 DEFAULT_NAME = "Discord"
 
@@ -151,7 +153,7 @@ class Channel(models.Model):
         validators=[validate_role],
         help_text=_(
             "The ID of a role of your Discord server. Each new message mentions this role, and "
-            "nobody else. Leave it empty to mention nobody."
+            "no one else. Leave it empty to mention no one."
         ),
     )
     is_on = models.BooleanField(_("on"), default=True, db_default=True, editable=False)

@@ -42,7 +42,7 @@ def game(name: str) -> ProviderConfig:
     Raises:
         KeyError: there is no such game.
     """
-    return games()[name]
+    return with_stored(settings.PROVIDERS[name], stored_values())
 
 
 def is_fixed(config: ProviderConfig, field: str) -> bool:

@@ -10,7 +10,7 @@ _ONLY_ROW = 1
 
 
 class NewCodes(models.TextChoices):
-    """What happens to a code that an officer enters and that nobody has entered before."""
+    """What happens to a code that an officer enters and that no one has entered before."""
 
     ADD = "add", _("Officers add new codes. A new code is redeemed at once.")
     PROPOSE = "propose", _("Officers propose new codes. An administrator approves each of them.")

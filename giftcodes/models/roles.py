@@ -21,7 +21,7 @@ class Role(TextChoices):
     OFFICER = "officer", _("Guild officer: sees and acts on their own guilds only")
     VIEWER = "viewer", _("Viewer: sees every guild, changes nothing")
     CUSTOM = "custom", _("Custom: may do only what the further groups allow")
-    NOBODY = "nobody", _("May not log in")
+    NONE = "nobody", _("May not log in")
 
 
 GROUPS = {Role.OFFICER: OFFICERS, Role.VIEWER: VIEWERS}
@@ -32,7 +32,7 @@ def role_of(user: User) -> Role:
     if user.is_superuser:
         return Role.ADMINISTRATOR
     if not user.is_staff:
-        return Role.NOBODY
+        return Role.NONE
     names = set(user.groups.filter(name__in=GROUPS.values()).values_list("name", flat=True))
     return next((role for role, name in GROUPS.items() if name in names), Role.CUSTOM)
 
@@ -40,7 +40,7 @@ def role_of(user: User) -> Role:
 def give_flags(user: User, role: Role) -> None:
     """Set the flags of a role. After the user is saved, `give_group` sets the group."""
     user.is_superuser = role is Role.ADMINISTRATOR
-    user.is_staff = role is not Role.NOBODY
+    user.is_staff = role is not Role.NONE
 
 
 def give_group(user: User, role: Role) -> None:
@@ -58,7 +58,7 @@ def promote_to_officers(officers: Iterable[User]) -> list[User]:
     Returns:
         The users who got the role.
     """
-    fresh = [user for user in officers if role_of(user) is Role.NOBODY]
+    fresh = [user for user in officers if role_of(user) is Role.NONE]
     for user in fresh:
         give_flags(user, Role.OFFICER)
         user.save(update_fields=["is_superuser", "is_staff"])

@@ -54,7 +54,7 @@ def trial_message(channel: Channel) -> Message:
     lines = [gettext("Messages for %s arrive here.") % guild, *_what_it_is_told(channel)]
     if channel.role_id:
         lines.append(gettext("The role above is only shown: a test pings nobody."))
-    page = reverse("admin:giftcodes_guild_change", args=[channel.guild_id])
+    page = reverse("admin:giftcodes_guild_channels", args=[channel.guild_id])
     return Message(
         title=gettext("👋 Test: this channel works"),
         text="\n".join(lines),

@@ -189,6 +189,9 @@ def _doubt(row: Announcement, error: str) -> None:
 
 
 def _raise_alarm(channel: Channel, message: str) -> None:
+    """Raise an alarm, unless the channel was deleted or switched off during the request."""
+    if not Channel.objects.on().filter(pk=channel.pk).exists():
+        return
     if Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(channel.pk), message):
         log_lines.warning(f"📣 {message}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,8 +75,17 @@ class Connection:
 
 def connections() -> list[Connection]:
     """The connection of each game, in the order of the settings, in three statements."""
-    checks, budgets = ConnectionCheck.objects.in_bulk(), RateBudget.objects.in_bulk()
-    now = database_now()
+    return connections_at(database_now(), RateBudget.objects.in_bulk())
+
+
+def connections_at(now: dt.datetime, budgets: Mapping[str, RateBudget]) -> list[Connection]:
+    """The connection of each game, in one statement.
+
+    Args:
+        now: the database's time.
+        budgets: the budget of each game that has one.
+    """
+    checks = ConnectionCheck.objects.in_bulk()
     return [
         _connection(config, checks.get(name), budgets.get(name), now)
         for name, config in games().items()
@@ -88,9 +98,16 @@ def connection_of(config: ProviderConfig) -> Connection:
     Args:
         config: the game as it is configured now.
     """
-    check = ConnectionCheck.objects.filter(pk=config.name).first()
     budget = RateBudget.objects.filter(pk=config.name).first()
-    return _connection(config, check, budget, database_now())
+    return connection_at(config, database_now(), budget)
+
+
+def connection_at(
+    config: ProviderConfig, now: dt.datetime, budget: RateBudget | None
+) -> Connection:
+    """The connection of one game, in one statement."""
+    check = ConnectionCheck.objects.filter(pk=config.name).first()
+    return _connection(config, check, budget, now)
 
 
 def _connection(

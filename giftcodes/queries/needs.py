@@ -63,6 +63,8 @@ class GuildToCorrect:
         since: when the first of them became unknown.
         members: how many members codes are redeemed for.
         first: some of these members. It is empty if the guild itself must be corrected.
+        offers: the states or kingdoms in which the game knows other members, each with their
+            number.
     """
 
     guild: Guild
@@ -71,6 +73,7 @@ class GuildToCorrect:
     since: dt.datetime
     members: int = 0
     first: list[MemberToCorrect] = field(default_factory=list)
+    offers: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -88,12 +91,14 @@ class Waiting(NamedTuple):
 
 
 class Refusing(NamedTuple):
-    """A channel that refuses messages."""
+    """A channel that refuses messages, or that an alarm is about. Then `since` may be None."""
 
+    id: int
+    name: str
     guild_id: int
     guild: str
     error: str
-    since: dt.datetime
+    since: dt.datetime | None
 
 
 def guilds_to_correct(
@@ -132,6 +137,7 @@ def guilds_to_correct(
     places = _places([one.guild for one in found])
     for one in found:
         one.members = sum(number for number, _unknown in places[one.guild.pk].values())
+        one.offers = _offers(one.guild.pk, places, without={one.guild.realm})
     by_member = [one.guild.pk for one in found if not one.is_whole]
     some = unknown.filter(guild__in=by_member).select_related("guild")
     _add_members(found, list(some.order_by("-refused_at", "pk")[:most_members]), places)
@@ -166,7 +172,16 @@ def _add_members(
     for member in members:
         number, no_player = codes.get(member.pk, (0, 0))
         by_guild[member.guild_id].first.append(
-            MemberToCorrect(member, number, bool(no_player), _offers(member, places))
+            MemberToCorrect(
+                member,
+                number,
+                bool(no_player),
+                _offers(
+                    member.guild_id,
+                    places,
+                    without={place_of(member), member.refused_realm or 0},
+                ),
+            )
         )
 
 
@@ -180,11 +195,12 @@ def _waiting_codes(members: Sequence[Member]) -> dict[int, tuple[int, int]]:
     return {member_id: (number, odd) for member_id, number, odd in counted}
 
 
-def _offers(member: Member, places: _Places) -> tuple[tuple[int, int], ...]:
+def _offers(guild_id: int, places: _Places, *, without: set[int]) -> tuple[tuple[int, int], ...]:
+    """The numbers of a guild in which the game knows the most members, except some numbers."""
     known = [
         (place, number - unknown)
-        for place, (number, unknown) in places[member.guild_id].items()
-        if number > unknown and place not in (place_of(member), member.refused_realm)
+        for place, (number, unknown) in places[guild_id].items()
+        if number > unknown and place not in without
     ]
     return tuple(sorted(known, key=lambda one: (-one[1], one[0]))[:MOST_OFFERS])
 
@@ -216,10 +232,17 @@ def waiting_requests(requests: QuerySet[JoinRequest]) -> list[Waiting]:
     return [Waiting(*row) for row in counted]
 
 
-def refusing_channels(channels: QuerySet[Channel], *, before: dt.datetime) -> list[Refusing]:
-    """The channels that have refused messages since before a moment, in one statement."""
-    rows = channels.filter(refused_since__lt=before, guild__active=True).order_by("refused_since")
-    found = rows.values_list("guild_id", "guild__name", "error", "refused_since")
-    return [
-        Refusing(guild_id, name, error, since) for guild_id, name, error, since in found if since
-    ]
+def refusing_channels(
+    channels: QuerySet[Channel], *, before: dt.datetime, also: Iterable[int]
+) -> list[Refusing]:
+    """The channels that have refused messages since before a moment, in one statement.
+
+    Args:
+        channels: the channels to choose from.
+        before: leave out channels that have refused messages only since this moment.
+        also: the ids of channels that are returned in any case.
+    """
+    is_refusing = Q(is_on=True, refused_since__lt=before, guild__active=True)
+    rows = channels.filter(is_refusing | Q(pk__in=list(also))).order_by("refused_since", "pk")
+    columns = ("pk", "name", "guild_id", "guild__name", "error", "refused_since")
+    return [Refusing(*row) for row in rows.values_list(*columns)]

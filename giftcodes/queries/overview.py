@@ -32,6 +32,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.games import games
 from giftcodes.models.rate_budget import UNLIMITED, USUAL_WINDOW_SECONDS
+from giftcodes.queries.connections import Connection, connection_at, connections_at
 from giftcodes.queries.heartbeat import is_beating, last_tick_at
 from giftcodes.queries.redemption_progress import tallies
 from giftcodes.queries.served import RedemptionServed, recent_results
@@ -70,9 +71,9 @@ def overview(
         "at": _iso(now),
         "beat": _beat(now),
         "providers": [
-            _provider(config, budgets.get(config.name), feeds.get(config.name), now)
-            | _queue(config, outlooks)
-            for config in games().values()
+            _provider(one, budgets.get(one.config.name), feeds.get(one.config.name), now)
+            | _queue(one.config, outlooks)
+            for one in connections_at(now, budgets)
         ],
         "redemptions": {state.value: states[state.value] for state in RunState},
         "running": _running(rows, outlooks, most_runs),
@@ -94,13 +95,15 @@ def _beat(now: dt.datetime) -> dict[str, Any]:
 
 
 def _provider(
-    config: ProviderConfig, budget: RateBudget | None, feed: Feed | None, now: dt.datetime
+    connection: Connection, budget: RateBudget | None, feed: Feed | None, now: dt.datetime
 ) -> dict[str, Any]:
+    config = connection.config
     budget = budget or RateBudget(provider=config.name)
     return {
         "name": config.name,
         "title": config.title,
         "is_on": config.is_on,
+        "connection": {"state": connection.state.value, "reason": connection.reason},
         "pause": _pause(budget),
         "budget": _budget(budget, config, now),
         "feed": _feed(config, feed or Feed(provider=config.name)),
@@ -268,4 +271,5 @@ def game_now(provider: str, outlooks: Outlooks) -> dict[str, Any] | None:
         return None
     budget = RateBudget.objects.filter(pk=provider).first()
     feed = Feed.objects.filter(pk=provider).first()
-    return _provider(config, budget, feed, outlooks.at) | _queue(config, outlooks)
+    connection = connection_at(config, outlooks.at, budget)
+    return _provider(connection, budget, feed, outlooks.at) | _queue(config, outlooks)

@@ -1,7 +1,7 @@
 """Make, renew, withdraw and use the links of invitations and of new passwords.
 
-Whoever has a link has not logged in. So a link is checked again when it is used: it must be open,
-and the person who made it must still be allowed to make it.
+The person who opens a link has not logged in. So a link is checked again when it is used: it must
+be open, and the person who made it must still be allowed to make it.
 """
 
 from __future__ import annotations

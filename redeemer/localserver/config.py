@@ -19,6 +19,7 @@ _PUBLISHED = (
     "ALLOWED_HOSTS",
     "TIME_ZONE",
     "PORT",
+    "GAME_PRIVATE_HOSTS",
 )
 #: For each address that stands for all interfaces, the one that a browser can open.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104

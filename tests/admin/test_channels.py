@@ -16,6 +16,7 @@ from giftcodes.admin.guilds.channel_form import SecretInput
 from giftcodes.admin.guilds.channel_state import said_of, states_of
 from giftcodes.admin.guilds.channels_tab import channels_tab
 from giftcodes.models import Announcement, Channel, Guild, database_now
+from giftcodes.models.channel import MOST_CHANNELS
 from tests.admin.conftest import Browser, TaskQueue, errors
 from tests.admin.test_officers import Guilds, amber, guilds
 from tests.factories import guild
@@ -108,6 +109,19 @@ def test_a_mistake_is_explained_and_the_address_is_not_repeated(
     assert words in errors(response)
     assert TOKEN not in response.content.decode()
     assert wolves.channels.count() == 1
+
+
+def test_a_guild_has_only_so_many_channels(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    for number in range(MOST_CHANNELS):
+        channel(wolves, name=str(number), address=f"{ADDRESS}{number}")
+
+    response = browser.post("channel_add", data={"guild": wolves.pk, "address": OTHER})
+
+    assert "at most 10 channels" in response.content.decode()
+    assert wolves.channels.count() == MOST_CHANNELS
+    last = wolves.channels.latest("pk")
+    browser.save("channel_change", last.pk, name="Still changed", address="")
 
 
 def test_two_guilds_may_use_the_same_address_and_name(browser: Browser) -> None:
@@ -242,6 +256,19 @@ def test_a_test_is_queued_and_its_result_appears_on_the_page(
 
     Announcement.objects.update(state="done", error="", sent_at=database_now())
     assert "test delivered" in shown(browser.open("channel_change", row.pk).content.decode())
+
+
+def test_a_test_that_nobody_sends_says_so(browser: Browser) -> None:
+    row = channel()
+    browser.press("send_test", row)
+    Announcement.objects.update(created_at=database_now() - timedelta(minutes=1))
+    page = shown(browser.open("channel_change", row.pk).content.decode())
+    assert "test waits" in page
+    assert "No worker has sent it yet." in page
+
+    Channel.objects.update(not_before=database_now() + timedelta(minutes=5))
+    page = shown(browser.open("channel_change", row.pk).content.decode())
+    assert "The test is sent when the pause ends:" in page
 
 
 def test_too_many_tests_are_refused_with_the_time(browser: Browser) -> None:

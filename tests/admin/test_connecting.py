@@ -189,6 +189,19 @@ def test_the_environment_goes_first_and_the_page_says_so(
     assert StoredSetting.objects.get(pk="SIMULATOR_SALT").value == NEW_SALT
 
 
+def test_a_switch_in_the_environment_has_no_button(
+    send: Any, admin_client: Client, settings: Any
+) -> None:
+    config = settings.PROVIDERS["simulator"]
+    fixed = replace(config, is_enabled=False, from_environment=frozenset({"is_enabled"}))
+    settings.PROVIDERS = {"simulator": fixed}
+    shown = html(admin_client)
+    assert "The environment variable SIMULATOR_ON switches the game on or off" in shown
+    assert 'value="on"' not in shown
+    send("on")
+    assert not StoredSetting.objects.exists()
+
+
 # --- What is shown --------------------------------------------------------------------------------
 def test_no_page_shows_a_secret_and_the_history_names_only_the_field(
     send: Any, admin_client: Client, simulator: Simulator, task_queue: TaskQueue

@@ -118,7 +118,7 @@ def test_a_link_that_cannot_be_decrypted_says_what_to_do(browser: Browser, wolve
     joining.make_join_link(wolves.pk)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE giftcodes_joinlink SET token = 'enc1:00000000:x'")
-    assert "Make a new link to copy it" in page(browser, wolves)
+    assert "If you need a link to copy, make a new one." in page(browser, wolves)
 
 
 def test_an_ended_link_says_so(officer: Browser, wolves: Guild) -> None:

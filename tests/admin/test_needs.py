@@ -14,10 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from giftcodes.admin.codes.proposals import SHOWN as PROPOSALS_SHOWN
+from giftcodes.admin.common.html import guild_url
+from giftcodes.domain.findings import Finding, FindingKind, Topic
 from giftcodes.models import (
     Alarm,
     Channel,
     CodeProposal,
+    ConnectionCheck,
     GiftCode,
     Guild,
     Heartbeat,
@@ -28,6 +31,7 @@ from giftcodes.models import (
     RateBudget,
     Redemption,
 )
+from giftcodes.models.games import fingerprint
 from tests.admin import past
 from tests.admin.conftest import Browser, address, messages_of
 from tests.factories import REALM, astray, gift_code, guild, member, member_redemption
@@ -86,7 +90,7 @@ def test_the_most_urgent_comes_first_and_each_stands_once(browser: Browser) -> N
     code = gift_code("FROST")
     astray(owls, code)
     _unknown("WRONG", of=owls)
-    Channel.objects.create(
+    channel = Channel.objects.create(
         guild=owls, address=WEBHOOK, refused_since=_ago(hours=2), error="Not found."
     )
     _request(owls)
@@ -100,7 +104,7 @@ def test_the_most_urgent_comes_first_and_each_stands_once(browser: Browser) -> N
     for kind, subject in (
         ("provider_paused", "simulator"),
         ("beat_silent", "beat"),
-        ("channel_silent", str(owls.pk)),
+        ("channel_silent", str(channel.pk)),
         ("uncorrected", str(owls.pk)),
         ("no_members", str(guild("Empty").pk)),
     ):
@@ -112,7 +116,7 @@ def test_the_most_urgent_comes_first_and_each_stands_once(browser: Browser) -> N
         "The code WRONG does not exist",
         "1 player asks to join Owls",
         "proposer proposes the code NEWONE",
-        "The alarm channel_silent.",
+        "Owls: the channel “Discord” takes no messages",
         "The alarm no_members.",
     ]
     assert 'tone-attention">8</span>' in needs(browser.client)
@@ -182,6 +186,22 @@ def test_a_game_that_is_off_needs_a_person_only_if_a_guild_plays_it(browser: Bro
     ]
 
 
+def test_a_game_whose_last_test_failed_needs_a_person(browser: Browser, settings: Any) -> None:
+    finding = Finding.of(
+        FindingKind.SERVICE_DOWN, host="game.test", detail="no route", api_url="API_URL"
+    )
+    ConnectionCheck.objects.create(
+        name="simulator",
+        config_hash=fingerprint(settings.PROVIDERS["simulator"]),
+        finished_at=timezone.now(),
+        findings=[{"topic": Topic.SERVICE.value, **finding.to_json()}],
+    )
+    assert titles(browser.client) == ["Simulator cannot be used"]
+    assert "is down (no route). Check the game's address" in needs(browser.client)
+    url = reverse("admin:connect_one_game", args=["simulator"])
+    assert f'<a href="{url}">Test the connection</a>' in needs(browser.client)
+
+
 def test_it_says_when_no_worker_runs(browser: Browser) -> None:
     Heartbeat.objects.filter(name="tick").delete()
     assert "Start one with: make up" in needs(browser.client)
@@ -242,17 +262,32 @@ def test_members_who_are_unknown_for_days_may_have_left(browser: Browser) -> Non
     assert "1 of them has been unknown for 3 days or longer." in needs(browser.client)
 
 
-def test_if_most_members_are_unknown_the_guild_is_to_be_corrected(browser: Browser) -> None:
+def test_if_most_members_are_unknown_the_guild_is_corrected_in_place(browser: Browser) -> None:
     owls = guild("Owls", members=1)
+    Member.objects.filter(guild=owls).update(realm=77)
     code = gift_code()
     for _ in range(3):
         astray(owls, code)
     shown = needs(browser.client)
     assert titles(browser.client) == ["Owls: the game does not know 3 of 4 members"]
     assert f"{REALM} is wrong for the guild." in shown
-    assert f'href="{address("guild_change", owls.pk)}"' in shown
-    assert 'name="realm"' not in shown
+    assert shown.count('name="realm"') == 1
+    assert '<button type="submit" name="offered" value="77"' in shown
     assert "need need-bad" in shown
+    form = _form_with(shown, "realm")
+    assert form["fields"]["realm"] == str(REALM)
+    response = browser.client.post(form["action"], {**form["fields"], "offered": "77"})
+    assert response["Location"] == reverse("admin:index")
+    owls.refresh_from_db()
+    assert owls.realm == 77
+    assert titles(browser.client) == []
+
+
+def test_who_may_not_change_the_guild_finds_no_field_for_it(db: None) -> None:
+    owls = guild("Owls")
+    for _ in range(3):
+        astray(owls, gift_code())
+    assert "<form" not in needs(officer_of(owls))
 
 
 @pytest.mark.parametrize("is_raised", [True, False])
@@ -324,10 +359,24 @@ def test_a_channel_that_refuses_for_minutes_needs_a_person(browser: Browser) -> 
         guild=guild("Owls"), address=WEBHOOK, refused_since=timezone.now(), error="Not found."
     )
     assert titles(browser.client) == []
-    Channel.objects.filter(pk=row.pk).update(refused_since=_ago(minutes=10))
-    assert titles(browser.client) == ["The channel of Owls takes no messages"]
+    Channel.objects.filter(pk=row.pk).update(refused_since=_ago(minutes=10), is_on=False)
+    assert titles(browser.client) == [], "It is switched off."
+    Channel.objects.filter(pk=row.pk).update(is_on=True)
+    assert titles(browser.client) == ["Owls: the channel “Discord” takes no messages"]
     assert "Not found." in needs(browser.client)
     assert "aVerySecretToken" not in needs(browser.client)
+
+
+def test_a_channel_that_is_gone_is_told_by_its_alarm_alone(browser: Browser) -> None:
+    row = Channel.objects.create(guild=guild("Owls"), address=WEBHOOK)
+    Alarm.objects.create(kind="channel_gone", subject=str(row.pk), message="It is gone.")
+    assert titles(browser.client) == ["It is gone."]
+    assert f'href="{guild_url(row.guild_id, "channels")}"' in needs(browser.client)
+
+
+def test_an_alarm_about_a_channel_that_was_deleted_still_has_a_page(browser: Browser) -> None:
+    alarm = Alarm.objects.create(kind="channel_gone", subject="0", message="It is gone.")
+    assert f'href="{address("alarm_change", alarm.pk)}"' in needs(browser.client)
 
 
 # --- Officers -------------------------------------------------------------------------------------
@@ -353,7 +402,7 @@ def test_an_officer_meets_only_what_needs_the_own_guilds(browser: Browser) -> No
         "Owls: the game does not know 1 of 10 members",
         "The code OWN does not exist",
         "1 player asks to join Owls",
-        "The channel of Owls takes no messages",
+        "Owls: the channel “Discord” takes no messages",
         "Alarm of Owls.",
     ]
     page = client.get("/admin/").content.decode()

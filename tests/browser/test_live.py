@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from giftcodes.models import MemberRedemption, Redemption
 from tests.admin import past
 from tests.browser.conftest import log_in
 from tests.factories import astray, gift_code, guild
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SEEN_OR_NOT = """shown => {
@@ -49,6 +51,20 @@ def open_with_still_clock(page: Page, address: str) -> None:
     page.clock.pause_at(1)
     page.goto(address)
     page.wait_for_load_state("networkidle")
+
+
+def see_an_answer(page: Page, line: Line) -> None:
+    """Wait until the page has shown an answer to a request that it sends from now on.
+
+    The page sends no request before it has shown the answer to the last one. So after two further
+    requests, it has shown the answer to the first of them.
+    """
+    wanted = line.asked + 2
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while line.asked < wanted:
+        assert time.monotonic() < deadline, "The page no longer asks."
+        page.clock.run_for(AGAIN_MS)
+        page.wait_for_timeout(100)
 
 
 def test_the_page_says_that_the_server_is_away_and_recovers(
@@ -118,17 +134,13 @@ def test_a_field_stays_while_a_person_fills_it_and_is_exchanged_later(
     open_with_still_clock(page, f"{live_server.url}/admin/")
     field = page.locator(f"#realm-{first.pk}")
     other = astray(owls, code)
-    page.clock.run_for(AGAIN_MS)
+    see_an_answer(page, line)
     expect(page.locator(f"#realm-{other.pk}")).to_be_visible()
 
     field.fill("77")
     field.blur()
     third = astray(owls, code)
-    before = line.asked
-    page.clock.run_for(AGAIN_MS)
-    expect(page.locator(".runs .run-progress").first).to_be_visible()
-    page.wait_for_timeout(500)
-    assert line.asked > before
+    see_an_answer(page, line)
     expect(field).to_have_value("77")
     expect(page.locator(f"#realm-{third.pk}")).to_have_count(0)
 
@@ -146,11 +158,7 @@ def test_a_part_with_a_form_is_not_exchanged_for_its_token_alone(
     astray(guild("Owls", members=9), gift_code("FROST"))
     line = Line(page)
     open_with_still_clock(page, f"{live_server.url}/admin/")
-    page.clock.run_for(AGAIN_MS)
-    page.wait_for_timeout(500)
+    see_an_answer(page, line)
     page.evaluate("document.querySelector('.need').dataset.kept = 'yes'")
-    before = line.asked
-    page.clock.run_for(AGAIN_MS)
-    page.wait_for_timeout(500)
-    assert line.asked > before
+    see_an_answer(page, line)
     expect(page.locator(".need[data-kept=yes]")).to_have_count(1)

@@ -89,7 +89,7 @@ def test_make_up_knows_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(game.setting("SALT"), "")
     monkeypatch.setenv("CHESS_SALT", "pepper")
 
-    assert configuration.read().has_provider
+    assert not configuration.read().has_demo
     assert configuration.published({"CHESS_SALT": "pepper", "OTHER": "x"}) == {
         "CHESS_SALT": "pepper"
     }
@@ -149,3 +149,14 @@ def test_a_setting_that_cannot_work_stops_the_start(
     (error,) = [found for found in checks.run_checks() if found.id == check]
 
     assert words in str(error.hint)
+
+
+@pytest.mark.parametrize(("value", "has_demo"), [("", True), ("0", False), ("1", True)])
+def test_the_demo_can_be_left_out(
+    monkeypatch: pytest.MonkeyPatch, value: str, has_demo: bool
+) -> None:
+    for game in GAMES:
+        monkeypatch.setenv(game.setting("SALT"), "")
+    monkeypatch.setenv("DEMO", value)
+
+    assert configuration.read().has_demo is has_demo

@@ -49,6 +49,7 @@ def test_the_keys_for_programs_are_these() -> None:
         "name",
         "title",
         "is_on",
+        "connection",
         "pause",
         "budget",
         "feed",
@@ -148,7 +149,7 @@ def test_a_feed_in_trouble_shows_its_error(world: World) -> None:
 
 @pytest.mark.django_db
 def test_a_game_that_is_off_says_what_is_missing() -> None:
-    assert "off (WHITEOUT_SALT is not set)" in run("status").out
+    assert "off (It has no salt, which signs the requests)" in run("status").out
 
 
 @pytest.mark.django_db

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Alarm, Announcement, Channel
-from giftcodes.services.channels import MOST_TESTS, queue_test
+from giftcodes.notifications import announcements, recording
+from giftcodes.services.channels import MOST_TESTS, queue_test, switch
 from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild
 from tests.notifications.test_announcements import send_due
@@ -167,6 +168,26 @@ def test_a_test_that_arrives_ends_the_alarm(
     channel.refresh_from_db()
     assert channel.error == ""
     assert not Alarm.objects.standing().exists()
+
+
+@pytest.mark.parametrize("change", ["deleted", "off"])
+def test_a_channel_that_goes_during_a_request_leaves_no_alarm(
+    world: World, discord: StandIn, channel: Channel, change: str
+) -> None:
+    world.begin(channel.guild, gift_code())
+    ((pk, token),) = announcements.claim()
+    job = announcements._intend(pk, token)
+    assert job is not None
+    discord.gone.add("1")
+    refusal = job.client.create(job.message)
+    if change == "off":
+        switch([channel], is_on=False)
+    else:
+        channel.delete()
+
+    recording.record(job, refusal)
+
+    assert not Alarm.objects.exists()
 
 
 def test_the_test_of_a_deleted_channel_is_not_sent(

@@ -117,6 +117,24 @@ def test_a_channel_that_asks_for_a_pause_does_not_hold_up_the_others(
     assert [len(discord.of(number)) for number in (1, 2)] == [1, 1]
 
 
+def test_the_end_in_one_channel_does_not_wait_for_the_start_in_another(
+    world: World, discord: StandIn
+) -> None:
+    wolves = guild(members=2)
+    channel(discord, wolves, 1)
+    redemption = world.begin(wolves, gift_code())
+    discord.spoil(429, headers={"Retry-After": "600"})
+    send_due(world)
+    channel(discord, wolves, 2)
+    Redemption.objects.filter(pk=redemption.pk).update(stop_requested_at=F("locked_at"))
+    tasks.finish(redemption.pk)
+
+    for _ in range(3):
+        send_due(world)
+
+    assert [titles(discord, number) for number in (1, 2)] == [[], ["⏹️ Stopped"]]
+
+
 def test_the_alarm_about_a_channel_is_told_in_the_other_one(world: World, discord: StandIn) -> None:
     wolves = guild("Wolves", members=2)
     gone = channel(discord, wolves, 1, tells=Tells.ALL)

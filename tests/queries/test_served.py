@@ -117,7 +117,7 @@ def test_the_runs_that_ended_last_come_first_and_running_ones_are_left_out() -> 
     runs = recent_runs(_superuser(), most=5)
 
     assert [(run.redemption, run.result.kind) for run in runs] == [
-        (late, ResultKind.NOBODY),
+        (late, ResultKind.SERVED_NONE),
         (early, ResultKind.DONE),
     ]
 

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from django.db.models import F
 
+from giftcodes.admin.home.codes import recent_codes
+from giftcodes.admin.home.guilds_in_need import guilds_in_need
+from giftcodes.admin.home.need import Alarms
+from giftcodes.admin.home.runs import ended
 from giftcodes.models import (
     Attempt,
     Cursor,
     GiftCode,
+    Member,
     MemberRedemption,
     Redemption,
     Trigger,
@@ -75,6 +80,23 @@ def test_the_dashboard_counts_the_queue_from_an_index() -> None:
 
     assert plans.read_whole == set()
     assert plans.indexes & WAITING
+
+
+def test_the_first_page_counts_only_the_members_of_runs_that_it_shows(admin_user: Any) -> None:
+    Member.objects.filter(pk__in=list(Member.objects.values_list("pk", flat=True)[:20])).update(
+        refused_realm=1042, refused_at=database_now()
+    )
+
+    plans = plans_of(
+        lambda: (
+            recent_codes(admin_user),
+            ended(admin_user),
+            *guilds_in_need(admin_user, Alarms(admin_user), []),
+        )
+    )
+
+    assert plans.read_whole == set()
+    assert {"redemption_ended", "member_refused"} <= plans.indexes
 
 
 def test_prune_finds_what_proves_nothing() -> None:

@@ -20,7 +20,7 @@ from tests.clients.channels.standin import StandIn, running
 from tests.system.machinery import CELERY, QUIET, System, system
 from tests.waiting import wait_for
 
-GUILDS, MEMBERS = 3, 4
+GUILDS, MEMBERS, CHANNELS = 3, 4, 2
 #: A claim lasts for the sending of a message and the margin.
 ANNOUNCE_SECONDS, MARGIN_SECONDS = 3.0, 2.0
 SENDERS = ("control", "control-2")
@@ -90,8 +90,8 @@ class Stage:
             code,
             code,
         )
-        # A run has two rows, even if its start and its end were separate messages.
-        return bool(found[0][0] == GUILDS and found[0][1] == 2 * GUILDS)
+        # A run has two rows for each channel, even if its start and its end were one message.
+        return bool(found[0][0] == GUILDS and found[0][1] == 2 * GUILDS * CHANNELS)
 
     def shown(self) -> dict[tuple[str, str], Counter[str]]:
         """How many messages show the start, and the end, for each channel and code."""
@@ -115,17 +115,18 @@ class Stage:
                 was killed while it was sent.
         """
         rows = self.rows(
-            "SELECT r.guild_id, c.code, a.kind, a.state, extract(epoch FROM a.sending_at) "
+            "SELECT ch.name, c.code, a.kind, a.state, extract(epoch FROM a.sending_at) "
             "FROM giftcodes_announcement a JOIN giftcodes_redemption r ON r.id = a.redemption_id "
+            "JOIN giftcodes_channel ch ON ch.id = a.channel_id "
             "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id"
         )
-        assert len(rows) == 2 * GUILDS * len(self.codes)
+        assert len(rows) == 2 * GUILDS * CHANNELS * len(self.codes)
         shown, figures = (
             self.shown(),
             Counter({"runs": GUILDS * len(self.codes), "kills": len(self.kills)}),
         )
-        for guild, code, kind, state, sending_at in rows:
-            number = shown.get((str(guild), code), Counter())[kind]
+        for channel, code, kind, state, sending_at in rows:
+            number = shown.get((channel, code), Counter())[kind]
             assert number <= 1, f"{code} was told {number} times ({kind})."
             was_killed = sending_at is not None and any(
                 float(sending_at) <= kill <= float(sending_at) + ANNOUNCE_SECONDS + MARGIN_SECONDS
@@ -190,11 +191,14 @@ def _settle_in(stage: Stage) -> None:
     for position, (guild_id,) in enumerate(
         stage.rows("SELECT id FROM giftcodes_guild ORDER BY id")
     ):
-        stage.do(
-            "INSERT INTO giftcodes_channel (guild_id, address) VALUES (%s, %s)",
-            guild_id,
-            stage.discord.address(guild_id),
-        )
+        for number in range(CHANNELS):
+            channel = 10 * guild_id + number
+            stage.do(
+                "INSERT INTO giftcodes_channel (guild_id, name, address) VALUES (%s, %s, %s)",
+                guild_id,
+                str(channel),
+                stage.discord.address(channel),
+            )
         stage.do(
             "INSERT INTO giftcodes_member "
             "(guild_id, player_id, nickname, active, opted_out, joined_at) "

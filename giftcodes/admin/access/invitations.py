@@ -223,8 +223,8 @@ class InvitationAdmin(Page):
 
     def _link_page(self, request: HttpRequest, invitation: Invitation, secret: str) -> HttpResponse:
         words = gettext(
-            "Send it to the person whom you invite, in a private message: whoever opens it first "
-            "gets the account. It works once, until {}."
+            "Send it to the person whom you invite, in a private message: the first person who "
+            "opens it gets the account. It works once, until {}."
         )
         guilds = list(Guild.objects.filter(invitations=invitation)[:1])
         steps = [

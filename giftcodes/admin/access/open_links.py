@@ -126,7 +126,7 @@ class AccountForm(PasswordForm):
         """Check last whether the name is free.
 
         If everything else is right, a free name creates the account, which uses up the link. So
-        nobody can try many names with one link to find out which of them have an account.
+        no one can try many names with one link to find out which of them have an account.
         """
         cleaned = super().clean()
         if not self.errors and is_taken(cleaned["username"]):

@@ -86,7 +86,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any] | None:
         """Allow guilds only for roles that may act on them, and keep at least one administrator."""
         cleaned = super().clean()
-        may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NOBODY)
+        may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NONE)
         if self.cleaned_data.get("guilds") and not may_act:
             self.add_error(
                 "guilds",
@@ -188,7 +188,7 @@ class PersonAdmin(Page):
         secret = make_password_link(user, made_by=request.user)  # type: ignore[arg-type]
         self.log_change(request, user, gettext("A link for a new password was made."))
         words = gettext(
-            "Send it to {user} in a private message: whoever opens it can set the password. It "
+            "Send it to {user} in a private message: anyone who opens it can set the password. It "
             "works once, for {days} days. The old password works until then."
         )
         return link_page(
@@ -218,7 +218,7 @@ class PersonAdmin(Page):
             return str(Role.ADMINISTRATOR.label)
         names = {group.name for group in user.groups.all()}
         role = next((role for role, name in GROUPS.items() if name in names), Role.CUSTOM)
-        return str(role.label if user.is_staff else Role.NOBODY.label)
+        return str(role.label if user.is_staff else Role.NONE.label)
 
     @admin.display(description=_("officer of"))
     def guilds_shown(self, user: User) -> SafeString | str:

@@ -71,7 +71,7 @@ class CodeProposalAdmin(History):
         return [(None, {"fields": fields})]
 
     def buttons_of(self, row: CodeProposal) -> list[tuple[str, Any]]:
-        """The buttons “Approve” and “Reject”, as long as nobody has decided."""
+        """The buttons “Approve” and “Reject”, until someone has decided."""
         is_waiting = row.state == ProposalState.WAITING
         return [("approve", ""), ("reject", "")] if is_waiting else []
 

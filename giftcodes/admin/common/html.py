@@ -81,7 +81,7 @@ def served_legend() -> SafeString:
 def served_parts(served: Served) -> SafeString:
     """The numbers of a bar in words, each beside its colour, in the order of the bar.
 
-    With these, a bar needs no legend, and nobody needs to tell the colours apart.
+    With these, a bar needs no legend, and a reader need not tell the colours apart.
     """
     parts = [(share.value, words) for share, words in served.parts]
     return format_html(

@@ -183,6 +183,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
         "title": gettext("Connect %s") % base.title,
         "form": form,
         "fields": _fields(name, form),
+        "switch": base.setting("is_enabled") if is_fixed(base, "is_enabled") else "",
         "history_url": model_url(RateBudget, "history", name),
         "game_url": model_url(RateBudget, "change", name),
         **_part(connection),

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.base import PageOfRows
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import guild_url, page_url
@@ -168,7 +169,7 @@ class GuildAdmin(KeepsHistory):
             if not self.has_change_permission(request, guild):
                 raise PermissionDenied
             correct_guild(request, guild)
-            return HttpResponseRedirect(page_url(guild))
+            return HttpResponseRedirect(page_before(request) or page_url(guild))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

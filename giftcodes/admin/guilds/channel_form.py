@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from giftcodes.clients.channels import service_name
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Channel
-from giftcodes.models.channel import DEFAULT_NAME
+from giftcodes.models.channel import DEFAULT_NAME, MOST_CHANNELS
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -110,6 +110,11 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         if guild is None or not address:
             return cleaned
         others = list(guild.channels.exclude(pk=self.instance.pk))
+        if len(others) >= MOST_CHANNELS:
+            words = _("A guild may have at most %(most)d channels. Change or delete one of them.")
+            self.add_error(
+                None, ValidationError(words, code="many", params={"most": MOST_CHANNELS})
+            )
         self._check_address(address, others)
         if "name" not in self.errors and "name" in self.fields:
             cleaned["name"] = self._name(address, others)

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
+#: A test that has waited for longer than this waits for something else than its turn.
+_SENT_WITHIN = dt.timedelta(seconds=30)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A state in words.
@@ -158,7 +162,15 @@ def _said_of_test(row: Announcement, channel: Channel) -> Said:
             if channel.not_before and channel.not_before > now:
                 why = row.error or _("The channel is paused.")
                 sentence = _("The test is sent when the pause ends: %s.")
-                return Said(Tone.BUSY, _("test waits"), why, sentence, channel.not_before)
+                return Said(Tone.ATTENTION, _("test waits"), why, sentence, channel.not_before)
+            if now - row.created_at > _SENT_WITHIN:
+                why = row.error or _(
+                    "No worker has sent it yet. If this does not change, tell the operator of this "
+                    "site that no worker is running."
+                )
+                return Said(
+                    Tone.ATTENTION, _("test waits"), why, _("Asked for %s."), row.created_at
+                )
             return Said(
                 Tone.BUSY,
                 _("test is being sent"),

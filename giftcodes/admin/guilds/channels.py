@@ -16,7 +16,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.confirmation import log
-from giftcodes.admin.common.html import NOTHING, page_url
+from giftcodes.admin.common.html import NOTHING, guild_url, page_url
 from giftcodes.admin.guilds import channel_state
 from giftcodes.admin.guilds.channel_form import ChannelForm
 from giftcodes.admin.guilds.channel_preview import previews
@@ -135,7 +135,7 @@ class ChannelAdmin(Page):
             "state_part": channel_state.parts(states)[f"channel-{channel.pk}"],
             "live_url": reverse("admin:live_channels", args=[channel.guild_id]),
             "again_in_seconds": channel_state.again_in_seconds(states.values()),
-            "guild_url": page_url(channel.guild),
+            "guild_url": guild_url(channel.guild_id, "channels"),
             "previews": previews(channel),
         }
 

@@ -18,7 +18,7 @@ from giftcodes.admin.common.html import (
 )
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
 from giftcodes.admin.guilds import joining
-from giftcodes.admin.home.corrections import correction_of
+from giftcodes.admin.home.corrections import correction_of, guild_correction_of
 from giftcodes.admin.home.games import games_of
 from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
@@ -39,7 +39,6 @@ from giftcodes.models.game_words import place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import guilds_to_correct
 from giftcodes.queries.overview import game_now
-from giftcodes.queries.player_codes import own_places
 from giftcodes.queries.served import RedemptionServed, with_results
 
 if TYPE_CHECKING:
@@ -166,15 +165,15 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
         long_before=timezone.now() - UNCORRECTED_FOR,
     )
     to_correct = found[0] if found else None
-    asks_guild = to_correct is not None and to_correct.is_whole
     back = guild_url(guild.pk)
     corrections = (
         [correction_of(one, person, back=back) for one in to_correct.first] if to_correct else []
     )
     return {
         "to_correct": to_correct,
-        "asks_guild": asks_guild and person.has_perm("giftcodes.change_guild"),
-        "places": own_places(guild.pk) if asks_guild else [],
+        "guild_correction": guild_correction_of(to_correct, person, back=back)
+        if to_correct and to_correct.is_whole
+        else None,
         "corrections": corrections,
         "corrections_more": to_correct.number - len(corrections) if to_correct else 0,
         "needing_url": guild_url(guild.pk, "members", needs="correction"),

@@ -1,4 +1,4 @@
-"""The field to correct a member in place, which the page of the player answers."""
+"""Fields to correct a member or a guild in place, which the pages of both answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common.html import model_url, player_url
+from giftcodes.admin.common.html import guild_url, model_url, player_url
 from giftcodes.admin.home.need import Button
 from giftcodes.models import Member
 from giftcodes.models.game_words import place_word
-from giftcodes.queries.needs import MemberToCorrect
+from giftcodes.queries.needs import GuildToCorrect, MemberToCorrect
 from giftcodes.queries.player_codes import place_of
 
 
@@ -41,6 +41,28 @@ def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[
         "add_url": model_url(
             Member, "add", query={"guild": member.guild_id, "nickname": member.nickname}
         ),
+    }
+
+
+def guild_correction_of(
+    one: GuildToCorrect, person: Any, *, back: str = ""
+) -> dict[str, Any] | None:
+    """The values of the field for the state or kingdom of a whole guild.
+
+    Args:
+        one: the guild.
+        person: the person who looks at it. Without the permission to change guilds, it is None.
+        back: the address of the page that shows it. Without one, it is Home.
+    """
+    if not person.has_perm("giftcodes.change_guild"):
+        return None
+    return {
+        "guild": one.guild,
+        "url": guild_url(one.guild.pk),
+        "back": back or reverse("admin:index"),
+        "place": place_word(one.guild.provider),
+        "number": str(one.guild.realm),
+        "offers": [(str(number), members) for number, members in one.offers],
     }
 
 

@@ -114,7 +114,7 @@ def board(person: Any, *, count_all: bool = False) -> dict[str, Any]:
     recent = recent_codes(person, count_all=count_all)
     proposals = proposals_for(person)
     games = games_of(now["providers"], person)
-    steps = first_steps(person)
+    steps = first_steps(person, now["providers"])
     return {
         "steps": steps,
         "next_step": next_of(steps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
-from giftcodes.queries.connections import ConnectionState, connections
+from giftcodes.queries.connections import ConnectionState
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
@@ -38,14 +39,19 @@ class Step:
     url: str = ""
 
 
-def first_steps(person: Any) -> list[Step]:
-    """The steps for a person. There are none after the first code has been redeemed."""
+def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
+    """The steps for a person. There are none after the first code has been redeemed.
+
+    Args:
+        person: the person who looks at them.
+        games: the games as `queries.overview` has them.
+    """
     if not scope.sees_all(person):
         return _steps_of_officer(person)
     if MemberRedemption.objects.settled().exists():
         return []
     return [
-        _connect_a_game(may_open=person.is_superuser),
+        _connect_a_game(games, may_open=person.is_superuser),
         Step(
             _("Add a guild"),
             _("Its name, its game, and the state or kingdom of most of its members."),
@@ -83,22 +89,25 @@ _BEST_FIRST = (
 )
 
 
-def _connect_a_game(*, may_open: bool) -> Step:
+def _connect_a_game(games: Sequence[dict[str, Any]], *, may_open: bool) -> Step:
     """The step for the game that is nearest to being connected. Only administrators open it."""
-    best = min(connections(), key=lambda one: _BEST_FIRST.index(one.state))
-    is_off = best.state is ConnectionState.OFF
-    url = (
-        reverse("admin:connect_game")
-        if is_off
-        else reverse("admin:connect_one_game", args=[best.config.name])
-    )
-    words = _CONNECTION_WORDS[best.state]
+    best = min(games, key=lambda game: _BEST_FIRST.index(_state(game)))
+    state = _state(best)
+    if state is ConnectionState.OFF:
+        url = reverse("admin:connect_game")
+    else:
+        url = reverse("admin:connect_one_game", args=[best["name"]])
+    words = _CONNECTION_WORDS[state]
     return Step(
         _("Connect a game"),
-        words % {"game": best.config.title, "reason": best.reason},
-        best.state is ConnectionState.CONNECTED,
+        words % {"game": best["title"], "reason": best["connection"]["reason"]},
+        state is ConnectionState.CONNECTED,
         url if may_open else "",
     )
+
+
+def _state(game: dict[str, Any]) -> ConnectionState:
+    return ConnectionState(game["connection"]["state"])
 
 
 _CONNECTION_WORDS = {

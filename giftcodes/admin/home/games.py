@@ -27,12 +27,13 @@ def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     active = scope.visible(Guild.objects.active(), person).order_by()
     guilds = dict(active.values_list("provider").annotate(number=Count("pk")))
     sees_all = scope.sees_all(person)
-    connect_url = reverse("admin:connect_game") if person.is_superuser else ""
     shown = [game for game in games if guilds.get(game["name"]) or (sees_all and game["is_on"])]
     return [
         {
             **_game(game, guilds.get(game["name"], 0), sees_all=sees_all),
-            "connect_url": connect_url,
+            "connect_url": reverse("admin:connect_one_game", args=[game["name"]])
+            if person.is_superuser
+            else "",
         }
         for game in shown
     ]

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import guild_url, list_url, page_url
-from giftcodes.admin.home.corrections import correction_of
+from giftcodes.admin.common.html import guild_url, list_url
+from giftcodes.admin.home.corrections import correction_of, guild_correction_of
 from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
 from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm, Guild, Member
@@ -67,10 +67,11 @@ def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
             title,
             joined(_unserved(is_unserved=is_unserved), todo % _place(place, guild.realm)),
             Tone.BAD,
-            page_url(guild),
-            _("Correct the %s of the guild") % place_noun(guild.provider),
+            guild_url(guild.pk),
+            _("The page of the guild"),
             (members,),
             since=one.since,
+            guild=guild_correction_of(one, person),
         )
     shown = tuple(correction_of(row, person) for row in one.first)
     rest = one.number - len(shown)

@@ -67,6 +67,7 @@ class Need:
         more: further links, each with its words.
         since: since when it has been so.
         until: when Redeemer tries again, as ISO 8601, with the words before it (`until_words`).
+        guild: a field to correct a guild, as `guild_correction_of` makes it.
         corrections: fields to correct members, as `correction_of` makes them.
         button: what a person can do about it here.
         proposal: a code that an officer proposed, to be decided here.
@@ -82,6 +83,7 @@ class Need:
     since: dt.datetime | None = None
     until: str | None = None
     until_words: Any = ""
+    guild: dict[str, Any] | None = None
     corrections: tuple[dict[str, Any], ...] = ()
     button: Button | None = None
     proposal: Any = None

@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import list_url, model_url, page_url
+from giftcodes.admin.common.html import guild_url, list_url, model_url, page_url
 from giftcodes.admin.guilds import joining
 from giftcodes.admin.home.guilds_in_need import guilds_in_need
 from giftcodes.admin.home.need import Alarms, Button, More, Need, Urgency, joined
+from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Tone
 from giftcodes.models import (
     Alarm,
@@ -35,6 +36,7 @@ from giftcodes.models import (
     Source,
 )
 from giftcodes.models.alarm import PAUSE_ALARMS, SUBJECT_MODELS
+from giftcodes.queries.connections import ConnectionState
 from giftcodes.queries.needs import (
     refusing_channels,
     unknown_codes,
@@ -130,21 +132,35 @@ def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iter
             for kind in PAUSE_ALARMS:
                 alarms.take(kind, game["name"])
             yield _pause(game, page, may_resume=may_resume)
-        elif not game["is_on"]:
-            words = ngettext(
-                "%(game)s is not connected, and %(number)d guild waits for it",
-                "%(game)s is not connected, and %(number)d guilds wait for it",
-                game["guilds"],
-            )
-            if game["connect_url"]:
-                page = {"url": game["connect_url"], "link": _("Connect the game")}
+        elif game["connection"]["state"] == ConnectionState.UNREACHABLE:
             yield Need(
                 Urgency.GAME,
-                words % {"game": game["title"], "number": game["guilds"]},
-                _("Its salt is missing. Until it is set, no code is redeemed."),
+                _("%s cannot be used") % game["title"],
+                game["connection"]["reason"],
                 Tone.BAD,
-                **page,
+                game["connect_url"] or game["url"],
+                _("Test the connection") if game["connect_url"] else page["link"],
             )
+        elif not game["is_on"]:
+            yield _not_connected(game, page)
+
+
+def _not_connected(game: dict[str, Any], page: dict[str, Any]) -> Need:
+    words = ngettext(
+        "%(game)s is not connected, and %(number)d guild waits for it",
+        "%(game)s is not connected, and %(number)d guilds wait for it",
+        game["guilds"],
+    )
+    if game["connect_url"]:
+        page = {"url": game["connect_url"], "link": _("Connect the game")}
+    until_then = _("Until it is connected, no code is redeemed.")
+    return Need(
+        Urgency.GAME,
+        words % {"game": game["title"], "number": game["guilds"]},
+        joined(game["connection"]["reason"], until_then),
+        Tone.BAD,
+        **page,
+    )
 
 
 def _pause(game: dict[str, Any], page: dict[str, Any], *, may_resume: bool) -> Need:
@@ -177,7 +193,7 @@ def _codes(person: Any, codes: Mapping[int, CodeServed], more: More) -> Iterator
     known = scope.visible(GiftCode.objects.filter(Exists(own)), person)
     unknown = list(unknown_codes(known, since=timezone.now() - UNKNOWN_FOR)[: MOST_OF_A_KIND + 1])
     for code in unknown[:MOST_OF_A_KIND]:
-        yield _unknown_code(code)
+        yield _unknown_code(code, may_delete=person.has_perm("giftcodes.delete_giftcode"))
     if len(unknown) > MOST_OF_A_KIND:
         words = _("More codes that do not exist")
         more.append((list_url(GiftCode, state__exact=CodeState.CLOSED.value), words))
@@ -186,14 +202,16 @@ def _codes(person: Any, codes: Mapping[int, CodeServed], more: More) -> Iterator
             yield _unclear(found)
 
 
-def _unknown_code(code: GiftCode) -> Need:
+def _unknown_code(code: GiftCode, *, may_delete: bool) -> Need:
     if code.source == Source.FEED:
         todo = _(
             "The feed lists it, but nobody can have it. If it was published too early, it is tried "
-            "again automatically. You can delete it on its page."
+            "again automatically."
         )
     else:
-        todo = _("Check its spelling, and add the right code. You can delete this one on its page.")
+        todo = _("Check its spelling, and add the right code.")
+    if may_delete:
+        todo = joined(todo, _("You can delete this one on its page."))
     return Need(
         Urgency.CODE,
         _("The code %s does not exist") % code,
@@ -238,7 +256,7 @@ def _requests(person: Any, more: More) -> Iterator[Need]:
             Urgency.REQUEST,
             words % {"number": one.number, "guild": one.guild},
             _("Approve whom you know. Until then, the player gets no codes."),
-            url=reverse("admin:joining", args=[one.guild_id]),
+            url=guild_url(one.guild_id, "joining"),
             link=_("Decide"),
             since=one.since,
         )
@@ -269,26 +287,35 @@ def _proposals(proposals: dict[str, Any], more: More) -> Iterator[Need]:
 
 # --- Channels, and all other alarms --------------------------------------------------------------
 def _channels(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
-    """Channels that refuse messages now, unless an alarm says so already."""
+    """Channels that refuse messages now, and those that an alarm is about."""
     if not person.has_perm("giftcodes.view_channel"):
         return
-    told = {alarm.subject for alarm in alarms.left if alarm.kind in _CHANNEL_ALARMS}
-    rows = scope.visible(Channel.objects.all(), person)
-    refusing = [
-        one
-        for one in refusing_channels(rows, before=timezone.now() - REFUSED_FOR)
-        if str(one.guild_id) not in told
-    ]
-    for one in refusing[:MOST_OF_A_KIND]:
+    subjects = [alarm.subject for alarm in alarms.left if alarm.kind in _CHANNEL_ALARMS]
+    found = refusing_channels(
+        scope.visible(Channel.objects.all(), person),
+        before=timezone.now() - REFUSED_FOR,
+        also=[pk for subject in subjects if (pk := row_id(subject))],
+    )
+    for one in found[:MOST_OF_A_KIND]:
+        told = [alarms.take(kind, one.id) for kind in _CHANNEL_ALARMS]
+        names = {"channel": one.name, "guild": one.guild}
+        title = _("%(guild)s: the channel “%(channel)s” takes no messages") % names
+        error, goes_on = one.error, _("It is tried again, and codes are redeemed as before.")
+        if one.since is None:
+            title = next(alarm.message for alarm in told if alarm)
+            error, goes_on = "", _("Codes are redeemed as before. Test the channel.")
         yield Need(
             Urgency.CHANNEL,
-            _("The channel of %s takes no messages") % one.guild,
-            joined(one.error, _("It is tried again, and codes are redeemed as before.")),
-            url=list_url(Channel),
-            link=_("Channels"),
+            title,
+            joined(error, goes_on),
+            url=guild_url(one.guild_id, "channels"),
+            link=_("The channels of the guild"),
             since=one.since,
         )
-    if len(refusing) > MOST_OF_A_KIND:
+    for one in found[MOST_OF_A_KIND:]:
+        for kind in _CHANNEL_ALARMS:
+            alarms.take(kind, one.id)
+    if len(found) > MOST_OF_A_KIND:
         more.append((list_url(Channel), _("More channels that take no messages")))
 
 
@@ -311,15 +338,19 @@ def _others(alarms: Alarms, more: More) -> Iterator[Need]:
 
 def _page_of(alarm: Alarm) -> tuple[str, str]:
     """The page of what an alarm is about, or else the page of the alarm."""
-    if alarm.kind in _CHANNEL_ALARMS:
-        return list_url(Channel), _("Channels")
-    pages = {
-        "guild": (Guild, _("The page of the guild")),
-        "giftcode": (GiftCode, _("The page of the code")),
-        "redemption": (Redemption, _("The page of the redemption")),
-        "feed": (Feed, _("The page of the feed")),
-    }
-    if known := pages.get(SUBJECT_MODELS.get(alarm.kind, "")):
-        model, words = known
-        return model_url(model, "change", alarm.subject), words
+    match SUBJECT_MODELS.get(alarm.kind):
+        case "guild":
+            return _tab_of(alarm), _("The page of the guild")
+        case "giftcode":
+            return model_url(GiftCode, "change", alarm.subject), _("The page of the code")
+        case "redemption":
+            return model_url(Redemption, "change", alarm.subject), _("The page of the redemption")
+        case "feed":
+            return model_url(Feed, "change", alarm.subject), _("The page of the feed")
     return page_url(alarm), _("More about it")
+
+
+def _tab_of(alarm: Alarm) -> str:
+    """The tab of a guild on which the cause of an alarm is mended."""
+    tab = "members" if alarm.kind == Alarm.Kind.NO_MEMBERS else "overview"
+    return guild_url(int(alarm.subject), tab)

@@ -96,7 +96,7 @@ class Row:
 
     @property
     def shows_effect(self) -> bool:
-        """Whether the page shows the effect. Without a tick, “New” is hidden: nobody is added."""
+        """Whether the page shows the effect. Without a tick, “New” is hidden: no one is added."""
         return bool(self.effect) and (self.is_used or self.effect != NEW)
 
     @property

@@ -105,11 +105,13 @@ def _games(found: dict[str, Any]) -> Table:
 
 
 def _on(game: dict[str, Any]) -> str:
+    connection = game["connection"]
     if not game["is_on"]:
-        return f"off ({game['name'].upper()}_SALT is not set)"
+        return f"off ({connection['reason'].rstrip('.')})"
     pause = game["pause"]
     if pause is None:
-        return "on"
+        is_down = connection["state"] == "unreachable"
+        return f"on, but cannot be used: {connection['reason']}" if is_down else "on"
     until = f"until {_clock(pause['until'])}" if pause["until"] else "until it is resumed"
     return f"paused {until}: {pause['reason']}"
 

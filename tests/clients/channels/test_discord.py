@@ -14,7 +14,7 @@ from giftcodes.clients.channels import (
     Message,
     channel_client_for,
 )
-from giftcodes.clients.channels.discord import escaped, payload
+from giftcodes.clients.channels.discord import escaped, payload, unescaped
 from giftcodes.clients.http.destinations import PrivateHosts
 from tests.clients.channels.standin import PROXY_PAGE, TOKEN, StandIn
 
@@ -262,6 +262,26 @@ def test_names_cannot_mention_or_be_markup() -> None:
     assert (
         embed["description"] == "\\`a\\` \\[b\\]\u200b(http:\u200b//c) \\|\\|d\\|\\| \\# e \\_f\\_"
     )
+
+
+@pytest.mark.parametrize("pings", [True, False])
+def test_a_role_is_mentioned_and_nothing_else_can_ping(discord: StandIn, pings: bool) -> None:
+    post = Message(title="<@&999999999999999999> @here", role_id="123456789012345678", pings=pings)
+
+    answer = create(discord.address(), post)
+    edit(discord.address(), answer.message_id, post)
+
+    (message,) = discord.of()
+    assert len(message.versions) == 2
+    for said in message.versions:
+        assert said["content"] == "<@&123456789012345678>"
+        roles = {"roles": ["123456789012345678"]} if pings else {}
+        assert said["allowed_mentions"] == {"parse": [], **roles}
+
+
+@pytest.mark.parametrize("text", ["plain", "*a* _b_ `c` <@1> @all https://x.example [d](e) \\"])
+def test_a_preview_can_show_what_was_escaped(text: str) -> None:
+    assert unescaped(escaped(text)) == text
 
 
 @pytest.mark.parametrize("character", ["x", "*", "🎁", "\ud800", "\0"])
