@@ -84,6 +84,7 @@ class LineReading:
         reason: why there is no player, in words.
         sender: who wrote the line, as the chat says.
         text: the line without time stamps, for a line without a player.
+        name: for a line whose number is no player ID: the rest, if it looks like a name.
         is_labelled: whether the line begins with a label such as “ID:”.
     """
 
@@ -91,6 +92,7 @@ class LineReading:
     reason: str = ""
     sender: str = ""
     text: str = ""
+    name: str = ""
     is_labelled: bool = False
 
 
@@ -216,13 +218,22 @@ def _without_player(line: _Line, sender: str, *, has_phone: bool) -> LineReading
     text = names.clean_piece(line.piece(0, len(line.plain)))
     if not sender and _NAMED.match(line.plain):
         sender = text
+    name = ""
     if has_phone and not _SHORT_NUMBER.search(line.plain):
         reason = gettext("The number in this line is a phone number.")
     elif _SHORT_NUMBER.search(line.plain):
         reason = gettext("No number in this line is a player ID, which has 6 to 12 digits.")
+        name = _name_beside_number(text)
     else:
         reason = gettext("There is no player ID in this line.")
-    return LineReading(reason=reason, sender=sender, text=text)
+    return LineReading(reason=reason, sender=sender, text=text, name=name)
+
+
+def _name_beside_number(text: str) -> str:
+    """The name in a line such as “Birch 410”, so that a person only has to enter the player ID."""
+    name = names.name_before(_SHORT_NUMBER.sub(" ", ascii_digits(text)).strip())
+    is_name = any(sign.isalpha() for sign in name) and not names.is_filler(name)
+    return name if is_name and not names.may_be_a_sentence(name) else ""
 
 
 def _players(line: _Line, found: list[FoundId], realms: list[tuple[int, str]]) -> list[Reading]:

@@ -253,7 +253,7 @@ def _reviewed(entry: Entry, table: Table) -> Iterator[ReviewedLine]:
             consented_on=consented_on,
         )
     else:
-        nickname = ""
+        nickname = "" if entry.cells else reading.name
         if entry.cells and table.columns.has_header:
             nickname = _shortened(entry.cells[1])
         yield replace(blank, reason=entry.reason or reading.reason, nickname=nickname)

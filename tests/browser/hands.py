@@ -109,7 +109,7 @@ class Hand:
         self.open()
         self.write(self.field("Username"), username)
         self.write(self.field("Password"), password)
-        self.press(self.button("Log in"))
+        self.follow(self.button("Log in"))
 
 
 class Phone(Hand):
@@ -205,10 +205,3 @@ def at_work(kind: type[Hand], chromium: Browser, site: str) -> Iterator[Hand]:
 def _begins(name: str) -> re.Pattern[str]:
     """A name that begins with these words: more may follow for those who only hear it."""
     return re.compile(rf"^\W*{re.escape(name)}(?!\w)", re.IGNORECASE)
-
-
-import os  # noqa: E402
-
-if os.environ.get("HASTE"):
-    PATIENCE_MS = int(os.environ["HASTE"])
-    expect.set_options(timeout=PATIENCE_MS)

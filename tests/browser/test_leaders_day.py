@@ -187,6 +187,7 @@ def _brings_forty_players_from_a_chat(hand: Hand, day: Day) -> None:
     hand.press(hand.button("Review"))
     hand.button(f"Import {MEMBERS - 2} members").wait_for()
     hand.tick(hand.field("Import line 6"))
+    expect(hand.field("Name on line 9")).to_have_value(day.name(day.players[7]))
     hand.write(hand.field("Player ID on line 9"), day.players[7])
     hand.button(f"Import {MEMBERS} members").wait_for()
     hand.press(hand.button(f"Import {MEMBERS} members"))

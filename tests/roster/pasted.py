@@ -261,7 +261,7 @@ LISTS: dict[str, tuple[str, str]] = {
         """
         ? 123 | K1043 |
         = 123 | |
-        - | |
+        - | Amber |
         ? 1234567890123456 | Birch |
         """,
     ),
@@ -359,7 +359,7 @@ LISTS: dict[str, tuple[str, str]] = {
         ? 123 | Tundra |
         ? 1234567890123456 | |
         = 123 | Tundra |
-        - | |
+        - | Tundra |
         ? 12345678901234 | Amber |
         - | |
         """,
