@@ -75,7 +75,8 @@ _FILL = (
     FROM giftcodes_memberredemption
     ORDER BY id
     """,
-    # Without statistics, the next statement would compare all members of a code with each other.
+    # Without statistics, PostgreSQL would run the next statement with a slow join: it would compare
+    # all member redemptions of a code with each other.
     "ANALYZE",
     """
     INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id,

@@ -174,7 +174,7 @@ class Round:
         )
 
     def is_settled(self) -> bool:
-        """Whether all member redemptions of the round exist, and no redemption or run is open."""
+        """Whether all member redemptions of the round exist and are done, and no run goes on."""
         self.note_in_flight()
         progress = self.system.database.progress(self.codes)
         if progress["expired"]:

@@ -19,12 +19,12 @@ def link(path: str) -> str:
 
 
 def is_valid(address: str) -> bool:
-    """Whether channels accept this address as the start of a link."""
+    """Whether channels accept this address as the start of a link. It must not name a user."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
     return (
-        parts.scheme in {"http", "https"} and bool(host) and not re.search(r"[\s<>\"?#]", address)
+        parts.scheme in {"http", "https"} and bool(host) and not re.search(r"[\s<>\"?#@]", address)
     )

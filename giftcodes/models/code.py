@@ -153,7 +153,7 @@ class GiftCode(CodeLife):
 
     @property
     def closed_at_its_end(self) -> bool:
-        """Whether the end that a person or the feed gave had come when the code was closed."""
+        """Whether the code was closed because its end, set by a person or the feed, had come."""
         return (
             not self.closed_outcome
             and self.closed_at is not None

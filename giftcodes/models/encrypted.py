@@ -54,16 +54,20 @@ class EncryptedTextField(TextField):
             return Unreadable(value)
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Encrypt the value.
+        """Encrypt the value. A value that is encrypted already comes from a dump, and stays so.
 
         Raises:
             ImproperlyConfigured: no key is set.
         """
         if isinstance(value, Unreadable):
             value = value.stored
-        elif isinstance(value, str) and value:
+        elif isinstance(value, str) and value and not encryption.is_encrypted(value):
             value = encryption.encrypt(value)
         return super().get_db_prep_save(value, connection)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """The encrypted value, for Django's `dumpdata`: a dump must not contain the secret."""
+        return self.get_db_prep_save(self.value_from_object(obj), None) or ""
 
     def get_lookup(self, lookup_name: str) -> Any:
         """Allow only `isnull`. For any other lookup, None makes Django raise a FieldError."""

@@ -54,7 +54,7 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
 
 
 def find_again(member_ids: Iterable[int]) -> dict[int, int]:
-    """Count the codes that the next catch-up asks for again, for members who were corrected.
+    """Count the codes that the next catch-up will try again for each corrected member.
 
     Args:
         member_ids: the members.

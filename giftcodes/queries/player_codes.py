@@ -144,7 +144,7 @@ def player_of(members: Sequence[Member], rows: QuerySet[MemberRedemption]) -> Pl
         .select_related("gift_code", "redemption__guild", "covered_by__redemption__guild")
         .order_by("-gift_code__first_seen_at", "-gift_code_id", "pk")
     )
-    # One code more than is shown is read for each guild, to know whether there are more.
+    # For each guild, one code more is read than the page shows, to know whether there are more.
     found = list(asked[: (MOST_CODES + 1) * max(1, len(of_member))])
     by_code: dict[int, list[MemberRedemption]] = defaultdict(list)
     for row in found:
@@ -235,14 +235,15 @@ def place_of(member: Member) -> int:
 def places_of_mates(member: Member) -> list[tuple[int, int]]:
     """The states or kingdoms of the other members of the guild, the most frequent first.
 
-    A state or kingdom in which the game does not know the member is left out. Other members whom
+    States or kingdoms in which the game did not find the member are left out. Other members whom
     the game does not know in their state or kingdom are not counted.
 
     Args:
         member: the member, with the guild.
 
     Returns:
-        The number and how many members are there, for at most `MOST_PLACES` numbers.
+        Pairs: the number of a state or kingdom, and how many of these members are in it. At most
+        `MOST_PLACES` pairs.
     """
     mates = _known_in(member.guild_id).exclude(pk=member.pk)
     counted = mates.exclude(place__in=[place_of(member), member.refused_realm or 0])
@@ -260,7 +261,7 @@ def _known_in(guild_id: int) -> QuerySet[Any]:
 
 
 def own_places(guild_id: int) -> list[tuple[int, int]]:
-    """The states or kingdoms that members have of their own, and how many the game knows there.
+    """The states or kingdoms of members who have their own, and the number of members in each.
 
     One of them may be the right one for the whole guild. The list has at most `MOST_PLACES`, the
     most frequent first.

@@ -179,7 +179,9 @@ def _entries(table: Table, record: Record) -> Iterator[Entry]:
     elif record.last_line > record.line:
         for number in range(record.line, record.last_line + 1):
             if table.lines[number - 1].strip():
-                yield Entry(number, table.lines[number - 1])
+                words = gettext("Quotation marks join the lines %d to %d. Is this a player?")
+                reason = words % (record.line, record.last_line)
+                yield Entry(number, table.lines[number - 1], reason=reason)
     elif record.cells is None:
         whole.cells = ()
         whole.reason = whole.reason if table.delimiter in whole.original else ""

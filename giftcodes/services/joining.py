@@ -210,8 +210,8 @@ class Decision:
         opted_out: the requests of players who once opted out. They still wait, because only an
             administrator may end an opt-out.
         without_room: the requests of players for whom the guild has no room. They still wait.
-        too_many_added: the requests of players who would be too many new ones in seven days. They
-            still wait.
+        too_many_added: the requests of players with whom the guild would exceed its limit of new
+            players in seven days. They still wait.
     """
 
     approved: list[Member] = field(default_factory=list)

@@ -26,7 +26,7 @@ _PHONE_COLUMNS = 4
 
 @register.inclusion_tag("frame/breadcrumbs.html", takes_context=True)
 def breadcrumbs(context: Context) -> dict[str, Any]:
-    """The way from the menu to this page. The page itself is the heading.
+    """The way from the menu to this page. The page's own title is the heading below it.
 
     Names of rows are shown as they are stored: a code keeps its capitals.
     """

@@ -166,6 +166,8 @@ def test_a_kept_secret_is_not_sent_to_another_host(send: Any, secret: str, url: 
         secret: ["Enter it again, because the address has another host."]
     }
     assert send("save", **{url: first + "/b"}).status_code == 302
+    send(f"remove_{url}")
+    assert list(errors_of(send("save", **{url: other}))) == [secret]
     assert send("save", **{secret: FEED_KEY, url: other}).status_code == 302
     assert getattr(games()["simulator"], url) == other
 

@@ -353,7 +353,9 @@ def test_the_highest_bar_has_the_whole_height_and_an_empty_day_none() -> None:
     full, empty = draw(
         [(dt.date(2026, 1, 1), (3, 1, 0, 0)), (dt.date(2026, 1, 2), (0, 0, 0, 0))]
     ).days
-    assert sum(segment.height for segment in full.segments) == HEIGHT, "4 is on the axis."
+    assert sum(segment.height for segment in full.segments) == HEIGHT, (
+        "The axis ends at 4, the day's total."
+    )
     assert [segment.kind for segment in full.segments] == ["good", "bad"]
     assert empty.segments == ()
 

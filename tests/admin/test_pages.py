@@ -31,10 +31,10 @@ from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-#: Shown on other pages than a list: how players join is on a page of the guild, each personal link
-#: on that of its member, and the rules for officers and links for passwords have their own pages.
-#: The settings of a game and their tests are on the page “Connect a game”.
-#: Cursors of periodic steps, counts of uses and requested runs are shown nowhere.
+#: These models have no list, but are shown on other pages. Join links and join requests are on a
+#: page of the guild, and a personal link is on its member's page. The rules for officers and the
+#: password links have their own pages. The settings of a game and their tests are on the page
+#: “Connect a game”. Cursors of periodic steps, counts of uses and requested runs are shown nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),
@@ -134,7 +134,7 @@ def test_a_list_costs_the_same_with_three_rows_and_with_thirty(
 
 
 def _of_packages(times: int) -> None:
-    """Rows of every model of a package that has a list, each with its own related rows."""
+    """Create rows of every third-party model that has a list, each with its own related rows."""
     for number in range(times):
         group = Group.objects.create(name=f"Group {next(_numbers)}")
         group.permissions.set(Permission.objects.all()[:2])

@@ -89,6 +89,14 @@ def test_a_line_without_a_player_says_why(line: str, reason: str) -> None:
     assert reason in read.reason
 
 
+@pytest.mark.parametrize("text", ['"Foo\n987654321"', '"Foo\n987654321",100000304'])
+def test_a_number_in_a_quoted_text_of_several_lines_is_no_certain_player(text: str) -> None:
+    review = review_of(text)
+
+    assert Verdict.GOOD not in {line.verdict for line in review.lines}
+    assert "Quotation marks join the lines 1 to 2. Is this a player?" in reasons(review)
+
+
 def test_a_line_that_belongs_to_a_player_says_to_which() -> None:
     review = review_of("Name: Amber\nID: 410000101\nState: 1043\n")
 

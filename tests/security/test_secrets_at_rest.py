@@ -16,6 +16,7 @@ import redis
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core import serializers
 from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
 from django.core.management import call_command
 from django.db import connection
@@ -264,6 +265,18 @@ def test_equal_addresses_are_stored_differently_and_cannot_be_compared() -> None
     for lookup in ("", "__exact", "__startswith", "__regex", "__in", "__gt", "__lower"):
         with pytest.raises(FieldError):
             Channel.objects.filter(**{f"address{lookup}": ADDRESS}).exists()
+
+
+@pytest.mark.django_db
+def test_djangos_dump_holds_no_secret_and_can_be_loaded() -> None:
+    channel = Channel.objects.create(guild=guild(), address=ADDRESS)
+    dumped = serializers.serialize("json", [channel])
+    assert TOKEN not in dumped
+
+    Channel.objects.all().delete()
+    for row in serializers.deserialize("json", dumped):
+        row.save()
+    assert Channel.objects.get().address == ADDRESS
 
 
 @pytest.mark.django_db

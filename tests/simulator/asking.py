@@ -76,7 +76,10 @@ def last_entry(simulator: Simulator) -> dict[str, Any]:
 
 
 def drips(simulator: Simulator, request: str) -> bytes:
-    """The first five bytes of a drip, read from the socket, where no library waits for more."""
+    """A response that the fault `drip` sends piece by piece, up to the fifth byte of its body.
+
+    It is read from the socket, because an HTTP library would wait for the rest.
+    """
     host, _, port = simulator.url.removeprefix("http://").partition(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:

@@ -124,8 +124,8 @@ def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
 def _without_strangers(entries: list[Entry], person: scope.Person) -> list[Entry]:
     """The entries of a code, without the names of officers of other guilds.
 
-    Officers of all guilds read these entries. They name only the person, officers of the person's
-    guilds, and administrators.
+    Officers of all guilds read these entries. So an entry names only the reader, officers of the
+    reader's guilds, and administrators.
     """
     if scope.sees_all(person):
         return entries

@@ -264,8 +264,11 @@ def _insist_on_public_host(host: str) -> None:
 
 
 def _moves(address: str, before: str) -> bool:
-    """Whether the entered address has another scheme or host than the previous address."""
-    if not address or not before:
+    """Whether the entered address has another scheme or host than the previous address.
+
+    If there was none, it has: the address for which the secret was entered has been removed.
+    """
+    if not address:
         return False
     new, old = urlsplit(address), urlsplit(before)
     return (new.scheme, new.netloc) != (old.scheme, old.netloc)

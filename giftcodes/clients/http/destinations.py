@@ -18,8 +18,11 @@ from dataclasses import dataclass
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-#: Prefixes of NAT64 addresses (RFC 6052, RFC 8215), whose last 32 bits are an IPv4 address.
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+#: The prefix of NAT64 addresses whose last 32 bits are an IPv4 address (RFC 6052).
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: The prefix of NAT64 addresses within one network (RFC 8215). The place of the IPv4 address in
+#: them depends on that network, so they all count as private.
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 #: The private addresses of IPv6 before fc00::/7 replaced them (RFC 3879).
 _SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 
@@ -96,7 +99,9 @@ EVERY_HOST = PrivateHosts((ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_netwo
 
 def _is_public(ip: _Address) -> bool:
     return all(
-        form.is_global and not (form.is_multicast or form.is_reserved or form in _SITE_LOCAL)
+        form.is_global
+        and not (form.is_multicast or form.is_reserved)
+        and not any(form in network for network in (_SITE_LOCAL, _LOCAL_NAT64))
         for form in _forms(ip)
     )
 
@@ -105,13 +110,13 @@ def _forms(ip: _Address) -> tuple[_Address, ...]:
     """Return the addresses to check in place of `ip`.
 
     For a mapped or NAT64 address, this is the IPv4 address in it. For a 6to4 address, these are
-    the address itself and the IPv4 address in it. For any other, it is the address itself.
+    the address itself and the IPv4 address in it. For any other address, it is that address.
     """
     if isinstance(ip, ipaddress.IPv4Address):
         return (ip,)
     if ip.ipv4_mapped is not None:
         return (ip.ipv4_mapped,)
-    if any(ip in network for network in _NAT64):
+    if ip in _NAT64:
         return (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF),)
     return (ip,) if ip.sixtofour is None else (ip, ip.sixtofour)
 
