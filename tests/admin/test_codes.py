@@ -35,7 +35,7 @@ def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
 def test_a_code_that_is_added_is_fanned_out_for_the_user(
     browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
-    guild(members=2), guild(members=1), guild(members=5, automatic=False)
+    guild(members=2), guild(members=1), guild(members=0), guild(members=5, automatic=False)
     messages = browser.save("giftcode_add", **form())
     code = GiftCode.objects.get()
     assert (code.code, code.folded, code.source) == ("Frost2026", "frost2026", Source.ADMIN)
