@@ -275,7 +275,8 @@ def erase_in_guild(member: Member, *, reason: str = "") -> EraseResult:
 
 
 def _erase_in_guild(member: Member) -> EraseResult:
-    if member.member_redemptions.filter(state=State.IN_FLIGHT).exists():
+    theirs = MemberRedemption.objects.filter(member=member).order_by("pk")
+    if State.IN_FLIGHT in [row.state for row in theirs.select_for_update(of=["self"], no_key=True)]:
         return EraseResult(_BUSY)
     _delete_self_service(
         Member.objects.filter(pk=member.pk),
