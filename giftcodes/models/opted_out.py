@@ -40,7 +40,10 @@ def _hash(key: str, provider: str, player_id: str) -> str:
 
 
 class OptOut(models.Model):
-    """A player for whom no code may be redeemed. No import can undo the opt-out."""
+    """A player for whom no code may be redeemed in any guild. No import can undo the opt-out.
+
+    An opt-out in one guild is no row of this table, but the mark of the membership there.
+    """
 
     player_hash = models.CharField(_("keyed hash"), max_length=64, primary_key=True)
     #: Empty for an opt-out of an earlier version, which did not store the game.

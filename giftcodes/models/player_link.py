@@ -51,8 +51,8 @@ class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
 class PlayerLink(models.Model):
     """A personal link. It shows what one guild knows of one player, and nothing of other guilds.
 
-    A player who joins without an officer only claims to be this player. So the link cannot act on
-    all guilds before an officer has confirmed it (`is_confirmed`).
+    A player who joins without an officer only claims to be this player. So the link cannot opt the
+    player out, give the data or erase it before an officer has confirmed it (`is_confirmed`).
     """
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="player_links")
@@ -66,7 +66,8 @@ class PlayerLink(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     ends_at = models.DateTimeField(_("ends"))
-    #: When this link opted the player out. The link can take back only this opt-out.
+    #: When this link opted the player out. The link can take back only this opt-out, and each other
+    #: opt-out sets this to null.
     opted_out_at = models.DateTimeField(null=True)
 
     objects = PlayerLinkQuerySet.as_manager()

@@ -162,14 +162,14 @@ def _leave(visit: Visit) -> None:
 def _stop(visit: Visit) -> None:
     if not _is_sure(visit):
         return
-    personal_links.stop_everything(visit.link)
-    tasks.enqueue_on_commit(tasks.catch_up)
-    visit.say(_("Everything is stopped. No more codes are redeemed for you, in any guild."))
+    personal_links.stop(visit.link)
+    tasks.enqueue_on_commit(tasks.catch_up, [visit.link.guild_id])
+    visit.say(_("You are left out. No more codes are redeemed for you in this guild."))
 
 
 def _start_again(visit: Visit) -> None:
     if personal_links.start_again(visit.link):
-        tasks.enqueue_on_commit(tasks.catch_up)
+        tasks.enqueue_on_commit(tasks.catch_up, [visit.link.guild_id])
         visit.say(_("Welcome back. Codes that still work are redeemed for you now."))
 
 
@@ -198,7 +198,7 @@ def _erase(visit: Visit) -> HttpResponse | None:
     if not _is_sure(visit):
         return None
     result = personal_links.erase(visit.link)
-    tasks.enqueue_on_commit(tasks.catch_up)
+    tasks.enqueue_on_commit(tasks.catch_up, [visit.link.guild_id])
     if result.obstacle:
         words = _(
             "A code is being redeemed for you at this moment. You are opted out, and nothing is "
@@ -206,8 +206,6 @@ def _erase(visit: Visit) -> HttpResponse | None:
         )
         messages.warning(visit.request, words)
         return None
-    for redemption_id in result.redemptions:
-        tasks.enqueue_on_commit(tasks.finish, redemption_id)
     return HttpResponseRedirect(reverse("players:erased"))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -22,6 +23,9 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.opted_out import player_hashes
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 _MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
 
@@ -55,16 +59,63 @@ def data_of(provider: str, player_id: str, *, guild_id: int | None = None) -> di
         "game": provider,
         "player_id": player_id,
         "exported_at": database_now(),
-        "opted_out": OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).exists(),
+        "opted_out": _has_opted_out(provider, player_id)
+        if guild_id is None
+        else members.filter(opted_out=True).exists(),
         "members": [_member(member) for member in members.select_related("guild")],
         "requests_to_join": list(
             requests.order_by("pk").values(*_REQUEST, of_guild=F("guild__name"))
         ),
-        "directory": list(
-            DirectoryLookup.objects.filter(provider=provider, player_id=player_id).values(*_LOOKUP)
-        ),
+        "directory": _lookups(provider, player_id, members if guild_id is not None else None),
         "redemptions": [_redemption(dict(row)) for row in redemptions.values("pk", **_REDEMPTION)],
     }
+
+
+def _has_opted_out(provider: str, player_id: str) -> bool:
+    return OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).exists()
+
+
+def _lookups(
+    provider: str, player_id: str, members: QuerySet[Member] | None
+) -> list[dict[str, Any]]:
+    """The answers of the directory.
+
+    Args:
+        provider: the game.
+        player_id: the player ID.
+        members: the membership in one guild. Then only what was asked while this guild had the
+            consent is returned, because another guild may have asked earlier. None for all guilds.
+    """
+    lookups = DirectoryLookup.objects.filter(provider=provider, player_id=player_id)
+    if members is None:
+        return list(lookups.values(*_LOOKUP))
+    member = members.filter(consented_on__isnull=False, active=True, opted_out=False).first()
+    if member is None:
+        return []
+    since = consent_recorded_at(member)
+    found = list(lookups.filter(asked_at__gte=since).values(*_LOOKUP))
+    for lookup in found:
+        if lookup["answered_at"] is None or lookup["answered_at"] < since:
+            lookup.update(answered_at=None, said="", name="", realm=None, realm_since=None)
+        elif lookup["realm_since"] is not None and lookup["realm_since"] < since:
+            lookup["realm_since"] = None
+    return found
+
+
+def consent_recorded_at(member: Member) -> dt.datetime:
+    """When this guild recorded the member's consent.
+
+    This is the time of the first version with the consent, because the day of consent that a person
+    enters may be earlier.
+    """
+    versions = member.history.order_by("history_date", "history_id")
+    without = versions.filter(consented_on__isnull=True).last()
+    with_consent = versions.filter(consented_on__isnull=False)
+    if without is not None:
+        with_consent = with_consent.filter(history_id__gt=without.history_id)
+    first = with_consent.first()
+    recorded: dt.datetime = first.history_date if first else member.joined_at
+    return max(recorded, member.joined_at)
 
 
 def in_json(data: dict[str, Any]) -> str:

@@ -272,7 +272,8 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
     """Undo an import, in one transaction.
 
     Fields that were changed after the import stay as they are. A member whom the import added and
-    who has redemptions or a personal link becomes inactive and keeps the history.
+    who has redemptions or a personal link, or has opted out, becomes inactive and keeps the
+    history.
 
     Args:
         import_id: the import.
@@ -323,6 +324,8 @@ def _undo_batch(
     for model in (MemberRedemption, PlayerLink, SelfServiceEvent):
         rows = model._default_manager.filter(member__in=members).order_by()
         in_use.update(rows.values_list("member_id", flat=True))
+    # Without the row, the next import would bring back a player who opted out in this guild.
+    in_use.update(member.pk for member in members if member.opted_out)
     unwanted, changed = [], []
     for member in members:
         version = left[member.pk]

@@ -30,8 +30,8 @@ from giftcodes.models import (
 )
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.guild import own_realm
-from giftcodes.models.opted_out import player_hash
-from giftcodes.services.players import opt_in
+from giftcodes.models.opted_out import player_hashes
+from giftcodes.services.players import opt_in, opt_in_again
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -141,7 +141,8 @@ def _must_wait(link: JoinLink, guild: Guild, wish: Wish) -> bool:
 
 
 def _has_opted_out(guild: Guild, player_id: str) -> bool:
-    return OptOut.objects.filter(player_hash=player_hash(guild.provider, player_id)).exists()
+    """Whether the player has opted out in all guilds."""
+    return OptOut.objects.filter(pk__in=player_hashes(guild.provider, player_id)).exists()
 
 
 def _joined_lately(guild: Guild) -> int:
@@ -252,11 +253,15 @@ def approve(
         if not member and not guild.may_add([request.player_id]):
             decision.too_many_added.append(request)
             continue
-        if _has_opted_out(guild, request.player_id):
+        is_out_of_all = _has_opted_out(guild, request.player_id)
+        if is_out_of_all or (member and member.opted_out):
             if not may_end_opt_outs:
                 decision.opted_out.append(request)
                 continue
-            opt_in(guild.provider, request.player_id)
+            if is_out_of_all:
+                opt_in(guild.provider, request.player_id)
+            elif member:
+                opt_in_again(member)
         decision.approved.append(_approve(guild, request, user_id))
     rest = guild.join_requests.filter(player_id__in=[one.player_id for one in decision.approved])
     decision.refused = _delete(rest)

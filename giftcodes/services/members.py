@@ -131,8 +131,14 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
     movable: list[Member] = []
     members = Member.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
     there = set(guilds[guild_id].members.filter(active=True).values_list("player_id", flat=True))
+    unwilling = set(
+        guilds[guild_id].members.filter(opted_out=True).values_list("player_id", flat=True)
+    )
     for member in members:
-        if obstacle := _obstacle(member, guilds[member.guild_id], guilds[guild_id], there):
+        obstacle = _obstacle(member, guilds[member.guild_id], guilds[guild_id], there)
+        if not obstacle and member.player_id in unwilling:
+            obstacle = f"has opted out in guild {guilds[guild_id]}"
+        if obstacle:
             result.refused.append((member, obstacle))
         else:
             movable.append(member)

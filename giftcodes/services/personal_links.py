@@ -1,13 +1,13 @@
 """What a player can do by a personal link: correct the realm, leave, opt out, erase.
 
-A link belongs to one guild, and shows nothing of another guild. An opt-out holds in all guilds, so
-it needs a link that an officer has confirmed; so does an erasure.
+A link belongs to one guild. It shows nothing of another guild, and changes nothing there. An
+opt-out and an erasure need a link that an officer has confirmed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
@@ -20,17 +20,20 @@ from giftcodes.models import (
     RunState,
     SelfServiceEvent,
     SelfServiceKind,
+    database_now,
 )
 from giftcodes.models.guild import own_realm
-from giftcodes.models.opted_out import player_hash
+from giftcodes.models.opted_out import player_hashes
 from giftcodes.queries.player_data import data_of
 from giftcodes.services.players import (
     EraseResult,
-    erase_player,
-    forget_in_guild,
-    opt_in,
-    opt_out,
+    erase_in_guild,
+    opt_in_again,
+    opt_out_in,
 )
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 @transaction.atomic
@@ -106,12 +109,15 @@ def leave(link: PlayerLink) -> bool:
 
 
 @transaction.atomic
-def stop_everything(link: PlayerLink) -> None:
-    """Opt the player out in every guild. The link must be confirmed."""
+def stop(link: PlayerLink) -> None:
+    """Opt the player out in this guild. The link must be confirmed."""
     assert link.is_confirmed
     member = _locked(link)
-    opt_out(link.guild.provider, member.player_id, reason=SelfServiceKind.OPTED_OUT)
-    link.opted_out_at = _opted_out_at(link)
+    if member.opted_out:
+        # It was pressed twice, or an officer or administrator was faster: then that opt-out counts.
+        return
+    opt_out_in(Member.objects.filter(pk=member.pk), reason=SelfServiceKind.OPTED_OUT)
+    link.opted_out_at = database_now()
     link.save(update_fields=["opted_out_at"])
     _note(SelfServiceKind.OPTED_OUT, member)
 
@@ -124,23 +130,29 @@ def start_again(link: PlayerLink) -> bool:
     may have the link, too.
     """
     member = _locked(link)
+    link.refresh_from_db(fields=["opted_out_at", "member"])
     if not may_start_again(link):
         return False
-    opt_in(link.guild.provider, member.player_id, reason=SelfServiceKind.OPTED_IN)
-    PlayerLink.objects.filter(pk=link.pk).update(opted_out_at=None)
+    # If there is one, this link made it: `may_start_again` has compared them.
+    _opt_outs_of_all_guilds(link).delete()
+    opt_in_again(member, reason=SelfServiceKind.OPTED_IN)
     _note(SelfServiceKind.OPTED_IN, member)
     return True
 
 
 def may_start_again(link: PlayerLink) -> bool:
     """Whether the player's opt-out is the one that this link made."""
-    return link.opted_out_at is not None and link.opted_out_at == _opted_out_at(link)
+    if link.opted_out_at is None or link.member is None or not link.member.opted_out:
+        return False
+    in_all = _opt_outs_of_all_guilds(link).values_list("created_at", flat=True)
+    return all(made_at == link.opted_out_at for made_at in in_all)
 
 
-def _opted_out_at(link: PlayerLink) -> Any:
+def _opt_outs_of_all_guilds(link: PlayerLink) -> QuerySet[OptOut]:
+    """The player's opt-out in all guilds. A link of an earlier version may have made it."""
     assert link.member is not None
-    key = player_hash(link.guild.provider, link.member.player_id)
-    return OptOut.objects.filter(pk=key).values_list("created_at", flat=True).first()
+    hashes = player_hashes(link.guild.provider, link.member.player_id)
+    return OptOut.objects.filter(pk__in=hashes)
 
 
 def download(link: PlayerLink) -> dict[str, Any]:
@@ -153,31 +165,17 @@ def download(link: PlayerLink) -> dict[str, Any]:
 
 
 def erase(link: PlayerLink) -> EraseResult:
-    """Opt the player out, and remove the personal data. The link must be confirmed.
+    """Opt the player out in this guild, and remove what it knows. The link must be confirmed.
 
-    If the player is known in other guilds, their data stays there, and the player ID stays in this
-    guild's history: it prevents a second request for a code. No page shows whether the player is
-    known in other guilds, because an officer may have the link, too.
+    What is left is the same for each player, because an officer may have the link, too: it must not
+    tell whether other guilds know the player.
     """
     assert link.is_confirmed
     assert link.member is not None
-    provider, player_id = link.guild.provider, link.member.player_id
-    elsewhere = Member.objects.filter(guild__provider=provider, player_id=player_id)
-    if elsewhere.exclude(guild=link.guild_id).exists():
-        return _erase_here(link)
-    result = erase_player(provider, player_id)
+    result = erase_in_guild(link.member, reason=SelfServiceKind.OPTED_OUT)
     if not result.obstacle:
         SelfServiceEvent.objects.create(guild=link.guild, kind=SelfServiceKind.ERASED)
     return result
-
-
-@transaction.atomic
-def _erase_here(link: PlayerLink) -> EraseResult:
-    member = _locked(link)
-    opt_out(link.guild.provider, member.player_id, reason=SelfServiceKind.OPTED_OUT)
-    forget_in_guild(member)
-    SelfServiceEvent.objects.create(guild=link.guild, kind=SelfServiceKind.ERASED)
-    return EraseResult()
 
 
 def _locked(link: PlayerLink) -> Member:

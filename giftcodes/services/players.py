@@ -1,4 +1,8 @@
-"""What a player may ask for: to be left out (opt-out), included again (opt-in), or erased."""
+"""What a player may ask for: to be left out (opt-out), included again (opt-in), or erased.
+
+In all guilds of a game, only an administrator does this. Officers and personal links act in one
+guild: there, the mark of the membership is the opt-out.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,6 @@ from giftcodes.models import (
     Clock,
     DirectoryLookup,
     GiftCode,
-    Guild,
     JoinRequest,
     Member,
     MemberRedemption,
@@ -53,7 +56,7 @@ class OptOutResult:
     """The result of an opt-out, or of ending one.
 
     Args:
-        changed: whether an opt-out was stored, or deleted.
+        changed: whether an opt-out was stored or deleted, in any guild.
         members: how many memberships the player has, one for each guild.
     """
 
@@ -72,13 +75,41 @@ def opt_out(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
         player_id: decimal digits.
         reason: the change reason of the members' versions.
     """
-    changed = _write_opt_out(provider, player_id)
-    return OptOutResult(changed, _mark(provider, player_id, opted_out=True, reason=reason))
+    is_new = _write_opt_out(provider, player_id)
+    members = Member.objects.filter(guild__provider=provider, player_id=player_id)
+    result = opt_out_in(members, reason=reason)
+    return OptOutResult(is_new or result.changed, result.members)
+
+
+@transaction.atomic
+def opt_out_in(members: QuerySet[Member], *, reason: str = "") -> OptOutResult:
+    """Stop redeeming codes for these members, and in no other guild of theirs.
+
+    No import into their guilds brings them back, because it leaves out members with this mark.
+
+    Args:
+        members: the memberships of a player, in the guilds in which the caller may act.
+        reason: the change reason of the members' versions.
+    """
+    return _mark(members, opted_out=True, reason=reason)
+
+
+@transaction.atomic
+def opt_in_again(member: Member, *, reason: str = "") -> None:
+    """End the opt-out of a member in one guild. An opt-out in all guilds must not exist.
+
+    Args:
+        member: the member.
+        reason: the change reason of the member's version.
+    """
+    _mark(Member.objects.filter(pk=member.pk), opted_out=False, reason=reason)
 
 
 @transaction.atomic
 def opt_in(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
-    """End a player's opt-out, at their request. Catch-up then redeems what they do not have.
+    """End a player's opt-outs, at their request: that in all guilds, and those in one guild.
+
+    Catch-up then redeems what they do not have.
 
     Args:
         provider: the game.
@@ -86,7 +117,9 @@ def opt_in(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
         reason: the change reason of the members' versions.
     """
     deleted, _ = OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).delete()
-    return OptOutResult(bool(deleted), _mark(provider, player_id, opted_out=False, reason=reason))
+    members = Member.objects.filter(guild__provider=provider, player_id=player_id)
+    result = _mark(members, opted_out=False, reason=reason)
+    return OptOutResult(bool(deleted) or result.changed, result.members)
 
 
 def _write_opt_out(provider: str, player_id: str) -> bool:
@@ -98,16 +131,17 @@ def _write_opt_out(provider: str, player_id: str) -> bool:
     return not is_known
 
 
-def _mark(provider: str, player_id: str, *, opted_out: bool, reason: str) -> int:
-    """Set `opted_out` in each of a player's memberships. Returns the number of memberships."""
-    rows = Member.objects.select_for_update(no_key=True, of=["self"]).order_by("pk")
-    members = list(rows.filter(guild__provider=provider, player_id=player_id))
-    for member in members:
-        if member.opted_out is not opted_out:
-            member.opted_out = opted_out
-            member._change_reason = reason or None  # type: ignore[attr-defined]
-            member.save(update_fields=["opted_out"])
-    return len(members)
+def _mark(members: QuerySet[Member], *, opted_out: bool, reason: str) -> OptOutResult:
+    """Set `opted_out` in these memberships."""
+    rows = list(members.select_for_update(no_key=True, of=["self"]).order_by("pk"))
+    changed = [member for member in rows if member.opted_out is not opted_out]
+    for member in changed:
+        member.opted_out = opted_out
+        member._change_reason = reason or None  # type: ignore[attr-defined]
+        member.save(update_fields=["opted_out"])
+    # A link takes back only the opt-out that it made, and this is another one.
+    PlayerLink.objects.filter(member__in=rows).update(opted_out_at=None)
+    return OptOutResult(bool(changed), len(rows))
 
 
 @dataclass(slots=True)
@@ -168,7 +202,9 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
     ]
     if State.IN_FLIGHT in states:
         return EraseResult(_BUSY)
-    _delete_self_service(provider, player_id, members)
+    _delete_self_service(
+        members, JoinRequest.objects.filter(guild__provider=provider, player_id=player_id)
+    )
     if not locked and not states:
         return EraseResult()
     theirs.cancel(CancelKind.LEFT)
@@ -183,16 +219,11 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
     return EraseResult("", pseudonym, numbers, [redemption.pk for redemption in redemptions])
 
 
-def _delete_self_service(
-    provider: str, player_id: str, members: QuerySet[Member], guild: Guild | None = None
-) -> None:
-    """Delete the player's links and requests to join, in one guild or in all.
+def _delete_self_service(members: QuerySet[Member], requests: QuerySet[JoinRequest]) -> None:
+    """Delete a player's links and these requests to join.
 
-    The journal of self-service keeps what happened, but no longer refers to the member.
+    The journal of self-service keeps what happened, but no longer refers to the members.
     """
-    requests = JoinRequest.objects.filter(guild__provider=provider, player_id=player_id)
-    if guild is not None:
-        requests = requests.filter(guild=guild)
     PlayerLink.objects.filter(Q(member__in=members) | Q(request__in=requests)).delete()
     SelfServiceEvent.objects.filter(member__in=members).update(member=None)
 
@@ -224,19 +255,35 @@ def _logged(ids: list[int]) -> QuerySet[LogEntry]:
     return LogEntry.objects.filter(content_type=kind, object_id__in=[str(pk) for pk in ids])
 
 
-def forget_in_guild(member: Member) -> None:
-    """Remove what one guild knows of a player who is known in other guilds of the game, too.
+def erase_in_guild(member: Member, *, reason: str = "") -> EraseResult:
+    """Opt a member out in one guild, and remove what this guild knows of the player.
 
-    The player ID stays in the rows of redemptions, because it prevents a second request for a code
-    that the player has. The player must have opted out.
+    The player ID stays, whether other guilds know the player or not: it prevents a second request
+    for a code that the player has, and keeps imports from bringing the player back. If it stayed
+    only because of other guilds, it would tell of them.
 
     Args:
-        member: the member, locked.
+        member: the member.
+        reason: the change reason of the member's version, if nothing can be erased yet.
     """
+    # This is committed first, so that runs that start from now on leave this player out.
+    opt_out_in(Member.objects.filter(pk=member.pk, opted_out=False), reason=reason)
+    with transaction.atomic():
+        return _erase_in_guild(
+            Member.objects.select_for_update(no_key=True, of=["self"]).get(pk=member.pk)
+        )
+
+
+def _erase_in_guild(member: Member) -> EraseResult:
+    theirs = MemberRedemption.objects.filter(member=member).order_by("pk")
+    if State.IN_FLIGHT in [row.state for row in theirs.select_for_update(of=["self"], no_key=True)]:
+        return EraseResult(_BUSY)
     _delete_self_service(
-        member.guild.provider, member.player_id, Member.objects.filter(pk=member.pk), member.guild
+        Member.objects.filter(pk=member.pk),
+        JoinRequest.objects.filter(guild=member.guild_id, player_id=member.player_id),
     )
     Member.history.filter(id=member.pk).delete()
     Member.objects.filter(pk=member.pk).update(active=False, **_EMPTY)
     Attempt.objects.filter(member_redemption__member=member).update(body="")
     _logged([member.pk]).update(object_repr=member.player_id)
+    return EraseResult()

@@ -12,6 +12,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from giftcodes.models import (
     Channel,
@@ -28,6 +29,8 @@ from giftcodes.models.officer_rules import NewCodes, new_codes, set_new_codes
 from giftcodes.models.roles import OFFICERS
 from giftcodes.pipeline.catch_up import find_behind
 from giftcodes.pipeline.fan_out import fan_out
+from giftcodes.roster import ListedMember
+from giftcodes.services.imports import import_members
 from tests.admin import crawl
 from tests.admin.conftest import Browser, Messages, TaskQueue, address, errors, messages_of
 from tests.factories import gift_code, guild, member
@@ -341,24 +344,29 @@ def wish(browser: Browser, player_id: str, name: str = "") -> str:
     return page
 
 
-def test_an_officer_takes_an_opt_out_that_holds_for_every_guild(
+def test_an_officer_takes_an_opt_out_that_holds_in_the_own_guilds(
     amber: Browser, guilds: Guilds, task_queue: TaskQueue
 ) -> None:
-    member(guilds.strangers, "200", nickname="Other-name")
+    theirs = member(guilds.strangers, "200", nickname="Other-name")
     own = guilds.wolves.members.get()
     link = f"{reverse('admin:player')}?member={own.pk}"
     assert link in amber.open("member_change", own.pk).content.decode()
     assert 'value="200"' in amber.client.get(link).content.decode()
     page = wish(amber, "200")
-    assert "holds for every guild" in page
+    assert "holds in your guilds only" in page
     assert "Wolves" in page
     assert crawl.leaks({"page": page}, ["Strangers", "Other-name"]) == []
 
     page = wish(amber, "200", "opt_out")
 
     assert "no longer redeemed for player 200" in page
-    assert not Member.objects.filter(player_id="200", opted_out=False).exists()
-    assert len(task_queue.arguments("catch_up")) == 1
+    assert set(Member.objects.filter(player_id="200", opted_out=False)) == {theirs}
+    assert not theirs.history.filter(opted_out=True).exists()
+    assert not OptOut.objects.exists()
+    assert task_queue.arguments("catch_up") == [[[own.guild_id]]]
+    listed = [ListedMember(1, "200")]
+    assert import_members(own.guild_id, listed).opted_out == ["200"]
+    assert not import_members(guilds.strangers.pk, listed).opted_out
     assert LogEntry.objects.filter(change_message="Opted out.", user__username="amber").exists()
     assert crawl.leaks({"page": page}, ["Strangers", "Other-name"]) == []
 
@@ -368,8 +376,49 @@ def test_an_officer_takes_nothing_but_an_opt_out(amber: Browser, guilds: Guilds,
     wish(amber, "200", "opt_out")
     page = wish(amber, "200", name)
     assert f'value="{name}"' not in page
-    assert OptOut.objects.exists()
     assert Member.objects.filter(player_id="200", opted_out=True).exists()
+
+
+def test_the_history_of_a_member_names_no_officer_of_another_guild(
+    amber: Browser, stranger: Browser, browser: Browser, guilds: Guilds
+) -> None:
+    """An earlier version noted an opt-out with its officer in each guild of the player."""
+    own = guilds.wolves.members.get()
+    version = own.history.last() or own.history.create(
+        id=own.pk, guild=own.guild, player_id="200", history_type="~", history_date=timezone.now()
+    )
+    version.history_user = User.objects.get(username="stranger")
+    version.history_change_reason = "Noted."
+    version.save()
+
+    page = amber.open("member_history", own.pk).content.decode()
+
+    assert "Noted." in page
+    assert "another person" in page
+    assert "stranger" not in page
+    assert "stranger" in browser.open("member_history", own.pk).content.decode()
+
+
+def test_the_history_of_a_member_names_former_officers(
+    amber: Browser, guilds: Guilds, django_capture_on_commit_callbacks: Any
+) -> None:
+    former = officer(guilds.wolves, "zephyrine", django_capture_on_commit_callbacks)
+    wish(former, "200", "opt_out")
+    guilds.wolves.officers.remove(User.objects.get(username="zephyrine"))
+    own = guilds.wolves.members.get()
+    assert "zephyrine" in amber.open("member_history", own.pk).content.decode()
+
+
+def test_an_administrator_ends_an_opt_out_of_one_guild(
+    amber: Browser, browser: Browser, guilds: Guilds
+) -> None:
+    wish(amber, "200", "opt_out")
+    page = wish(browser, "200")
+    assert "opted out of this guild" in page
+    assert 'value="opt_in"' in page
+    assert 'value="opt_out"' in page
+    wish(browser, "200", "opt_in")
+    assert not Member.objects.filter(opted_out=True).exists()
 
 
 @pytest.mark.parametrize("player_id", ["777000111", "999"])

@@ -174,7 +174,7 @@ def test_an_opted_out_player_stays_opted_out_and_the_page_says_who_decides(
     visitor: Visitor, open_link: JoinLink, wolves: Guild
 ) -> None:
     opt_out("simulator", ANNA)
-    assert "this asks to come back" in visitor.get(join_address(open_link))
+    assert "this form asks to come back" in visitor.get(join_address(open_link))
 
     visitor.join(open_link)
 

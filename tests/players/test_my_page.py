@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from giftcodes.models import (
+    DirectoryLookup,
     Guild,
     JoinRequest,
     Member,
@@ -22,12 +23,15 @@ from giftcodes.models import (
     SelfServiceEvent,
 )
 from giftcodes.players import protect
+from giftcodes.roster import read_members
 from giftcodes.services import joining, personal_links
-from giftcodes.services.players import opt_in, opt_out
+from giftcodes.services.imports import import_members
+from giftcodes.services.players import opt_in, opt_out, opt_out_in
 from tests.factories import gift_code, guild, member
 from tests.players.conftest import ANNA, TaskQueue, Visitor, personal, row
 
 pytestmark = pytest.mark.django_db
+LISTED = read_members(f"{ANNA}\n".encode()).members
 REFUSED = {"outcome": "wrong_realm", "asked_realm": 1042}
 
 
@@ -115,10 +119,7 @@ def test_the_page_has_no_word_of_another_guild(visitor: Visitor, anna: Member) -
     for text in (page, data):
         assert "Bear" not in text
         assert "SECRET" not in text
-    # The sentence before an erasure is the same for each player.
-    assert (
-        page.count("another guild") == page.count("If you are in another guild of this site") == 1
-    )
+    assert "another guild" not in page
     assert "You have it already" in page
 
 
@@ -262,21 +263,51 @@ def test_leaving_needs_a_tick_and_coming_back_an_officer(
     assert "This is the page as it is now" in visitor.press(address, "ask")
 
 
-def test_stopping_everything_holds_in_every_guild_and_the_same_link_takes_it_back(
+def test_an_opt_out_holds_in_this_guild_and_the_same_link_takes_it_back(
     visitor: Visitor, anna: Member, task_queue: TaskQueue
 ) -> None:
-    member(guild("Bears"), ANNA)
+    other = member(guild("Bears"), ANNA)
     address = personal(anna)
 
     page = visitor.press(address, "stop", sure="yes")
 
     assert "You asked to be left out" in page
-    assert list(Member.objects.values_list("opted_out", flat=True)) == [True, True]
-    assert anna.history.latest().history_change_reason == "player:opted_out"
-    assert task_queue.arguments("catch_up") == [[]]
-    assert "Welcome back" in visitor.press(address, "start")
-    assert list(Member.objects.values_list("opted_out", flat=True)) == [False, False]
+    assert set(Member.objects.filter(opted_out=True)) == {anna}
     assert not OptOut.objects.exists()
+    assert not other.history.filter(opted_out=True).exists()
+    assert anna.history.latest().history_change_reason == "player:opted_out"
+    assert task_queue.arguments("catch_up") == [[[anna.guild_id]]]
+    assert import_members(anna.guild_id, LISTED).opted_out == [ANNA]
+    assert not import_members(other.guild_id, LISTED).opted_out
+    assert "Welcome back" in visitor.press(address, "start")
+    assert not Member.objects.filter(opted_out=True).exists()
+
+
+def test_a_link_of_an_earlier_version_takes_back_its_opt_out_in_its_guild_only(
+    visitor: Visitor, anna: Member
+) -> None:
+    """Such a link opted the player out in all guilds."""
+    other = member(guild("Bears"), ANNA)
+    address = personal(anna)
+    opt_out("simulator", ANNA)
+    PlayerLink.objects.update(opted_out_at=OptOut.objects.get().created_at)
+
+    assert "Welcome back" in visitor.press(address, "start")
+
+    assert not OptOut.objects.exists()
+    assert set(Member.objects.filter(opted_out=True)) == {other}
+
+
+def test_a_link_takes_back_no_opt_out_that_an_officer_took_in_the_guild(
+    visitor: Visitor, anna: Member
+) -> None:
+    address = personal(anna)
+    visitor.press(address, "stop", sure="yes")
+    opt_in("simulator", ANNA)
+    opt_out_in(Member.objects.filter(pk=anna.pk))
+    assert 'value="start"' not in visitor.get(address)
+    visitor.press(address, "start")
+    assert Member.objects.get().opted_out
 
 
 def test_a_link_takes_back_no_opt_out_that_was_asked_for_elsewhere(
@@ -313,6 +344,42 @@ def test_the_download_has_the_player_s_data(visitor: Visitor, anna: Member) -> N
     assert SelfServiceEvent.objects.get().kind == "player:downloaded"
 
 
+def test_the_download_has_only_what_the_directory_said_since_this_guild_has_the_consent(
+    visitor: Visitor, anna: Member
+) -> None:
+    member(guild("Bears"), ANNA, consented_on=dt.date(2026, 1, 1))
+    asked = timezone.now() - dt.timedelta(minutes=1)
+    lookup = DirectoryLookup.objects.create(
+        provider="simulator",
+        player_id=ANNA,
+        asked_at=asked,
+        answered_at=asked,
+        said="found",
+        name="Secret-name",
+        realm=77,
+        realm_since=asked,
+    )
+    address = personal(anna)
+
+    def directory() -> Any:
+        return json.loads(visitor.post(address, act="download").content)["directory"]
+
+    assert directory() == []
+    # The day that a person enters may be earlier.
+    anna.consented_on = dt.date(2026, 1, 1)
+    anna.save()
+    assert directory() == []
+    lookup.asked_at = timezone.now()
+    lookup.save()
+    [only_asked] = directory()
+    assert (only_asked["name"], only_asked["realm"], only_asked["said"]) == ("", None, "")
+    lookup.answered_at = timezone.now()
+    lookup.save()
+    [answered] = directory()
+    assert (answered["name"], answered["realm"]) == ("Secret-name", 77)
+    assert answered["realm_since"] is None
+
+
 def test_an_erased_player_is_gone_with_the_link(visitor: Visitor, anna: Member) -> None:
     row(anna, gift_code("FROST"), "redeemed")
     address = personal(anna)
@@ -322,9 +389,11 @@ def test_an_erased_player_is_gone_with_the_link(visitor: Visitor, anna: Member) 
 
     assert "Your data is erased" in page
     assert visitor.client.get(address).status_code == 404
-    assert Member.objects.get().player_id.startswith("erased-")
-    assert Member.objects.get().nickname == ""
-    assert OptOut.objects.exists()
+    anna.refresh_from_db()
+    assert (anna.player_id, anna.nickname) == (ANNA, "")
+    assert (anna.active, anna.opted_out) == (False, True)
+    assert not OptOut.objects.exists()
+    assert import_members(anna.guild_id, LISTED).opted_out == [ANNA]
     assert not PlayerLink.objects.exists()
     assert [event.member for event in SelfServiceEvent.objects.all()] == [None]
 
@@ -333,7 +402,27 @@ def test_nothing_is_erased_while_a_request_is_under_way(visitor: Visitor, anna: 
     row(anna, gift_code("FROST"), "in_flight")
     address = personal(anna)
     assert "Press the button again in a minute" in visitor.press(address, "erase", sure="yes")
-    assert Member.objects.get().player_id == ANNA
+    assert (Member.objects.get().nickname, Member.objects.get().opted_out) == ("Anna", True)
+
+
+def test_what_an_erasure_leaves_does_not_tell_whether_another_guild_knows_the_player(
+    visitor: Visitor, anna: Member
+) -> None:
+    bram = member(anna.guild, "300000002", nickname="Bram")
+    member(guild("Bears"), ANNA)
+    frost = gift_code("FROST")
+    for one in (anna, bram):
+        row(one, frost, "redeemed")
+        visitor.press(personal(one), "erase", sure="yes")
+    columns = ("nickname", "active", "opted_out", "consented_on", "realm", "notes")
+    both = Member.objects.filter(guild=anna.guild).order_by("pk")
+    assert [one.player_id for one in both] == [ANNA, "300000002"]
+    assert len(set(both.values_list(*columns))) == 1
+    assert set(MemberRedemption.objects.values_list("player_id", flat=True)) == {
+        ANNA,
+        "300000002",
+    }
+    assert not OptOut.objects.exists()
 
 
 def test_a_player_of_two_guilds_is_erased_here_and_nothing_is_lost_there(
@@ -352,14 +441,14 @@ def test_a_player_of_two_guilds_is_erased_here_and_nothing_is_lost_there(
     other.refresh_from_db()
     assert (anna.nickname, anna.active, anna.opted_out) == ("", False, True)
     assert not anna.history.exists()
-    assert (other.nickname, other.notes, other.opted_out) == ("Bear-Anna", "Bear notes", True)
+    assert (other.nickname, other.notes, other.opted_out) == ("Bear-Anna", "Bear notes", False)
     assert (other.player_id, other.active) == (ANNA, True)
     assert MemberRedemption.objects.get().player_id == ANNA
     assert not PlayerLink.objects.exists()
 
 
 # --- Who joined without an officer ----------------------------------------------------------------
-def test_an_unconfirmed_link_asks_an_officer_before_it_acts_on_all_guilds(
+def test_an_unconfirmed_link_asks_an_officer_before_it_opts_out_or_erases(
     visitor: Visitor, anna: Member
 ) -> None:
     address = personal(anna, is_confirmed=False)

@@ -24,7 +24,8 @@ from giftcodes.roster import read_members
 from giftcodes.services import joining, personal_links
 from giftcodes.services.imports import import_members, undo_import
 from giftcodes.services.joining import Wish
-from giftcodes.services.players import opt_out
+from giftcodes.services.members import move_members
+from giftcodes.services.players import opt_out, opt_out_in
 from tests.factories import REALM, gift_code, guild, member
 from tests.pipeline.conftest import World, states
 
@@ -161,6 +162,17 @@ def test_only_an_administrator_ends_an_opt_out(wolves: Guild, officer: User) -> 
     assert not wolves.members.get().opted_out
 
 
+def test_only_an_administrator_ends_an_opt_out_of_the_guild(wolves: Guild, officer: User) -> None:
+    anna = member(wolves, ANNA)
+    theirs = member(guild("Bears"), ANNA)
+    opt_out_in(Member.objects.filter(player_id=ANNA))
+    request = ask(wolves)
+
+    assert approve(wolves, request, by=officer).opted_out == [request]
+    assert approve(wolves, request, by=officer, opted_out=True).approved == [anna]
+    assert set(Member.objects.filter(opted_out=True)) == {theirs}
+
+
 def test_a_request_of_another_guild_is_not_touched(wolves: Guild, officer: User) -> None:
     bears = guild("Bears")
     theirs = ask(bears)
@@ -228,6 +240,25 @@ def test_an_import_with_a_personal_link_can_be_undone(wolves: Guild, officer: Us
 
     assert (result.deleted, result.retired) == ([BRAM], [ANNA])
     assert not Member.objects.get().active
+
+
+def test_undoing_an_import_keeps_the_opt_out_of_the_guild(wolves: Guild, officer: User) -> None:
+    listed = read_members(f"{ANNA}\n".encode()).members
+    made = import_members(wolves.pk, listed)
+    assert made.import_id
+    opt_out_in(wolves.members.all())
+
+    assert undo_import(made.import_id, user_id=officer.pk).retired == [ANNA]
+    assert import_members(wolves.pk, listed).opted_out == [ANNA]
+
+
+def test_a_player_who_opted_out_of_the_new_guild_does_not_move_there(wolves: Guild) -> None:
+    anna, bears = member(wolves, ANNA), guild("Bears")
+    opt_out_in(Member.objects.filter(pk=member(bears, ANNA, active=False).pk))
+
+    result = move_members([anna.pk], guild_id=bears.pk)
+
+    assert (result.moved, result.refused) == ([], [(anna, f"has opted out in guild {bears}")])
 
 
 def test_prune_deletes_what_is_over(wolves: Guild, settings: Any) -> None:

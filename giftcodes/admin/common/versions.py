@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.numbers import row_id
-from giftcodes.models import GiftCode, Guild
+from giftcodes.models import GiftCode, Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.history import FIRST_KNOWN
 from giftcodes.models.self_service_event import reason_words
@@ -89,8 +89,8 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     of_versions = [entry for pair in pairs if (entry := _of_version(*pair, related))]
     of_actions = list(_logged(row, versions[0].history_date if versions else None))
     named = with_guilds([*of_versions, *of_actions], person)
-    if isinstance(row, GiftCode):
-        named = _without_strangers(named, person)
+    if isinstance(row, GiftCode | Member):
+        named = _without_strangers(named, person, with_former=isinstance(row, Member))
     entries = named[: len(of_versions)]
     for logged in named[len(of_versions) :]:
         _add(logged, entries)
@@ -121,16 +121,27 @@ def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
     return [replace(entry, words=_MOVES.sub(named, entry.words)) for entry in entries]
 
 
-def _without_strangers(entries: list[Entry], person: scope.Person) -> list[Entry]:
-    """The entries of a code, without the names of officers of other guilds.
+def _without_strangers(
+    entries: list[Entry], person: scope.Person, *, with_former: bool
+) -> list[Entry]:
+    """The entries of a code or a member, without the names of officers of other guilds.
 
-    Officers of all guilds read these entries. So an entry names only the reader, officers of the
+    Officers of all guilds read the entries of a code, and an earlier version of Redeemer wrote acts
+    in other guilds into those of a member. So an entry names only the reader, officers of the
     reader's guilds, and administrators.
+
+    Args:
+        entries: the entries.
+        person: the reader.
+        with_former: whether former officers of the reader's guilds are named, too.
     """
     if scope.sees_all(person):
         return entries
     own = Guild.objects.filter(officers=person)
     known = Q(pk=person.pk) | Q(is_superuser=True) | Q(guilds__in=own)
+    if with_former:
+        kept = Guild.history.model.officers.model.objects
+        known |= Q(pk__in=kept.filter(history__id__in=own.values("pk")).values("user"))
     names = {entry.who for entry in entries if entry.who}
     shown = set(User.objects.filter(known, username__in=names).values_list("username", flat=True))
     return [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
@@ -16,6 +15,7 @@ from giftcodes.admin.common.html import badge
 from giftcodes.models import Directory, DirectoryLookup, Member
 from giftcodes.models.game_words import place_noun, places
 from giftcodes.models.games import games
+from giftcodes.queries.player_data import consent_recorded_at
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -101,7 +101,7 @@ def directory_words(member: Member) -> str:
     if not member.active or member.opted_out:
         return gettext("Not asked: the member has left, or has opted out.")
     row = DirectoryLookup.objects.filter(provider=config.name, player_id=member.player_id).first()
-    since = _consent_recorded_at(member)
+    since = consent_recorded_at(member)
     if row is None or row.asked_at is None or row.asked_at < since:
         # Another guild of the player may have had an answer earlier. This guild must not learn it.
         return gettext("Not asked yet.")
@@ -112,19 +112,3 @@ def directory_words(member: Member) -> str:
     if row.said == DirectoryLookup.Said.FOUND:
         said = f"{row.name}, {place_noun(config.name)} {row.realm}"
     return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}
-
-
-def _consent_recorded_at(member: Member) -> dt.datetime:
-    """When this guild recorded the member's consent.
-
-    This is the time of the first version with the consent, because the day of consent that a person
-    enters may be earlier.
-    """
-    versions = member.history.order_by("history_date", "history_id")
-    without = versions.filter(consented_on__isnull=True).last()
-    with_consent = versions.filter(consented_on__isnull=False)
-    if without is not None:
-        with_consent = with_consent.filter(history_id__gt=without.history_id)
-    first = with_consent.first()
-    recorded: dt.datetime = first.history_date if first else member.joined_at
-    return max(recorded, member.joined_at)

@@ -135,7 +135,8 @@ def _waiting(guild: Guild) -> list[dict[str, Any]]:
         {
             "request": one,
             "member": members.get(one.player_id),
-            "opted_out": one.player_id in opted_out,
+            "opted_out": one.player_id in opted_out
+            or (one.player_id in members and members[one.player_id].opted_out),
             "is_repeated": ids.count(one.player_id) > 1,
         }
         for one in requests

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 @admin.register(OptOut)
 class OptOutAdmin(History):
     intro = _(
-        "Players who do not want codes to be redeemed for them. No imported list changes that. "
+        "Players who do not want codes to be redeemed for them in any guild. No imported list "
+        "changes that. The list of members shows who opted out of one guild only. "
         "The player ID is not kept if the player is no longer a member of any guild."
     )
     empty_hint = _("No player has opted out.")

@@ -1,7 +1,7 @@
 """The page for a player's wishes: to opt out or in, to get their data, and to be erased.
 
-Officers may only record an opt-out, and only of players in their own guilds. The opt-out holds in
-every guild of the game, but the page shows officers nothing of other guilds.
+Officers may only record an opt-out, and only in their own guilds. The page shows officers nothing
+of other guilds, and changes nothing there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Member, MemberRedemption, OptOut
 from giftcodes.models.opted_out import player_hash
 from giftcodes.queries.player_data import data_of, in_json
-from giftcodes.services.players import erase_player, opt_in, opt_out
+from giftcodes.services.players import erase_player, opt_in, opt_out, opt_out_in
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -62,7 +62,7 @@ def may_open(person: Any) -> bool:
 
 
 def may_do_all(person: Any) -> bool:
-    """Whether a person may fulfil every wish. Officers may not: wishes concern all guilds."""
+    """Whether a person may fulfil every wish. Officers may not, because it acts on all guilds."""
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 
@@ -95,6 +95,7 @@ def page(request: HttpRequest) -> HttpResponse:
             return answer
         known = data_of if does_all else partial(_data_for_officer, person=request.user)
         context |= {"known": known(provider, player_id), "game": dict(game_choices())[provider]}
+        context["is_out_somewhere"] = any(one["opted_out"] for one in context["known"]["members"])
     return TemplateResponse(request, "admin/giftcodes/player.html", context)
 
 
@@ -111,9 +112,14 @@ def _data_for_officer(provider: str, player_id: str, *, person: scope.Person) ->
     return {
         "player_id": player_id,
         # The mark of the membership, which the officer also sees in the list of members.
-        "opted_out": any(member.opted_out for member in members),
+        "opted_out": all(member.opted_out for member in members),
         "members": [
-            {"guild": one.guild.name, "nickname": one.nickname, "active": one.active}
+            {
+                "guild": one.guild.name,
+                "nickname": one.nickname,
+                "active": one.active,
+                "opted_out": one.opted_out,
+            }
             for one in members
         ],
         "redemptions": range(redemptions.count()),
@@ -139,6 +145,22 @@ def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:
         "the player back."
     )
     messages.success(request, words % player_id if result.changed else _UNCHANGED)
+
+
+def _opt_out_here(request: HttpRequest, provider: str, player_id: str) -> None:
+    """The opt-out that an officer takes: in the officer's own guilds, and nowhere else."""
+    own = _own_members(provider, player_id, request.user)
+    concerned = list(own.filter(opted_out=False))
+    opt_out_in(own.filter(opted_out=False))
+    log(request, concerned, gettext("Opted out."))
+    for member in concerned:
+        tasks.enqueue_on_commit(tasks.catch_up, [member.guild_id])
+    words = gettext(
+        "Codes are no longer redeemed for player %s in your guilds. An imported list does not "
+        "bring the player back there. To be left out of all guilds, the player asks an "
+        "administrator."
+    )
+    messages.success(request, words % player_id if concerned else _UNCHANGED)
 
 
 def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
@@ -185,8 +207,8 @@ _WISHES: dict[str, Any] = {
     "export": _export,
     "erase": _erase,
 }
-#: Only an administrator ends an opt-out: the player may have asked for it in another guild.
-_WISHES_OF_OFFICER: dict[str, Any] = {"opt_out": _opt_out}
+#: An officer acts in the own guilds only, and does not end an opt-out, because it is the player's.
+_WISHES_OF_OFFICER: dict[str, Any] = {"opt_out": _opt_out_here}
 
 
 def _note(request: HttpRequest, provider: str, player_id: str, words: str) -> None:
