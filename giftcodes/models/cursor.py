@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 from django.db import models
 
@@ -11,7 +12,10 @@ from giftcodes.sql import fetch
 
 
 class Cursor(models.Model):
-    """The moment up to which the periodic step of this name has read rows. No page shows it."""
+    """How far the periodic step of this name has come: up to this moment. No page shows it.
+
+    For the announcements, each guild has a cursor: the moment when it had its turn last.
+    """
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())
@@ -31,6 +35,16 @@ class Cursor(models.Model):
     def move_to(cls, name: str, at: dt.datetime) -> None:
         """Move a cursor to a moment."""
         cls.objects.update_or_create(name=name, defaults={"at": at})
+
+    @classmethod
+    def move_all_to_now(cls, names: Iterable[str]) -> None:
+        """Move several cursors to this moment."""
+        Cursor.objects.bulk_create(
+            [Cursor(name=name, at=Clock()) for name in names],
+            update_conflicts=True,
+            unique_fields=["name"],
+            update_fields=["at"],
+        )
 
     @classmethod
     def move_to_now(cls, name: str, *, longest_gap: dt.timedelta) -> bool:

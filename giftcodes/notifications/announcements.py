@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, NullIf
 from giftcodes import channel_rules
 from giftcodes.clients.channels import BadAddressError, ChannelClient, Delivery, DeliveryOutcome
 from giftcodes.domain.transitions import literals
-from giftcodes.models import Announcement, Channel, Clock, DeliveryState, RunState
+from giftcodes.models import Announcement, Channel, Clock, Cursor, DeliveryState, RunState
 from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
@@ -38,6 +38,10 @@ from giftcodes.sql import fetch, statement
 STILL_CHANGING = dt.timedelta(seconds=20)
 #: The key of the advisory lock under which announcements are claimed, by one process at a time.
 _CLAIM_LOCK = 7_310_001
+#: With the id of a guild, the name of the cursor that says when a message of it was claimed last.
+_SERVED = "told:"
+#: The longest time for a test. An answer that comes later is as bad as none, and others wait.
+TEST_SECONDS = 3.0
 
 _NO_CHANNEL = "The channel was deleted or switched off."
 _NOT_EDITED = (
@@ -51,7 +55,8 @@ _RELATED = ("channel__guild", "redemption__guild", "redemption__gift_code", "ala
 def claim() -> list[tuple[int, int]]:
     """Claim the messages that are next.
 
-    At most `ANNOUNCE_MAX` messages are under way at once, and at most one for each channel.
+    At most `ANNOUNCE_MAX` messages are under way at once, and at most one for each channel. The
+    guilds take turns.
 
     Returns:
         (id, token) of each claim.
@@ -69,8 +74,10 @@ def claim() -> list[tuple[int, int]]:
             statement("announcements", "choose", unfinished=literals(UNFINISHED)),
             still=STILL_CHANGING,
             most=settings.ANNOUNCE_MAX,
+            served=_SERVED,
         )
-        return list(outbox.claim(Announcement, [pk for (pk,) in chosen]).items())
+        Cursor.move_all_to_now({f"{_SERVED}{guild_id}" for _pk, guild_id in chosen})
+        return list(outbox.claim(Announcement, [pk for pk, _guild_id in chosen]).items())
 
 
 def _drop_without_channel() -> None:
@@ -165,7 +172,11 @@ def _intend(announcement_id: int, token: int) -> Job | None:
         fail(row, channel, DeliveryState.FAILED, UNREADABLE)
         return None
     try:
-        client = outbox.channel_client(channel.address, channel_rules.for_guilds())
+        client = outbox.channel_client(
+            channel.address,
+            channel_rules.for_guilds(),
+            most_seconds=TEST_SECONDS if is_test else None,
+        )
     except BadAddressError as error:
         fail(row, channel, DeliveryState.FAILED, str(error))
         return None

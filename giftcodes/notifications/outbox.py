@@ -117,16 +117,25 @@ def delay_seconds(tries: int) -> float:
     return retry_delay_seconds(tries, jitter=random.random(), cap=LONGEST_DELAY_SECONDS)  # noqa: S311
 
 
-def channel_client(address: str, rules: ChannelRules) -> ChannelClient:
+def channel_client(
+    address: str, rules: ChannelRules, *, most_seconds: float | None = None
+) -> ChannelClient:
     """The client of the channel at an address, with the time limits from the settings.
+
+    Args:
+        address: the address of the channel.
+        rules: the rules for the address.
+        most_seconds: a shorter time limit for one message, if it is not None.
 
     Raises:
         BadAddressError: no channel has such an address, or the rules do not allow it.
     """
+    total = settings.ANNOUNCE_SECONDS
+    total = total if most_seconds is None else min(total, most_seconds)
     return channel_client_for(
         address,
-        total_seconds=settings.ANNOUNCE_SECONDS,
-        connect_seconds=CONNECT_SECONDS,
+        total_seconds=total,
+        connect_seconds=min(CONNECT_SECONDS, total),
         rules=rules,
     )
 

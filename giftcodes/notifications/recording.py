@@ -24,6 +24,9 @@ EDIT_SECONDS = failpoints.seconds("EDIT_SECONDS", 5.0)
 #: limits the edits of old messages (its error 30046), but does not publish the limit.
 OLD_AFTER, OLD_EDIT_SECONDS = dt.timedelta(hours=1), 60.0
 MOST_TRIES, MOST_TEST_TRIES = 10, 3
+#: After a new message without a clear answer, the channel rests for this time, so that a server
+#: that is slow to answer does not keep the senders busy.
+REST_SECONDS = failpoints.seconds("REST_SECONDS", 30.0)
 #: During a run, an edit that the channel does not accept for now is tried again after this time.
 FROZEN_SECONDS = 600.0
 
@@ -61,7 +64,7 @@ def record(job: Job, delivery: Delivery) -> None:
     """Record the result of the request, unless the claim is over and another worker has done so."""
     row, channel = job.row, job.channel
     if delivery.wait_seconds:
-        _as_asked(channel).update(not_before=clock_plus(delivery.wait_seconds))
+        _rest(channel, delivery.wait_seconds)
     outcome = delivery.outcome
     is_refused = outcome in (DeliveryOutcome.GONE, DeliveryOutcome.REFUSED)
     if outcome is DeliveryOutcome.DELIVERED:
@@ -76,7 +79,8 @@ def record(job: Job, delivery: Delivery) -> None:
     elif is_refused:
         fail(row, channel, outbox.FINAL_STATES[outcome], delivery.error)
     elif outcome is DeliveryOutcome.UNKNOWN and job.edited is None:
-        _doubt(row, f"{delivery.error} It is not sent again.")
+        if _doubt(row, f"{delivery.error} It is not sent again."):
+            _rest(channel, max(REST_SECONDS, delivery.wait_seconds))
     elif row.kind == Announcement.Kind.TEST:
         _test_again(row, channel, delivery)
     else:
@@ -182,10 +186,21 @@ def _post_end_separately(job: Job, delivery: Delivery) -> None:
         )
 
 
-def _doubt(row: Announcement, error: str) -> None:
-    """Give up a message that may have been posted. If it announces an end, also raise an alarm."""
-    if outbox.give_up(held(row), DeliveryState.UNKNOWN, error):
+def _doubt(row: Announcement, error: str) -> bool:
+    """Give up a message that may have been posted. If it announces an end, also raise an alarm.
+
+    Returns:
+        Whether the claim was still ours.
+    """
+    is_ours = bool(outbox.give_up(held(row), DeliveryState.UNKNOWN, error))
+    if is_ours:
         alarm_of_doubt(row, error)
+    return is_ours
+
+
+def _rest(channel: Channel, seconds: float) -> None:
+    """Send nothing to the channel for some seconds."""
+    _as_asked(channel).update(not_before=clock_plus(seconds))
 
 
 def _raise_alarm(channel: Channel, message: str) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from giftcodes.models import Alarm, Announcement, Channel, DeliveryState, Throttle
 from giftcodes.models.outbox import UNFINISHED
 
-#: How many tests a channel gets at most, and in how many seconds.
+#: How many tests a guild sends at most to all its channels together, and in how many seconds.
 MOST_TESTS, TEST_SECONDS = 5, 300
 
 
@@ -21,7 +21,7 @@ class QueuedTest:
     Args:
         is_queued: whether a test was queued.
         is_waiting: whether an earlier test is still being sent.
-        wait_seconds: after how many seconds the next test is allowed. 0 if one is allowed now.
+        wait_seconds: after how many seconds the guild may send the next test. 0 if it may now.
     """
 
     is_queued: bool = False
@@ -33,6 +33,8 @@ class QueuedTest:
 def queue_test(channel_id: int) -> QueuedTest:
     """Queue a test message, and delete the channel's finished tests.
 
+    The number of tests is limited for the guild, whose channels share the senders with others.
+
     Args:
         channel_id: the id of an existing channel, which may be switched off.
     """
@@ -42,7 +44,7 @@ def queue_test(channel_id: int) -> QueuedTest:
     if tests.filter(state__in=UNFINISHED).exists():
         return QueuedTest(is_waiting=True)
     seconds = Throttle.objects.take(
-        "channel-test", str(channel_id), most=MOST_TESTS, seconds=TEST_SECONDS
+        "channel-test", str(channel.guild_id), most=MOST_TESTS, seconds=TEST_SECONDS
     )
     if seconds:
         return QueuedTest(wait_seconds=seconds)

@@ -1,12 +1,23 @@
 -- Announcements: find the messages to send next.
 
 -- name: choose
--- One message for each channel that is free: first a test, then new messages, then edits during a
--- run. A channel that is switched off gets tests only.
+-- At most one message for each channel that is free: first a test, then new messages, then edits
+-- during a run. A channel that is switched off gets tests only.
+-- The guilds take turns, so that no guild waits behind many messages of another one. A message's
+-- turn counts the messages of its guild that are under way or go before it. In a turn, new messages
+-- go before edits, and then the guild goes first that was served least recently; but the guild that
+-- was served last goes last. If several messages may be under way, one place is left to others.
 WITH busy AS MATERIALIZED (
-    SELECT channel_id FROM giftcodes_announcement WHERE lease_until IS NOT NULL
+    SELECT a.channel_id, ch.guild_id
+    FROM giftcodes_announcement a
+    LEFT JOIN giftcodes_channel ch ON ch.id = a.channel_id
+    WHERE a.lease_until IS NOT NULL
+), served AS MATERIALIZED (
+    SELECT name, at, at = max(at) OVER () AS is_last
+    FROM giftcodes_cursor
+    WHERE starts_with(name, %(served)s)
 ), due AS (
-    SELECT DISTINCT ON (a.channel_id) a.id, a.kind, a.state, a.next_attempt_at
+    SELECT DISTINCT ON (a.channel_id) a.id, a.kind, a.state, a.next_attempt_at, ch.guild_id
     FROM giftcodes_announcement a
     JOIN giftcodes_channel ch ON ch.id = a.channel_id
     LEFT JOIN giftcodes_redemption r ON r.id = a.redemption_id
@@ -26,7 +37,17 @@ WITH busy AS MATERIALIZED (
         ELSE true
       END
     ORDER BY a.channel_id, (a.kind = 'test') DESC, (a.state = 'waiting') DESC, a.id
+), turns AS (
+    SELECT due.*, row_number() OVER (
+        PARTITION BY guild_id
+        ORDER BY (kind = 'test') DESC, (state = 'waiting') DESC, next_attempt_at, id
+    ) + (SELECT count(*) FROM busy WHERE busy.guild_id = due.guild_id) AS turn
+    FROM due
 )
-SELECT id FROM due
-ORDER BY (kind = 'test') DESC, (state = 'waiting') DESC, next_attempt_at
+SELECT turns.id, turns.guild_id
+FROM turns
+LEFT JOIN served ON served.name = %(served)s || turns.guild_id
+WHERE turn <= greatest(1, %(most)s - 1)
+ORDER BY turn, coalesce(served.is_last, false), (state = 'waiting') DESC, served.at NULLS FIRST,
+    next_attempt_at
 LIMIT greatest(0, %(most)s - (SELECT count(*) FROM busy))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +19,10 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import guild_url
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -462,8 +464,66 @@ def test_an_answer_for_another_guild_s_member_names_no_member(
     )
     page = officer.open("giftcode_change", code.pk)
     assert {one["is_own"] for one in page.context["closers"]} == {True, False}
-    assert "for a member of another guild" in page.content.decode()
+    (of_another,) = [one for one in page.context["closers"] if not one["is_own"]]
+    assert set(of_another) == {"words", "is_own"}
+    assert "another guild" not in page.content.decode()
     assert crawl.leaks({"code": page.content.decode()}, STRANGE) == []
+
+
+def test_a_code_that_another_guild_s_member_proved_is_accepted_without_a_time(
+    officer: Browser, world: World
+) -> None:
+    code = world.own.gift_code
+    at = timezone.now() - timedelta(days=400)
+    Attempt.objects.filter(gift_code=code).update(answered_at=at, outcome="success")
+    Attempt.objects.filter(
+        gift_code=code, member_redemption__redemption__guild=world.wolves
+    ).update(outcome="player_not_found")
+    GiftCode.objects.filter(pk=code.pk).update(proven_at=at)
+
+    page = officer.open("giftcode_change", code.pk)
+
+    assert page.context["provers"] == [
+        {"words": "The game has accepted this code.", "is_own": False}
+    ]
+    shown = page.content.decode()
+    assert "The game has accepted this code." in shown
+    assert not [one for one in (f"{at:%Y-%m-%d}", date_format(at), "another guild") if one in shown]
+
+
+def test_an_officer_learns_no_numbers_of_requests_of_a_game(
+    officer: Browser, viewer: Browser, world: World
+) -> None:
+    ends_at = timezone.now() + timedelta(seconds=12)
+    RateBudget.objects.update_or_create(
+        provider="simulator", defaults={"used": 30, "window_ends_at": ends_at}
+    )
+    told = ("requests used", "The next one is sent", "all free again")
+    pages = [reverse("admin:index"), guild_url(world.wolves.pk)]
+    for browser, is_told in ((officer, False), (viewer, True)):
+        for page in pages:
+            shown = browser.client.get(page).content.decode()
+            assert "Sends at most " in shown, page
+            assert ("requests used" in shown) == is_told, page
+            if not is_told:
+                assert not [words for words in told if words in shown], page
+
+
+def test_an_officer_chooses_among_the_games_of_their_guilds(
+    officer: Browser, viewer: Browser, settings: Any
+) -> None:
+    game = settings.PROVIDERS["simulator"]
+    settings.PROVIDERS = {
+        "simulator": game,
+        "elsewhere": replace(game, name="elsewhere", title="Elsewhere"),
+    }
+    page = officer.client.get(reverse("admin:player"))
+    assert [name for name, _title in page.context["form"].fields["provider"].choices] == [
+        "simulator"
+    ]
+    data = {"provider": "elsewhere", "player_id": "1"}
+    page = officer.client.post(reverse("admin:player"), data)
+    assert "provider" in page.context["form"].errors
 
 
 def test_the_dashboard_counts_what_the_officer_may_see(officer: Browser, world: World) -> None:

@@ -180,7 +180,7 @@ def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(
 
     redemption = world.begin(wolves, gift_code())
     send_due(world)
-    send_due(world)
+    send_due(world, recording.REST_SECONDS)
 
     assert [message.titles[0].split(":")[0] for message in discord.of(wolves.pk)] == [
         "🎁 Auto-Redeem Started",

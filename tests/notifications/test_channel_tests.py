@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from giftcodes.clients.channels.discord import DiscordClient
 from giftcodes.models import Alarm, Announcement, Channel
 from giftcodes.notifications import announcements, recording
 from giftcodes.services.channels import MOST_TESTS, queue_test, switch
@@ -30,6 +31,13 @@ def _quick(settings: Any) -> None:
 @pytest.fixture
 def channel(db: None, discord: StandIn) -> Channel:
     return Channel.objects.create(guild=guild("Wolves", members=1), address=discord.address(1))
+
+
+def another(discord: StandIn, channel: Channel, number: int) -> Channel:
+    """Another channel of the same guild."""
+    return Channel.objects.create(
+        guild=channel.guild, name=f"Channel {number}", address=discord.address(number)
+    )
 
 
 def last_test() -> Announcement:
@@ -200,3 +208,52 @@ def test_the_test_of_a_deleted_channel_is_not_sent(
 
     assert discord.requests == []
     assert last_test().state == "dropped"
+
+
+# --- Other channels of the guild, and other guilds ------------------------------------------------
+def test_the_limit_of_tests_is_that_of_the_guild(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    channels = [channel, *(another(discord, channel, number) for number in range(2, 8))]
+
+    queued = [queue_test(one.pk).is_queued for one in channels]
+
+    assert queued == [True] * MOST_TESTS + [False] * 2
+    # A new channel gets the guild no more tests, and another guild keeps its own.
+    channels[0].delete()
+    assert not queue_test(another(discord, channel, 8).pk).is_queued
+    bears = Channel.objects.create(guild=guild("Bears"), address=discord.address(9))
+    assert queue_test(bears.pk).is_queued
+
+
+def test_a_test_has_little_time(world: World, channel: Channel, settings: Any) -> None:
+    settings.ANNOUNCE_SECONDS = 60.0
+    seconds = []
+    for is_test in (True, False):
+        if is_test:
+            queue_test(channel.pk)
+        else:
+            world.begin(channel.guild, gift_code())
+        ((pk, token),) = announcements.claim()
+        job = announcements._intend(pk, token)
+        assert job is not None
+        assert isinstance(job.client, DiscordClient)
+        seconds.append(job.client._seconds[0])
+        Announcement.objects.filter(pk=pk).delete()
+
+    assert seconds == [announcements.TEST_SECONDS, 60.0]
+
+
+def test_a_channel_without_an_answer_rests(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    discord.spoil(0)
+    queue_test(channel.pk)
+    send_due(world)
+    world.begin(channel.guild, gift_code())
+
+    send_due(world, recording.REST_SECONDS - 5)
+    assert len(discord.requests) == 1
+    send_due(world, 5)
+
+    assert len(discord.requests) == 2

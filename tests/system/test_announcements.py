@@ -148,6 +148,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     shortened = {
         "ANNOUNCE_MARGIN_SECONDS": MARGIN_SECONDS,
         "EDIT_SECONDS": 0.5,
+        "REST_SECONDS": 1.0,
         "LEASE_MARGIN_SECONDS": 1.0,
     }
     with (

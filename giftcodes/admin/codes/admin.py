@@ -70,6 +70,7 @@ _PIPELINE_FIELDS: list[Any] = [
     "next_probe_at",
     "look_at",
 ]
+_NOT_FOR_OFFICERS = frozenset({"proven_at"})
 _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
     CodeState.ACTIVE: [("redeem_now", ""), ("skip_codes", ""), ("close_codes", "")],
     CodeState.PROBING: [("reopen_codes", ""), ("skip_codes", ""), ("close_codes", "")],
@@ -126,10 +127,14 @@ class GiftCodeAdmin(CodeEntry):
         """Leave out the history fields when a code is added.
 
         Officers do not set dates, because a wrong end would close the code for all guilds. Only a
-        proposal may have an end, because an administrator checks it.
+        proposal may have an end, because an administrator checks it. Nor do officers see when the
+        game accepted the code, which is a moment in the run of some guild.
         """
+        if obj and scope.sees_all(request.user):
+            return self.fieldsets
         if obj:
-            return super().get_fieldsets(request, obj)
+            state = [name for name in _PIPELINE_FIELDS if name not in _NOT_FOR_OFFICERS]
+            return [self.fieldsets[0], (_("State"), {"fields": state})]
         if scope.sees_all(request.user):
             return self.fieldsets[:1]
         end = ["expires_at"] if must_propose(request.user) else []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
+
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
@@ -49,7 +51,9 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
         "guilds_url": list_url(Redemption, gift_code__id__exact=code.pk),
         "oddities": _shown(holding_answers(code), person),
         "closers": _shown(closing_answers(code), person),
-        "provers": _shown(proving_answers(code), person),
+        "provers": _shown(
+            proving_answers(code), person, foreign=_("The game has accepted this code.")
+        ),
         "events": journal_lines(decisions(code)[:EVENTS_SHOWN]),
     }
 
@@ -69,20 +73,37 @@ def _guilds(redemptions: QuerySet[Redemption]) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(attempts: list[Attempt], person: Any) -> list[dict[str, Any]]:
-    """The answers as the template needs them. Officers do not see members of other guilds."""
+def _shown(attempts: list[Attempt], person: Any, *, foreign: str = "") -> list[dict[str, Any]]:
+    """The answers as the template needs them.
+
+    Of an answer for another guild's member, an officer sees only what it says about the code: when
+    it came, for whom, and how many such answers there are would tell what the other guild does.
+
+    Args:
+        attempts: the attempts with the answers.
+        person: the person who looks at them.
+        foreign: what an answer for another guild's member says. If empty, the answer's words.
+    """
     these = Attempt.objects.filter(pk__in=[row.pk for row in attempts])
     own = set(scope.visible(these, person).values_list("pk", flat=True))
-    return [
+    shown: list[dict[str, Any]] = [
         {
             "at": row.answered_at,
-            "words": f"“{row.msg}” ({row.err_code})"
-            if row.outcome in ODD_WORDS
-            else row.get_outcome_display(),
-            "is_own": row.pk in own,
+            "words": _words(row),
+            "is_own": True,
             "url": page_url(row),
-            "member": row.member_redemption.member if row.pk in own else None,
-            "guild": row.member_redemption.redemption.guild if row.pk in own else None,
+            "member": row.member_redemption.member,
+            "guild": row.member_redemption.redemption.guild,
         }
         for row in attempts
+        if row.pk in own
     ]
+    others = dict.fromkeys(foreign or _words(row) for row in attempts if row.pk not in own)
+    return shown + [{"words": words, "is_own": False} for words in others]
+
+
+def _words(answer: Attempt) -> str:
+    """The answer of the game in words."""
+    if answer.outcome in ODD_WORDS:
+        return f"“{answer.msg}” ({answer.err_code})"
+    return str(answer.get_outcome_display())

@@ -130,7 +130,7 @@ def said_of(channel: Channel) -> Said:
         words = _("paused") if rests_until else _("refuses")
         return Said(Tone.ATTENTION, words, why, *until)
     if rests_until:
-        why = _("The service asks Redeemer to send less often.")
+        why = _("The service did not answer, or asks Redeemer to send less often.")
         return Said(Tone.ATTENTION, _("paused"), why, _("Paused until %s."), rests_until)
     if channel.delivered_at:
         return Said(Tone.GOOD, _("works"), "", *_delivered(channel))

@@ -189,10 +189,10 @@ class ChannelAdmin(Page):
             else:
                 seconds = done.wait_seconds
                 words = ngettext(
-                    "%(name)s had several tests just now. The next one is possible in %(seconds)d "
-                    "second.",
-                    "%(name)s had several tests just now. The next one is possible in %(seconds)d "
-                    "seconds.",
+                    "%(name)s was not tested: the guild sent several tests just now. The next one "
+                    "is possible in %(seconds)d second.",
+                    "%(name)s was not tested: the guild sent several tests just now. The next one "
+                    "is possible in %(seconds)d seconds.",
                     seconds,
                 )
                 report.refused(words % {**name, "seconds": seconds})

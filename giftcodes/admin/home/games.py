@@ -18,7 +18,8 @@ def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     """The games that a person may see, in one statement.
 
     An officer sees only the games of their own guilds, without the feed and the links, which are
-    for operators. Games that are off and that no guild plays are left out.
+    for operators, and without the numbers of requests, which tell what other guilds do. Games that
+    are off and that no guild plays are left out.
 
     Args:
         games: the value `providers` of `queries.overview`.
@@ -46,14 +47,14 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         "is_foreign": not sees_all,
         "is_by_person": bool(game["pause"]) and game["pause"]["kind"] == PauseKind.OPERATOR,
         "pace": _pace(game["budget"]),
-        # The queue holds the requests of all guilds, and an officer may see only their own guilds.
-        "waiting": _waiting(game) if sees_all else "",
-        "next_at": _next_at(game),
     }
     if not sees_all:
-        return {**found, "feed": None}
+        # The queue and the used requests are those of all guilds, and change with their activity.
+        return {**found, "feed": None, "queue": None, "budget": None}
     return {
         **found,
+        "waiting": _waiting(game),
+        "next_at": _next_at(game),
         "url": model_url(RateBudget, "change", game["name"]),
         "feed_url": model_url(Feed, "change", game["name"]),
     }

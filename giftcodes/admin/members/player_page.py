@@ -26,7 +26,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
-from giftcodes.models import Member, MemberRedemption, OptOut
+from giftcodes.models import Guild, Member, MemberRedemption, OptOut
 from giftcodes.models.opted_out import player_hash
 from giftcodes.queries.player_data import data_of, in_json
 from giftcodes.services.players import erase_player, opt_in, opt_out, opt_out_in
@@ -46,7 +46,7 @@ _UNCHANGED = _("Nothing to change.")
 class PlayerForm(forms.Form):
     """A player of a game."""
 
-    provider = forms.ChoiceField(label=_("Game"), choices=game_choices)
+    provider = forms.ChoiceField(label=_("Game"))
     player_id = CleanCharField(
         clean_text=clean_token,
         label=_("Player ID"),
@@ -54,6 +54,12 @@ class PlayerForm(forms.Form):
         validators=[validate_player_id],
         help_text=_("Digits, from the profile."),
     )
+
+    def __init__(self, *args: Any, games: list[tuple[str, str]], **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        game = self.fields["provider"]
+        assert isinstance(game, forms.ChoiceField)
+        game.choices = games
 
 
 def may_open(person: Any) -> bool:
@@ -71,9 +77,11 @@ def page(request: HttpRequest) -> HttpResponse:
     if not may_open(request.user):
         raise PermissionDenied
     does_all = may_do_all(request.user)
+    games = _games(request.user)
     form = PlayerForm(
         request.POST if request.method == "POST" else None,
         initial=_initial(request.GET.get("member"), request.user),
+        games=games,
     )
     context = {
         **admin.site.each_context(request),
@@ -94,9 +102,19 @@ def page(request: HttpRequest) -> HttpResponse:
         if answer:
             return answer
         known = data_of if does_all else partial(_data_for_officer, person=request.user)
-        context |= {"known": known(provider, player_id), "game": dict(game_choices())[provider]}
+        context |= {"known": known(provider, player_id), "game": dict(games)[provider]}
         context["is_out_somewhere"] = any(one["opted_out"] for one in context["known"]["members"])
     return TemplateResponse(request, "admin/giftcodes/player.html", context)
+
+
+def _games(person: Any) -> list[tuple[str, str]]:
+    """The games to choose from. An officer has the games that their guilds play."""
+    if scope.sees_all(person):
+        return game_choices()
+    own = set(
+        scope.visible(Guild.objects.all(), person).order_by().values_list("provider", flat=True)
+    )
+    return [(name, title) for name, title in game_choices() if name in own]
 
 
 def _own_members(provider: str, player_id: str, person: scope.Person) -> QuerySet[Member]:
