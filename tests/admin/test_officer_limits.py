@@ -93,6 +93,17 @@ def test_another_spelling_counts_like_a_new_code(amber: Browser) -> None:
     assert CodeProposal.objects.get().code == "SNOW"
 
 
+def test_the_page_of_an_unproven_code_says_where_it_is_asked_for(
+    amber: Browser, browser: Browser
+) -> None:
+    words = "it is asked for only in the guilds of this officer"
+    amber.save("giftcode_add", **NEW, code="FROST")
+    code = GiftCode.objects.get()
+    assert words in browser.open("giftcode_change", code.pk).content.decode()
+    GiftCode.objects.update(proven_at=timezone.now())
+    assert words not in browser.open("giftcode_change", code.pk).content.decode()
+
+
 def test_a_refused_form_uses_up_no_code(amber: Browser) -> None:
     gift_code("FROST")
     for _ in range(code_proposals.CODES_OF_OFFICER + 1):
