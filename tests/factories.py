@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from giftcodes.models import (
@@ -45,6 +46,14 @@ def gift_code(code: str = "", **fields: Any) -> GiftCode:
     return GiftCode.objects.create(
         **{"provider": "simulator", "code": code, "source": Source.COMMAND, **fields}
     )
+
+
+def on_trial(code: GiftCode) -> User:
+    """Let an officer of no guild have added a code. Returns the officer."""
+    officer = User.objects.create_user(f"officer {code.pk}")
+    GiftCode.objects.filter(pk=code.pk).update(source=Source.ADMIN)
+    GiftCode.history.filter(id=code.pk).update(history_user=officer)
+    return officer
 
 
 def member_redemption(of: Member, code: GiftCode, state: str, **fields: Any) -> MemberRedemption:

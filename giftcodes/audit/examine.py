@@ -17,6 +17,7 @@ from giftcodes.audit.invariant import EXAMPLES, Finding, Invariant, Population
 from giftcodes.audit.invariants import INVARIANTS
 from giftcodes.audit.ledger import Ledger, fetch
 from giftcodes.models.games import games
+from giftcodes.models.trial import trials
 
 #: The sweep runs every 10 s, and catch-up every 60 s (giftcodes/migrations/0002_schedule.py).
 TWO_SWEEPS = dt.timedelta(seconds=20)
@@ -67,6 +68,7 @@ class _Snapshot:
             "two_sweeps": TWO_SWEEPS,
             "two_catch_ups": TWO_CATCH_UPS,
             "stalled": STALLED,
+            "on_trial": list(trials()),
         }
 
     def examine(self, invariant: Invariant) -> Finding:

@@ -40,8 +40,8 @@ class Invariant:
         sentence: what must be true.
         of: the rows that are checked.
         broken: selects the broken rows, with the columns that `words` names. It may use the
-            parameters `now`, `on` (the games that are on), `two_sweeps`, `two_catch_ups` and
-            `stalled`.
+            parameters `now`, `on` (the games that are on), `two_sweeps`,
+            `two_catch_ups`, `stalled` and `on_trial` (the codes that are not yet for all guilds).
         words: one broken row in words, as a format string.
         look_again_seconds: the time within which the running system restores the invariant, or 0 if
             it must always hold. If it is broken, it is examined again after this time. The query

@@ -11,7 +11,8 @@ MEMBERS = (
         section=Section.MEMBERS,
         sentence=(
             "Every active member of an automatic guild has a member redemption for each active "
-            "code, unless the guild's run of the code was stopped."
+            "code, unless the guild's run of the code was stopped, or an officer added the code "
+            "and it is not proven."
         ),
         of=DUE_MEMBERS,
         broken="""
@@ -24,6 +25,7 @@ MEMBERS = (
             LEFT JOIN giftcodes_memberredemption x
               ON x.redemption_id = r.id AND x.member_id = m.id
             WHERE c.state = 'active' AND c.provider = ANY(%(on)s) AND x.id IS NULL
+              AND c.id <> ALL(%(on_trial)s::bigint[])
               AND r.state IS DISTINCT FROM 'stopped' AND r.stop_requested_at IS NULL
               AND greatest(c.first_seen_at, m.joined_at, g.created_at) < %(now)s - %(two_catch_ups)s
               AND NOT EXISTS (

@@ -66,5 +66,6 @@ DUE_MEMBERS = Population(
     JOIN giftcodes_guild g ON g.provider = c.provider AND g.active AND g.automatic
     JOIN giftcodes_member m ON m.guild_id = g.id AND m.active AND NOT m.opted_out
     WHERE c.state = 'active' AND c.provider = ANY(%(on)s)
+      AND c.id <> ALL(%(on_trial)s::bigint[])
     """,
 )

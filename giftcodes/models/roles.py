@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: The permission of people who see all guilds.
+EVERY_GUILD = "giftcodes.view_every_guild"
 #: The groups that migration 0005 creates.
 OFFICERS = "Guild officers"
 VIEWERS = "Viewers"

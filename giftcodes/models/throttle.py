@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -11,16 +12,36 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.secret_key import secret_key
 from giftcodes.sql import fetch
 
+# No row is returned if so many uses are not allowed. Nothing is counted then.
 _TAKE = """
 INSERT INTO giftcodes_throttle AS t (key, used, resets_at)
-VALUES (%(key)s, 1, clock_timestamp() + %(seconds)s * interval '1 second')
+SELECT %(key)s, %(number)s, clock_timestamp() + %(seconds)s * interval '1 second'
 ON CONFLICT (key) DO UPDATE
-SET used = CASE WHEN t.resets_at <= clock_timestamp() THEN 1
-                ELSE least(t.used, %(most)s) + 1 END,
+SET used = CASE WHEN t.resets_at <= clock_timestamp() THEN EXCLUDED.used
+                ELSE t.used + EXCLUDED.used END,
     resets_at = CASE WHEN t.resets_at <= clock_timestamp() THEN EXCLUDED.resets_at
                      ELSE t.resets_at END
-RETURNING used, ceil(extract(epoch FROM resets_at - clock_timestamp()))::integer
+WHERE t.resets_at <= clock_timestamp() OR t.used + EXCLUDED.used <= %(most)s
+RETURNING used
 """
+_LEFT = """
+SELECT used, ceil(extract(epoch FROM resets_at - clock_timestamp()))::integer
+FROM giftcodes_throttle WHERE key = %(key)s AND resets_at > clock_timestamp()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why uses are not allowed now.
+
+    Args:
+        left: how many uses are still allowed in this window.
+        seconds: the seconds until the window ends. 0 if no window has begun, because too many uses
+            were asked for at once.
+    """
+
+    left: int
+    seconds: int
 
 
 class ThrottleQuerySet(models.QuerySet["Throttle"]):
@@ -36,8 +57,36 @@ class ThrottleQuerySet(models.QuerySet["Throttle"]):
         Returns:
             0 if the use is allowed. Otherwise the seconds until the window ends.
         """
-        ((used, left),) = fetch(_TAKE, key=_key(what, who), most=most, seconds=seconds)
-        return 0 if used <= most else max(1, left)
+        refusal = self.take_many(what, who, number=1, most=most, seconds=seconds)
+        return max(1, refusal.seconds) if refusal else 0
+
+    def take_many(
+        self, what: str, who: str, *, number: int, most: int, seconds: int
+    ) -> Refusal | None:
+        """Count several uses, or none of them if they are not all allowed (see `take`).
+
+        Args:
+            what: what is used.
+            who: who uses it.
+            number: how many uses.
+            most: how many uses are allowed in a window.
+            seconds: the length of the window.
+
+        Returns:
+            None if the uses are allowed and counted, otherwise what is left.
+        """
+        key = _key(what, who)
+        if number <= most and fetch(_TAKE, key=key, number=number, most=most, seconds=seconds):
+            return None
+        for used, until_end in fetch(_LEFT, key=key):
+            return Refusal(max(0, most - used), max(1, until_end))
+        return Refusal(most, 0)
+
+    def seconds_until_allowed(self, what: str, who: str, *, most: int) -> int:
+        """The seconds until one more use is allowed. 0 if it is allowed now. Counts nothing."""
+        for used, until_end in fetch(_LEFT, key=_key(what, who)):
+            return max(1, until_end) if used >= most else 0
+        return 0
 
 
 def _key(what: str, who: str) -> str:

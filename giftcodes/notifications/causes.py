@@ -36,6 +36,7 @@ from giftcodes.models.game_words import title_of
 from giftcodes.models.games import games
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
+from giftcodes.models.trial import trials
 
 #: How long a cause must last until its alarm is raised.
 PATIENCE = {
@@ -124,7 +125,7 @@ def _uncovered_guilds() -> Iterator[Finding]:
     ).exclude(state=RunState.PENDING)
     without_run = GiftCode.objects.filter(
         ~Exists(runs), provider=OuterRef("provider"), state=CodeState.ACTIVE
-    )
+    ).exclude(pk__in=list(trials()))
     kind = Alarm.Kind.UNCOVERED
     for guild in _automatic_guilds().filter(~Exists(pauses), Exists(without_run)):
         yield Finding(

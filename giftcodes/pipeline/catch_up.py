@@ -16,6 +16,7 @@ from giftcodes.models import (
     RunState,
 )
 from giftcodes.models.failure_isolation import FailureIsolation
+from giftcodes.models.trial import trials
 from giftcodes.sql import fetch
 
 _WITHOUT_REDEMPTION = """
@@ -25,11 +26,16 @@ JOIN giftcodes_giftcode c ON c.provider = g.provider AND c.state = 'active'
 WHERE g.active AND g.automatic AND (%(guilds)s::bigint[] IS NULL OR g.id = ANY(%(guilds)s))
   AND NOT EXISTS (
       SELECT FROM giftcodes_redemption r WHERE r.guild_id = g.id AND r.gift_code_id = c.id)
+  AND (c.id <> ALL(%(on_trial)s::bigint[]) OR EXISTS (
+      SELECT FROM unnest(%(codes)s::bigint[], %(theirs)s::bigint[]) AS trial (code, guild)
+      WHERE trial.code = c.id AND trial.guild = g.id))
 """
 
 
 def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
     """Find guilds and active codes for which a member has no row, or a row that may be tried again.
+
+    A code that is on trial (`giftcodes.models.trial`) is not for all guilds.
 
     Args:
         guild_ids: look only at these guilds. None for all guilds.
@@ -46,8 +52,16 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
     behind = _redeemable().filter(Exists(missing) | Exists(again))
     if guild_ids is not None:
         behind = behind.filter(guild__in=guild_ids)
+    on_trial = trials()
+    pairs = [(code, guild) for code, guilds in on_trial.items() for guild in guilds]
     found = [
-        *fetch(_WITHOUT_REDEMPTION, guilds=guild_ids),
+        *fetch(
+            _WITHOUT_REDEMPTION,
+            guilds=guild_ids,
+            on_trial=list(on_trial),
+            codes=[code for code, _guild in pairs],
+            theirs=[guild for _code, guild in pairs],
+        ),
         *behind.order_by().values_list("guild_id", "gift_code_id"),
     ]
     return sorted(found, key=lambda pair: (pair[1], pair[0]))

@@ -8,6 +8,7 @@ from django.db.models import Q
 from giftcodes.models import CodeState, Redemption, RunState
 from giftcodes.models.participants import admit_members
 from giftcodes.models.start_rules import closed_with_code
+from giftcodes.models.trial import trials
 from giftcodes.sql import fetch
 
 #: The number of guilds in one transaction, and of their members. A large guild fills a transaction
@@ -21,7 +22,8 @@ WITH missing AS (
     SELECT g.id AS guild_id, c.id AS gift_code_id, g.priority
     FROM giftcodes_giftcode c
     JOIN giftcodes_guild g ON g.provider = c.provider AND g.active AND g.automatic
-    WHERE c.id = %(code)s AND c.state = 'active' AND NOT EXISTS (
+    WHERE c.id = %(code)s AND c.state = 'active'
+      AND (%(guilds)s::bigint[] IS NULL OR g.id = ANY(%(guilds)s)) AND NOT EXISTS (
         SELECT FROM giftcodes_redemption r WHERE r.guild_id = g.id AND r.gift_code_id = c.id)
     ORDER BY g.priority DESC, g.id
     LIMIT %(batch)s
@@ -70,12 +72,17 @@ def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
 def make_batch(gift_code_id: int) -> int:
     """Insert redemptions for some guilds, with a row for each of their members.
 
+    A code that is on trial (`giftcodes.models.trial`) is for the guilds of its officer only.
+
     No other transaction sees the new redemptions before the commit.
 
     Returns:
         The number of inserted redemptions. It is 0 if none was missing.
     """
-    ids = [pk for (pk,) in fetch(_INSERT, code=gift_code_id, batch=BATCH, members=MEMBERS_IN_BATCH)]
+    # Catch-up inserts the redemptions of the other guilds when the code is proven.
+    guilds = trials(gift_code_id).get(gift_code_id)
+    numbers = {"batch": BATCH, "members": MEMBERS_IN_BATCH}
+    ids = [pk for (pk,) in fetch(_INSERT, code=gift_code_id, guilds=guilds, **numbers)]
     if ids:
         admit_members(ids)
     return len(ids)

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from giftcodes import site_address, tasks
+from giftcodes.estimates.formatting import about
 from giftcodes.models import JoinRequest, PlayerLink
 from giftcodes.players import protect
 from giftcodes.players.forms import RealmForm
@@ -25,6 +26,7 @@ from giftcodes.players.words import HEADINGS, NOTES, Group, Line, line_of
 from giftcodes.queries.my_codes import codes_of
 from giftcodes.queries.player_data import in_json
 from giftcodes.services import joining, personal_links
+from giftcodes.services.corrections import TooManyCorrectionsError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -132,7 +134,15 @@ def _correct(visit: Visit) -> HttpResponse | None:
     if seconds := protect.seconds_until_correction(visit.link.pk):
         return protect.too_often(visit.request, seconds)
     realm = visit.form.cleaned_data["realm"]
-    result = personal_links.correct_realm(visit.link, realm)
+    try:
+        result = personal_links.correct_realm(visit.link, realm)
+    except TooManyCorrectionsError as error:
+        words = _(
+            "Nothing was changed: too many numbers of members of this guild were changed today. "
+            "Try again in %s."
+        )
+        messages.warning(visit.request, words % about(error.seconds))
+        return None
     values = {"word": visit.game.realm.capitalize(), "number": realm, "codes": result.codes}
     if not result.changed:
         visit.say(_("Nothing to change: %(word)s %(number)s is what we have.") % values)

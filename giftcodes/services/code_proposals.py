@@ -1,16 +1,47 @@
-"""Propose a code, and approve or reject a proposal."""
+"""Propose a code, and approve or reject a proposal. Limits for the codes of officers."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models import CodeProposal, GiftCode, Source, Trigger, database_now
+from giftcodes.models import CodeProposal, GiftCode, Source, Throttle, Trigger, database_now
 from giftcodes.models.code_proposal import ProposalState
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.code_entry import find_code
+
+#: How many new codes an officer may add in a day. Further ones become proposals. Each code is asked
+#: for in every guild, so invented codes would take the requests of the others.
+CODES_OF_OFFICER = 5
+#: How many proposals of one officer may wait.
+MOST_WAITING = 20
+_DAY = 24 * 3_600
+_NEW_CODE = "new code"
+
+
+class TooManyProposalsError(ValueError):
+    """The officer has so many proposals that wait that no further one is taken."""
+
+    def __init__(self) -> None:
+        words = _(
+            "%d codes that you proposed wait for an administrator already. Propose this code when "
+            "an administrator has decided about one of them."
+        )
+        super().__init__(words % MOST_WAITING)
+
+
+def may_add_code(user_id: int) -> bool:
+    """Count a new code of an officer. Returns whether it is added, and not only proposed."""
+    return not Throttle.objects.take(_NEW_CODE, str(user_id), most=CODES_OF_OFFICER, seconds=_DAY)
+
+
+def seconds_until_code(user_id: int) -> int:
+    """The seconds until an officer may add a new code. 0 if that is possible now."""
+    return Throttle.objects.seconds_until_allowed(_NEW_CODE, str(user_id), most=CODES_OF_OFFICER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +59,7 @@ class Decision:
     must_fan_out: bool = False
 
 
+@transaction.atomic
 def propose(
     *, provider: str, code: str, expires_at: dt.datetime | None, rewards: str, user_id: int
 ) -> tuple[CodeProposal, bool]:
@@ -36,7 +68,11 @@ def propose(
     Returns:
         The proposal, and whether it is new. If this user has a waiting proposal of the same code,
         that one is returned unchanged.
+
+    Raises:
+        TooManyProposalsError: too many proposals of this user wait. Nothing was proposed.
     """
+    check_room(provider=provider, code=code, user_id=user_id)
     key = {"provider": provider, "folded": code.casefold(), "proposed_by_id": user_id}
     waiting = CodeProposal.objects.filter(state=ProposalState.WAITING, **key)
     try:
@@ -49,6 +85,25 @@ def propose(
     except IntegrityError:
         return waiting.get(), False
     return row, True
+
+
+def check_room(*, provider: str, code: str, user_id: int) -> None:
+    """Check that a user may propose a code. Nothing is stored.
+
+    In a transaction, another check for the same user waits until the end of the transaction.
+
+    Raises:
+        TooManyProposalsError: too many proposals of this user wait.
+    """
+    with transaction.atomic():
+        get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
+        own = CodeProposal.objects.filter(proposed_by=user_id)
+        if own.filter(
+            state=ProposalState.WAITING, provider=provider, folded=code.casefold()
+        ).exists():
+            return
+        if own.waiting().count() >= MOST_WAITING:
+            raise TooManyProposalsError
 
 
 @transaction.atomic

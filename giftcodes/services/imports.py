@@ -32,6 +32,11 @@ from giftcodes.models.history import (
 from giftcodes.models.imports import IMPORTED_FIELDS
 from giftcodes.models.opted_out import player_hashes
 from giftcodes.roster import ListedMember, MemberList
+from giftcodes.services.corrections import (
+    TooManyCorrectionsError,
+    count_of_members,
+    is_user_limited,
+)
 
 #: The number of members that are written at once.
 BATCH = 1_000
@@ -61,6 +66,11 @@ class ImportResult:
     reactivated: list[str] = field(default_factory=list)
     opted_out: list[str] = field(default_factory=list)
     import_id: int | None = None
+
+    @property
+    def corrected(self) -> int:
+        """How many known members got another realm."""
+        return sum("realm" in {name for name, *_ in changes} for changes in self.changes.values())
 
     @property
     def updated(self) -> list[tuple[str, str]]:
@@ -105,6 +115,7 @@ def import_members(
     Raises:
         Guild.DoesNotExist: there is no such guild.
         GuildFullError: the guild would have too many active members. Nothing was changed.
+        TooManyCorrectionsError: the user may not correct so many realms now. Nothing was changed.
         ValueError: a player is listed twice.
     """
     if len({line.player_id for line in listed}) < len(listed):
@@ -131,6 +142,8 @@ def import_members(
             raise GuildFullError(guild.too_many_added_words())
         if dry_run:
             return result
+        if is_user_limited(user_id):
+            count_of_members(guild, result.corrected)
         made.added, made.updated, made.reactivated = (
             len(result.added),
             len(result.changes),
@@ -258,6 +271,7 @@ class UndoResult:
         restored: player IDs whose fields have their earlier values again.
         kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.
+        corrected: how many members got their earlier realm again.
     """
 
     deleted: list[str] = field(default_factory=list)
@@ -265,9 +279,9 @@ class UndoResult:
     restored: list[str] = field(default_factory=list)
     kept: list[tuple[str, str]] = field(default_factory=list)
     obstacle: str = ""
+    corrected: int = 0
 
 
-@transaction.atomic
 def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -> UndoResult:
     """Undo an import, in one transaction.
 
@@ -283,9 +297,17 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
     Raises:
         MemberImport.DoesNotExist: there is no such import.
     """
+    try:
+        return _undo(import_id, user_id=user_id, dry_run=dry_run)
+    except TooManyCorrectionsError as error:
+        return UndoResult(obstacle=str(error))
+
+
+@transaction.atomic
+def _undo(import_id: int, *, user_id: int | None, dry_run: bool) -> UndoResult:
     guild_id = MemberImport.objects.values_list("guild_id", flat=True).get(pk=import_id)
     # Imports into a guild, and undoing them, take turns.
-    Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
+    guild = Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
     made = MemberImport.objects.get(pk=import_id)
     if made.undone_at:
         return UndoResult(obstacle="This import was undone already.")
@@ -293,6 +315,8 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
     for member_ids in _touched(made):
         _undo_batch(made, member_ids, result, is_real=not dry_run)
     if not dry_run:
+        if is_user_limited(user_id):
+            count_of_members(guild, result.corrected)
         made.undone_at, made.undone_by_id = database_now(), user_id
         made.save()
     return result
@@ -356,6 +380,7 @@ def _set_back(
     if not_ours := [name for name in ours if name in touched]:
         names = [str(field.verbose_name) for field in Member._meta.fields if field.name in not_ours]
         result.kept.append((member.player_id, ", ".join(names)))
+    result.corrected += "realm" in ours_still
     if ours_still:
         (result.retired if is_new else result.restored).append(member.player_id)
     return bool(ours_still)

@@ -31,6 +31,11 @@ from giftcodes.models import (
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.guild import own_realm
 from giftcodes.models.opted_out import player_hashes
+from giftcodes.services.corrections import (
+    TooManyCorrectionsError,
+    count_of_members,
+    is_user_limited,
+)
 from giftcodes.services.players import opt_in, opt_in_again
 
 if TYPE_CHECKING:
@@ -213,6 +218,8 @@ class Decision:
         without_room: the requests of players for whom the guild has no room. They still wait.
         too_many_added: the requests of players with whom the guild would exceed its limit of new
             players in seven days. They still wait.
+        too_many_corrected: the requests of former members with another realm, although the guild
+            has no more corrections today. They still wait.
     """
 
     approved: list[Member] = field(default_factory=list)
@@ -220,6 +227,7 @@ class Decision:
     opted_out: list[JoinRequest] = field(default_factory=list)
     without_room: list[JoinRequest] = field(default_factory=list)
     too_many_added: list[JoinRequest] = field(default_factory=list)
+    too_many_corrected: list[JoinRequest] = field(default_factory=list)
 
 
 @transaction.atomic
@@ -254,7 +262,12 @@ def approve(
             decision.too_many_added.append(request)
             continue
         is_out_of_all = _has_opted_out(guild, request.player_id)
-        if is_out_of_all or (member and member.opted_out):
+        is_out = is_out_of_all or (member is not None and member.opted_out)
+        is_wanted = may_end_opt_outs or not is_out
+        if is_wanted and not _may_correct(guild, member, request, user_id):
+            decision.too_many_corrected.append(request)
+            continue
+        if is_out:
             if not may_end_opt_outs:
                 decision.opted_out.append(request)
                 continue
@@ -271,6 +284,19 @@ def approve(
 def _waiting(guild: Guild, request_ids: Iterable[int]) -> list[JoinRequest]:
     rows = guild.join_requests.filter(pk__in=list(request_ids)).select_related("link")
     return list(rows.order_by("pk"))
+
+
+def _may_correct(guild: Guild, member: Member | None, request: JoinRequest, user_id: int) -> bool:
+    """Count the correction of a former member, if it is one. Returns whether it is allowed."""
+    if member is None or member.active or member.realm == own_realm(guild, request.realm):
+        return True
+    if not is_user_limited(user_id):
+        return True
+    try:
+        count_of_members(guild, 1)
+    except TooManyCorrectionsError:
+        return False
+    return True
 
 
 def _approve(guild: Guild, request: JoinRequest, user_id: int) -> Member:

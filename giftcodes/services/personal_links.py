@@ -25,6 +25,7 @@ from giftcodes.models import (
 from giftcodes.models.guild import own_realm
 from giftcodes.models.opted_out import player_hashes
 from giftcodes.queries.player_data import data_of
+from giftcodes.services.corrections import count_of_members
 from giftcodes.services.players import (
     EraseResult,
     erase_in_guild,
@@ -83,11 +84,17 @@ class Correction:
 
 @transaction.atomic
 def correct_realm(link: PlayerLink, realm: int) -> Correction:
-    """Set the member's realm. Catch-up then tries again what the game refused for the old one."""
+    """Set the member's realm. Catch-up then tries again what the game refused for the old one.
+
+    Raises:
+        TooManyCorrectionsError: the guild has no more corrections today. Nothing was changed.
+    """
     member = _locked(link)
     before = member.realm or link.guild.realm
     if realm == before:
         return Correction(changed=False, codes=0)
+    # An officer can make a link for each member, so the guild's limit holds for links, too.
+    count_of_members(link.guild, 1)
     member.realm = own_realm(link.guild, realm)
     _save(member, SelfServiceKind.CORRECTED, "realm")
     again = MemberRedemption.objects.filter(

@@ -17,7 +17,7 @@ from giftcodes.models import (
     RedemptionEvent,
 )
 from tests.audit.conftest import SHARED, STRANGER, World, broken, sql
-from tests.factories import gift_code, guild
+from tests.factories import gift_code, guild, on_trial
 
 ROWS, RUNS = "giftcodes_memberredemption", "giftcodes_redemption"
 DONE = f"(SELECT id FROM {RUNS} WHERE state = 'complete' ORDER BY id LIMIT 1)"
@@ -260,6 +260,7 @@ def _grow_old() -> None:
         lambda: RedemptionEvent.objects.create(
             gift_code=GiftCode.objects.get(), kind="code_reopened"
         ),
+        lambda: on_trial(GiftCode.objects.get()),
     ],
     ids=[
         "opted out",
@@ -270,6 +271,7 @@ def _grow_old() -> None:
         "game off",
         "stopped",
         "just reopened",
+        "on trial",
     ],
 )
 def test_a_member_with_a_reason_needs_no_member_redemption(db: None, reason: Any) -> None:

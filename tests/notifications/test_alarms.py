@@ -30,7 +30,7 @@ from giftcodes.models import (
 )
 from giftcodes.notifications import alarms
 from tests.clients.channels.standin import TOKEN, StandIn, running
-from tests.factories import gift_code, guild, member
+from tests.factories import gift_code, guild, member, on_trial
 from tests.pipeline.conftest import World
 
 #: A site that has run for long.
@@ -182,6 +182,15 @@ def test_guilds_that_are_not_redeemed_for_raise_no_alarm(
 def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
     no_run_starts()
     RateBudget.objects.create(provider="simulator", pause_kind="signature")
+
+    watch(world, 100)
+
+    assert standing() == []
+
+
+def test_a_code_on_trial_leaves_no_guild_uncovered(world: World) -> None:
+    guild(members=1)
+    on_trial(gift_code())
 
     watch(world, 100)
 

@@ -10,14 +10,20 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 
 from giftcodes import tasks
-from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose
+from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose, rule_words
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link, model_url, page_url
 from giftcodes.models import GiftCode, Guild, Member, Redemption, Source, Trigger
+from giftcodes.models.officer_rules import NewCodes, new_codes
 from giftcodes.models.start_rules import provider_obstacle
 from giftcodes.pipeline.spellings import offer_spelling
-from giftcodes.services.code_proposals import propose
+from giftcodes.services.code_proposals import (
+    CODES_OF_OFFICER,
+    TooManyProposalsError,
+    may_add_code,
+    propose,
+)
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -37,10 +43,25 @@ class CodeEntry(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: GiftCode | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Tell the form whether the person may close and reopen codes."""
+        """Tell the form what the person may do, and what happens to a new code."""
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.may_decide = self.has_code_permission(request)
+        if obj is None:
+            form.rule = rule_words(request.user)
+            form.proposer_id = request.user.pk if must_propose(request.user) else None
         return form
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the form, or add or propose the code."""
+        try:
+            response: HttpResponse = super().add_view(request, form_url, extra_context)
+        except TooManyProposalsError as error:
+            # The form has checked it, but another request has used the last place since.
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return response
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer officers only the games that their guilds play."""
@@ -63,7 +84,7 @@ class CodeEntry(KeepsHistory):
 
         If the code is another spelling of a known code, the spelling is added to that code.
         """
-        if not change and must_propose(request.user):
+        if not change and not _may_add(request.user):
             self._propose(request, obj)
             return
         if isinstance(form, GiftCodeForm) and form.respelled is not None:
@@ -95,6 +116,9 @@ class CodeEntry(KeepsHistory):
                 "Code {} is proposed. An administrator decides about it. The result is shown on "
                 "your first page. {}"
             )
+            if new_codes() != NewCodes.PROPOSE:
+                why = gettext("You have added %d new codes in 24 hours.") % CODES_OF_OFFICER
+                self.message_user(request, why, messages.INFO)
             another = format_html(
                 '<a href="{}">{}</a>', model_url(GiftCode, "add"), gettext("Propose another code")
             )
@@ -163,6 +187,14 @@ class CodeEntry(KeepsHistory):
                 "link": list_link(Redemption, gettext("Follow it"), gift_code__id__exact=code.pk),
             }
             self.message_user(request, format_html(words, **values), messages.INFO)
+
+
+def _may_add(person: scope.Person) -> bool:
+    """Count the new code of a person. Returns whether it is added, and not only proposed."""
+    if scope.sees_all(person):
+        return True
+    assert person.pk is not None  # The site requires a login.
+    return new_codes() == NewCodes.ADD and may_add_code(person.pk)
 
 
 def _named(request: HttpRequest) -> int | None:

@@ -8,12 +8,20 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import link
+from giftcodes.estimates.formatting import about
 from giftcodes.models import CodeState, GiftCode, Guild
 from giftcodes.models.officer_rules import NewCodes, new_codes
+from giftcodes.services.code_proposals import (
+    CODES_OF_OFFICER,
+    TooManyProposalsError,
+    check_room,
+    seconds_until_code,
+)
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -60,8 +68,30 @@ def games_of(person: scope.Person) -> set[str]:
 
 
 def must_propose(person: scope.Person) -> bool:
-    """Whether an administrator must approve the codes that a person enters."""
-    return not scope.sees_all(person) and new_codes() == NewCodes.PROPOSE
+    """Whether an administrator must approve the next code that a person enters."""
+    if scope.sees_all(person):
+        return False
+    assert person.pk is not None
+    return new_codes() == NewCodes.PROPOSE or seconds_until_code(person.pk) > 0
+
+
+def rule_words(person: scope.Person) -> str:
+    """What happens to the next code of an officer, in words. Empty for people without a limit."""
+    if scope.sees_all(person):
+        return ""
+    if new_codes() == NewCodes.PROPOSE:
+        return gettext("An administrator decides whether it is redeemed.")
+    assert person.pk is not None
+    if seconds := seconds_until_code(person.pk):
+        words = gettext(
+            "You have added %(most)d new codes in 24 hours, so an administrator decides whether "
+            "this one is redeemed. You can add codes yourself again in %(time)s."
+        )
+        return words % {"most": CODES_OF_OFFICER, "time": about(seconds)}
+    words = gettext(
+        "You can add %d new codes in 24 hours. An administrator decides about further ones."
+    )
+    return words % CODES_OF_OFFICER
 
 
 class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -71,6 +101,10 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
     respelled: GiftCode | None = None
     #: Whether the person may close and reopen codes.
     may_decide = True
+    #: The officer whose next code is a proposal, if it is one.
+    proposer_id: int | None = None
+    #: What happens to the code, in words.
+    rule = ""
 
     class Meta:
         model = GiftCode
@@ -83,6 +117,13 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
                 "Leave it empty if you do not know: the game says when a code has expired."
             ),
         }
+
+    def __init__(self, *data: Any, **options: Any) -> None:
+        """Say what happens to the code."""
+        super().__init__(*data, **options)
+        if self.rule and self.instance.pk is None and "code" in self.fields:
+            field = self.fields["code"]
+            field.help_text = f"{field.help_text} {self.rule}".strip()
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse a code that is known already, and say what to do."""
@@ -103,7 +144,15 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
                 if not known.can_take(code, is_person=True):
                     raise ValidationError({"code": explain(known, self.may_decide)}, code="unique")
                 self.respelled = known
+            if self.proposer_id is not None:
+                self._check_room(provider, code, self.proposer_id)
         return cleaned
+
+    def _check_room(self, provider: str, code: str, user_id: int) -> None:
+        try:
+            check_room(provider=provider, code=code, user_id=user_id)
+        except TooManyProposalsError as error:
+            raise ValidationError({"code": str(error)}, code="too_many_proposals") from error
 
 
 def explain(known: GiftCode, may_decide: bool) -> SafeString:

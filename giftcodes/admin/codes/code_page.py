@@ -18,6 +18,7 @@ from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import ODD_WORDS
 from giftcodes.models import Attempt, Redemption
+from giftcodes.models.trial import trials
 from giftcodes.queries.code_evidence import (
     closing_answers,
     decisions,
@@ -43,6 +44,7 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
     own = scope.visible(Redemption.objects.filter(gift_code=code), person)
     return {
         "code": code,
+        "is_on_trial": code.pk in trials(code.pk),
         "found": found,
         "result_badge": result_badge(found.result),
         "bar": served_bar(found.served),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -122,6 +123,13 @@ class KeepsHistory(Editable):
         if IS_POPUP_VAR in request.POST:
             return super().response_delete(request, obj_display, obj_id)
         return HttpResponseRedirect(self.list_url)
+
+
+def leave_out(request: HttpRequest, form: Any, name: str, words: str) -> None:
+    """Keep the stored value of a field of a valid form, and say why. The others are saved."""
+    form.changed_data.remove(name)
+    setattr(form.instance, name, form.initial[name])
+    messages.error(request, words)
 
 
 def game_choices() -> list[tuple[str, str]]:

@@ -59,6 +59,7 @@ from giftcodes.models import (
     Throttle,
 )
 from giftcodes.models.alarm import SUBJECT_MODELS
+from giftcodes.models.roles import EVERY_GUILD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +70,6 @@ Row = TypeVar("Row", bound=Model)
 #: A person who is logged in.
 Person = Any
 
-EVERY_GUILD = "giftcodes.view_every_guild"
 _KEPT = "_ids_of_own_guilds"
 
 

@@ -21,7 +21,7 @@ from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.base import PageOfRows
-from giftcodes.admin.common.editing import KeepsHistory
+from giftcodes.admin.common.editing import KeepsHistory, leave_out
 from giftcodes.admin.common.html import guild_url, page_url
 from giftcodes.admin.common.live import answer, parts_of
 from giftcodes.admin.guilds import codes, joining, members, officers, overview
@@ -33,6 +33,7 @@ from giftcodes.models import GiftCode, Guild, Member
 from giftcodes.models.game_words import places
 from giftcodes.models.roles import promote_to_officers
 from giftcodes.models.start_rules import guild_obstacle
+from giftcodes.services.corrections import TooManyCorrectionsError, count_of_guild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -208,6 +209,15 @@ class GuildAdmin(KeepsHistory):
 
     def response_post_save_change(self, request: HttpRequest, obj: Guild) -> HttpResponseRedirect:  # noqa: ARG002
         return HttpResponseRedirect(guild_url(obj.pk, SETTINGS))
+
+    def save_model(self, request: HttpRequest, obj: Guild, form: Any, change: bool) -> None:
+        """Save the guild, without its number if that was changed too often."""
+        if change and "realm" in form.changed_data:
+            try:
+                count_of_guild(obj, request.user)
+            except TooManyCorrectionsError as error:
+                leave_out(request, form, "realm", str(error))
+        super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Give new officers their role, and let the guild catch up on codes.

@@ -15,6 +15,7 @@ from giftcodes.admin.members.correction import asked_again_words
 from giftcodes.models import Guild
 from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.queries.player_codes import own_places
+from giftcodes.services import corrections as services
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -32,8 +33,11 @@ def correct_guild(request: HttpRequest, guild: Guild) -> None:
         words = _("Nothing was changed: %(guild)s is in %(place)s %(number)s already.")
         messages.info(request, words % {"guild": guild, "place": place, "number": number})
     else:
-        guild.realm = number
-        guild.save(update_fields=["realm"])
+        try:
+            services.correct_guild(guild, number, person=request.user)
+        except services.TooManyCorrectionsError as error:
+            messages.error(request, str(error))
+            return
         log(request, [guild], _("Set the state or kingdom."))
         words = _("%(guild)s is in %(place)s %(number)s now.")
         messages.success(request, words % {"guild": guild, "place": place, "number": number})

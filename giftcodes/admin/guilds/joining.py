@@ -231,7 +231,19 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.warning(request, guild.full_words(more=more, room=guild.room()))
     if decision.too_many_added:
         messages.warning(request, guild.too_many_added_words())
-    waiting = decision.opted_out or decision.without_room or decision.too_many_added
+    if more := len(decision.too_many_corrected):
+        words = ngettext(
+            "%d request still waits: the player was in the guild with another number, and the "
+            "numbers of no more members can be changed today. Approve it tomorrow.",
+            "%d requests still wait: the players were in the guild with other numbers, and the "
+            "numbers of no more members can be changed today. Approve them tomorrow.",
+            more,
+        )
+        messages.warning(request, words % more)
+    waiting = [
+        *(*decision.opted_out, *decision.without_room),
+        *(*decision.too_many_added, *decision.too_many_corrected),
+    ]
     if not number and not waiting:
         messages.info(request, _NONE_CHOSEN)
 

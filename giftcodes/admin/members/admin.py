@@ -18,7 +18,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import log
-from giftcodes.admin.common.editing import KeepsHistory
+from giftcodes.admin.common.editing import KeepsHistory, leave_out
 from giftcodes.admin.common.html import (
     badge,
     guild_url,
@@ -38,6 +38,7 @@ from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, MemberRedemption
 from giftcodes.models.game_words import places
 from giftcodes.queries.player_codes import places_of_mates, served_by_member
+from giftcodes.services.corrections import TooManyCorrectionsError, count_of_member
 from giftcodes.services.members import activate_members, set_on_members
 
 if TYPE_CHECKING:
@@ -274,8 +275,14 @@ class MemberAdmin(KeepsHistory):
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
         """Save the member, and let the guild catch up.
 
-        A member who is new, active again or corrected has codes to catch up on.
+        A member who is new, active again or corrected has codes to catch up on. The state or
+        kingdom is left out if the guild has no more corrections today.
         """
+        if change and "realm" in form.changed_data:
+            try:
+                count_of_member(obj, request.user)
+            except TooManyCorrectionsError as error:
+                leave_out(request, form, "realm", str(error))
         super().save_model(request, obj, form, change)
         if change and "realm" in form.changed_data and (again := asked_again_words([obj])):
             messages.success(request, again)

@@ -17,8 +17,8 @@ from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.game_words import place_word, places
-from giftcodes.models.guild import own_realm
-from giftcodes.services.members import MoveResult, move_members, set_on_members
+from giftcodes.services.corrections import correct_members
+from giftcodes.services.members import MoveResult, move_members
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -160,10 +160,11 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
             is_asking=True,
         )
     realm = form.cleaned_data["realm"]
-    changed, same = set_on_members(
-        members.values_list("pk", flat=True), "realm", lambda member: own_realm(member.guild, realm)
-    )
+    corrected = correct_members(members.values_list("pk", flat=True), realm, person=request.user)
+    changed, same = corrected.changed, corrected.same
     report = Report()
+    for sentence in corrected.refused:
+        report.refused(sentence)
     for member in changed:
         report.done(
             gettext("%(member)s is in %(place)s %(number)s now.")

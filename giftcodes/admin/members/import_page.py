@@ -37,6 +37,7 @@ from giftcodes.roster import (
     review_of,
     text_of,
 )
+from giftcodes.services.corrections import TooManyCorrectionsError
 from giftcodes.services.imports import ImportResult, import_members, summary
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def page(request: HttpRequest) -> HttpResponse:
         if "apply" in request.POST and not notes:
             return _apply(request, guild, rows)
         _log_opted_out(request, guild, rows.result)
-    except GuildFullError as error:
+    except (GuildFullError, TooManyCorrectionsError) as error:
         form.add_error("listing", str(error))
         return _form_page(request, form, changes=changes)
     context = {

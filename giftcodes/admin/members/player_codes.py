@@ -32,7 +32,6 @@ from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
 from giftcodes.models.game_words import place_noun, place_word, spoken, title_of
-from giftcodes.models.guild import own_realm
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.player_codes import (
     Player,
@@ -43,7 +42,7 @@ from giftcodes.queries.player_codes import (
     places_of_mates,
     player_of,
 )
-from giftcodes.services.members import set_on_members
+from giftcodes.services.corrections import correct_members
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -295,7 +294,10 @@ def _correct(request: HttpRequest, member: Member, number: int | None) -> None:
         member: the membership.
         number: the state or kingdom. None means the guild's.
     """
-    changed, same = set_on_members([member.pk], "realm", lambda one: own_realm(one.guild, number))
+    corrected = correct_members([member.pk], number, person=request.user)
+    changed, same = corrected.changed, corrected.same
+    for sentence in corrected.refused:
+        messages.error(request, sentence)
     log(request, changed, _("Set the state or kingdom."))
     for one in [*changed, *same]:
         names = {

@@ -1,0 +1,49 @@
+"""Codes that an officer added, and that the game has not yet accepted.
+
+Such a code may be invented, and most players of a guild may be unknown to the game, so that no
+answer judges the code. Until it is proven, it is asked for only in the guilds of the officer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from giftcodes.models.code import GiftCode, Source
+from giftcodes.models.guild import Guild
+from giftcodes.models.roles import EVERY_GUILD
+
+_BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def trials(gift_code_id: int | None = None) -> dict[int, list[int]]:
+    """The active codes that are on trial, each with the guilds in which it is asked for.
+
+    A code is not on trial if an administrator or the command line added it, or if a feed has it.
+
+    Args:
+        gift_code_id: look only at this code. None for all codes.
+
+    Returns:
+        The ids of the guilds by code id.
+    """
+    unproven = GiftCode.objects.active().filter(
+        source=Source.ADMIN, proven_at__isnull=True, last_seen_at__isnull=True
+    )
+    if gift_code_id is not None:
+        unproven = unproven.filter(pk=gift_code_id)
+    added = GiftCode.history.filter(
+        id__in=unproven.order_by().values("pk"), history_type="+", history_user__isnull=False
+    )
+    adders = dict(added.order_by().values_list("id", "history_user"))
+    if not adders:
+        return {}
+    users: Any = get_user_model().objects
+    seeing_all = users.with_perm(EVERY_GUILD, is_active=None, backend=_BACKEND)
+    unlimited = set(seeing_all.filter(pk__in=adders.values()).values_list("pk", flat=True))
+    guilds: dict[int, list[int]] = {pk: [] for pk in adders.values()}
+    of_officers = Guild.objects.filter(officers__in=guilds).order_by()
+    for user_id, guild_id in of_officers.values_list("officers", "pk"):
+        guilds[user_id].append(guild_id)
+    return {code: guilds[user] for code, user in adders.items() if user not in unlimited}

@@ -1,0 +1,186 @@
+"""Corrections of realms, and how many of them a guild may have in a day.
+
+Each correction lets the game be asked again for what it refused, so that endless corrections of one
+guild would take the requests of all guilds. The database counts them for each guild and day.
+Administrators and the command line are not limited.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils.translation import gettext, ngettext
+
+from giftcodes.estimates.formatting import about
+from giftcodes.models import Guild, Member, Throttle
+from giftcodes.models.fields import without_notes
+from giftcodes.models.guild import own_realm
+from giftcodes.models.roles import EVERY_GUILD
+from giftcodes.models.throttle import Refusal
+from giftcodes.services.members import set_on_members
+
+#: How often the number of a guild itself may be corrected in a day.
+OF_GUILD = 3
+#: How many corrections of members a guild may have in a day: for each active member, and at least.
+OF_EACH_MEMBER = 3
+OF_MEMBERS_AT_LEAST = 100
+_DAY = 24 * 3_600
+
+
+class TooManyCorrectionsError(ValueError):
+    """The guild has no more corrections today. The text says the limit, and when to try again.
+
+    Args:
+        words: the text.
+        seconds: the seconds until corrections are possible again.
+    """
+
+    def __init__(self, words: str, seconds: int) -> None:
+        super().__init__(words)
+        self.seconds = seconds
+
+
+@dataclass(slots=True)
+class Corrected:
+    """The result of a correction of members.
+
+    Args:
+        changed: the members with a new realm.
+        same: the members who had this realm already.
+        refused: a sentence for each guild whose members were not changed, because of its limit.
+    """
+
+    changed: list[Member] = field(default_factory=list)
+    same: list[Member] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def is_limited(person: Any) -> bool:
+    """Whether the corrections of a person are counted. None is the command line."""
+    return person is not None and not person.has_perm(EVERY_GUILD)
+
+
+def is_user_limited(user_id: int | None) -> bool:
+    """Whether the corrections of a user are counted. None is the command line."""
+    return user_id is not None and is_limited(get_user_model().objects.get(pk=user_id))
+
+
+def count_of_guild(guild: Guild, person: Any) -> None:
+    """Count a correction of the guild's own realm, in the transaction that stores it.
+
+    Raises:
+        TooManyCorrectionsError: the limit is reached. Nothing was counted.
+    """
+    if not is_limited(person):
+        return
+    refusal = Throttle.objects.take_many(
+        "guild realm", str(guild.pk), number=1, most=OF_GUILD, seconds=_DAY
+    )
+    if refusal:
+        words = gettext(
+            "The number of guild %(guild)s was not changed: in 24 hours, it may be changed "
+            "%(most)d times, because each time the game is asked again for all members. It can be "
+            "changed again in %(time)s. If it cannot wait, ask an administrator."
+        )
+        values = {"guild": guild, "most": OF_GUILD, "time": about(refusal.seconds)}
+        raise TooManyCorrectionsError(words % values, refusal.seconds)
+
+
+def count_of_member(member: Member, person: Any) -> None:
+    """Count the correction of a member, in the transaction that stores it.
+
+    Raises:
+        TooManyCorrectionsError: the limit is reached. Nothing was counted.
+    """
+    if is_limited(person):
+        # Corrections of many members lock them first, too, and count them then.
+        Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+        count_of_members(member.guild, 1)
+
+
+def count_of_members(guild: Guild, number: int) -> None:
+    """Count corrections of members by people who are limited, before the commit.
+
+    Args:
+        guild: the guild of the members.
+        number: how many of them get another realm.
+
+    Raises:
+        TooManyCorrectionsError: the limit is reached. Nothing was counted.
+    """
+    if not number:
+        return
+    active = guild.members.filter(active=True).count()
+    most = max(OF_MEMBERS_AT_LEAST, OF_EACH_MEMBER * active)
+    refusal = Throttle.objects.take_many(
+        "member realms", str(guild.pk), number=number, most=most, seconds=_DAY
+    )
+    if refusal:
+        raise TooManyCorrectionsError(_words(guild, most, refusal), refusal.seconds)
+
+
+def _words(guild: Guild, most: int, refusal: Refusal) -> str:
+    first = gettext(
+        "The numbers of members of guild %(guild)s were not changed: in 24 hours, at most %(most)s "
+        "such corrections are made for this guild, because each lets the game be asked again."
+    ) % {"guild": guild, "most": f"{most:,}"}
+    left = ngettext("%s is left now.", "%s are left now.", refusal.left) % f"{refusal.left:,}"
+    again = ""
+    if refusal.seconds:
+        again = gettext("All are possible again in %s.") % about(refusal.seconds)
+    ask = gettext("If it cannot wait, ask an administrator.")
+    return " ".join(filter(None, [first, left, again, ask]))
+
+
+@transaction.atomic
+def correct_guild(guild: Guild, realm: int, *, person: Any) -> None:
+    """Set the realm of a guild.
+
+    Raises:
+        TooManyCorrectionsError: the limit is reached. Nothing was changed.
+    """
+    count_of_guild(guild, person)
+    guild.realm = realm
+    guild.save(update_fields=["realm"])
+
+
+@transaction.atomic
+def correct_members(member_ids: Iterable[int], realm: int | None, *, person: Any) -> Corrected:
+    """Set the realm of members.
+
+    Args:
+        member_ids: the members.
+        realm: the realm. None means the realm of each member's guild.
+        person: who corrects them. If that person is limited, all members of a guild are changed,
+            or none of them.
+    """
+    ids = list(member_ids)
+    refused: list[str] = []
+    if is_limited(person):
+        ids, refused = _allowed(ids, realm)
+    changed, same = set_on_members(ids, "realm", lambda one: own_realm(one.guild, realm))
+    return Corrected(changed, same, refused)
+
+
+def _allowed(ids: list[int], realm: int | None) -> tuple[list[int], list[str]]:
+    """The members who may be changed, and the sentences about the guilds of the others."""
+    # The same order as in `set_on_members`, which locks them again.
+    rows = Member.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids)
+    members = list(rows.order_by("guild_id", "pk"))
+    concerned = Guild.objects.filter(pk__in={member.guild_id for member in members})
+    guilds = {guild.pk: guild for guild in without_notes(concerned)}
+    numbers = Counter(
+        one.guild_id for one in members if one.realm != own_realm(guilds[one.guild_id], realm)
+    )
+    refused: dict[int, str] = {}
+    for guild_id in sorted(numbers):
+        try:
+            count_of_members(guilds[guild_id], numbers[guild_id])
+        except TooManyCorrectionsError as error:
+            refused[guild_id] = str(error)
+    return [one.pk for one in members if one.guild_id not in refused], list(refused.values())
