@@ -36,11 +36,17 @@ class ThrottleQuerySet(models.QuerySet["Throttle"]):
         Returns:
             0 if the use is allowed. Otherwise the seconds until the window ends.
         """
-        ((used, left),) = fetch(_TAKE, key=_key(what, who), most=most, seconds=seconds)
+        ((used, left),) = fetch(_TAKE, key=keyed_hash(what, who), most=most, seconds=seconds)
         return 0 if used <= most else max(1, left)
 
 
-def _key(what: str, who: str) -> str:
+def keyed_hash(what: str, who: str) -> str:
+    """What tables hold instead of an address. Without the secret key it cannot be computed.
+
+    Args:
+        what: what is used. The hashes of one address for several uses have nothing in common.
+        who: who uses it, such as an address.
+    """
     key = f"throttle:{secret_key()}".encode()
     return hmac.new(key, f"{what}:{who}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
