@@ -47,6 +47,8 @@ _BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
 _NO_CONNECTION = ("08", "57P01", "57P02", "57P03", "53300")
 #: Browsers and proxies may try again after so many seconds.
 _AGAIN_SECONDS = "15"
+#: When a person may try again whose other requests are still being answered.
+_SOON_SECONDS = "5"
 #: This is shown if even the template cannot be read.
 _LAST_RESORT = (
     "<!DOCTYPE html><html lang=en><title>Redeemer</title><h1>Something went wrong</h1>"
@@ -248,6 +250,29 @@ def locked_out(request: HttpRequest, until: dt.datetime, *, is_guarded: bool) ->
         words = _("Logins from your address are blocked until %(until)s. Try again after that.")
     forgotten = _("If you have forgotten your password, ask an administrator for a new one.")
     return plain(request, Trouble(429, _("Too many failed logins"), [words % when, forgotten]))
+
+
+def too_many_at_once(request: HttpRequest) -> HttpResponse:
+    """Answer a request of a person for whom as many others are being answered as are allowed.
+
+    It needs no database query, because the requests that are being answered already need many.
+    """
+    sentences = [
+        _(
+            "Several pages that you have opened are still being prepared, so this one was not "
+            "begun. Nothing was changed."
+        ),
+        _(
+            "Wait a few seconds until they are shown, or close them. Then try again. If this was a "
+            "form, go back and send it again."
+        ),
+    ]
+    links = [("/admin/", _("Home"))]
+    page = plain(
+        request, Trouble(429, _("Too many pages at once"), sentences, links, can_reload=True)
+    )
+    page.headers["Retry-After"] = _SOON_SECONDS
+    return page
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "redeemer.fair_share.FairShareMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "redeemer.statement_limit.StatementLimitMiddleware",
     # This must be last: it replaces the response when there were too many failed logins.

@@ -75,7 +75,7 @@ class ThrottleQuerySet(models.QuerySet["Throttle"]):
         Returns:
             None if the uses are allowed and counted, otherwise what is left.
         """
-        key = _key(what, who)
+        key = keyed_hash(what, who)
         if number <= most and fetch(_TAKE, key=key, number=number, most=most, seconds=seconds):
             return None
         for used, until_end in fetch(_LEFT, key=key):
@@ -84,12 +84,18 @@ class ThrottleQuerySet(models.QuerySet["Throttle"]):
 
     def seconds_until_allowed(self, what: str, who: str, *, most: int) -> int:
         """The seconds until one more use is allowed. 0 if it is allowed now. Counts nothing."""
-        for used, until_end in fetch(_LEFT, key=_key(what, who)):
+        for used, until_end in fetch(_LEFT, key=keyed_hash(what, who)):
             return max(1, until_end) if used >= most else 0
         return 0
 
 
-def _key(what: str, who: str) -> str:
+def keyed_hash(what: str, who: str) -> str:
+    """What tables hold instead of an address. Without the secret key it cannot be computed.
+
+    Args:
+        what: what is used. The hashes of one address for several uses have nothing in common.
+        who: who uses it, such as an address.
+    """
     key = f"throttle:{secret_key()}".encode()
     return hmac.new(key, f"{what}:{who}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 

@@ -15,7 +15,12 @@ from giftcodes.models import JoinLink
 from giftcodes.players import protect
 from giftcodes.players.forms import JoinForm
 from giftcodes.players.game import game_of
-from giftcodes.services.joining import TooManyWaitingError, Wish, ask_to_join
+from giftcodes.services.joining import (
+    TooManyOfAddressError,
+    TooManyWaitingError,
+    Wish,
+    ask_to_join,
+)
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -37,19 +42,28 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         if seconds := protect.seconds_until_join(request, link.pk):
             return protect.too_often(request, seconds)
-        if form.is_valid() and (answer := _join(link, form)):
+        if form.is_valid() and (answer := _join(link, form, protect.address_of(request))):
             return answer
     context = {"link": link, "guild": link.guild, "game": game, "form": form}
     return render(request, "players/join.html", context)
 
 
 @sensitive_variables("token")
-def _join(link: JoinLink, form: JoinForm) -> HttpResponse | None:
+def _join(link: JoinLink, form: JoinForm, address: str) -> HttpResponse | None:
     """Join, and lead to the personal page. None if the form has an error now."""
     entered = form.cleaned_data
     wish = Wish(entered["player_id"], entered["nickname"], entered["realm"])
     try:
-        token, has_joined = ask_to_join(link, wish)
+        token, has_joined = ask_to_join(link, wish, address=address)
+    except TooManyOfAddressError:
+        form.add_error(
+            None,
+            _(
+                "Several requests from your network are waiting for this guild already, so yours "
+                "was not taken. Ask an officer to decide about them, then try again."
+            ),
+        )
+        return None
     except TooManyWaitingError:
         form.add_error(
             None,

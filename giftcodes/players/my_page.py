@@ -184,10 +184,12 @@ def _start_again(visit: Visit) -> None:
 
 
 def _ask(visit: Visit) -> None:
-    if joining.ask_again(visit.link):
+    if joining.ask_again(visit.link, address=protect.address_of(visit.request)):
         visit.say(_("The officers have your request. Look here again later."))
         return
-    words = _("Very many requests of this guild are waiting. Ask an officer, or try again later.")
+    words = _(
+        "Very many requests are waiting. Ask an officer to decide about them, or try again later."
+    )
     messages.warning(visit.request, words)
 
 

@@ -74,9 +74,14 @@ def page(view: View) -> View:
     return guarded
 
 
+def address_of(request: HttpRequest) -> str:
+    """The IPv4 address or the IPv6 network (/64) of the player. Empty if it is not known."""
+    return get_client_ip_address(request) or ""
+
+
 def seconds_until_join(request: HttpRequest, link_id: int) -> int:
     """Count a form of a join link. Returns 0 if it is accepted, else how many seconds to wait."""
-    address = get_client_ip_address(request) or "unknown"
+    address = address_of(request) or "unknown"
     of_address = Throttle.objects.take("join", address, most=JOINS_OF_ADDRESS, seconds=_HOUR)
     return of_address or Throttle.objects.take(
         "join link", str(link_id), most=JOINS_OF_LINK, seconds=_HOUR

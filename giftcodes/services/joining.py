@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Min
 from django.utils import timezone
 
 from giftcodes.domain.tokens import TokenKind, new_token, token_hash
@@ -31,6 +32,7 @@ from giftcodes.models import (
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.guild import own_realm
 from giftcodes.models.opted_out import player_hashes
+from giftcodes.models.throttle import keyed_hash
 from giftcodes.services.corrections import (
     TooManyCorrectionsError,
     count_of_members,
@@ -41,8 +43,13 @@ from giftcodes.services.players import opt_in, opt_in_again
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-#: How many requests of a guild may wait. No further request is taken.
+#: How many requests of a guild may wait. Then one of the address with the most gives way to a
+#: further one, or the further one is not taken.
 MOST_WAITING = 100
+#: How many requests of one address may wait for a guild.
+MOST_WAITING_OF_ADDRESS = 5
+#: After this time a request counts as old: officers can refuse all old ones at once.
+OLD_AFTER = dt.timedelta(days=1)
 #: How many players may join a guild in an hour without an officer. Further requests wait for one.
 MOST_JOINS_IN_AN_HOUR = 60
 #: How long a request waits. After that it is deleted, with what the player entered.
@@ -52,6 +59,10 @@ _HOUR = 3_600.0
 
 class TooManyWaitingError(Exception):
     """So many requests of this guild wait that no further one is taken."""
+
+
+class TooManyOfAddressError(TooManyWaitingError):
+    """So many requests from this address wait for the guild that no further one is taken."""
 
 
 # --- The link -------------------------------------------------------------------------------------
@@ -108,30 +119,73 @@ class Wish:
 
 
 @transaction.atomic
-def ask_to_join(link: JoinLink, wish: Wish) -> tuple[str, bool]:
+def ask_to_join(link: JoinLink, wish: Wish, *, address: str = "") -> tuple[str, bool]:
     """Add the player to the guild, or let the request wait for an officer.
 
     Args:
         link: a link that works.
         wish: what the player entered.
+        address: the address or network of the player, by which waiting requests are limited. Only
+            a keyed hash of it is stored. Empty if it is not known.
 
     Returns:
         The token of the player's personal link, and whether the player has joined. The page must
         not depend on the second value before the player opens the personal link.
 
     Raises:
-        TooManyWaitingError: no further request is taken for now.
+        TooManyOfAddressError: no further request of this address is taken for now.
+        TooManyWaitingError: no further request of anybody is taken for now.
     """
     # Imports and requests of one guild take turns.
     guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
-    if guild.join_requests.count() >= MOST_WAITING:
-        raise TooManyWaitingError
+    # This comes first, so that the answer does not tell whether the guild knows the player.
+    place = _place(guild, address)
     member = None if _must_wait(link, guild, wish) else _added(guild, wish)
     player_link, token = PlayerLink.objects.issue(guild_id=guild.pk, member=member)
     if member is None:
-        _wait(player_link, wish)
+        _wait(player_link, wish, place)
     _note(SelfServiceKind.JOINED if member else SelfServiceKind.ASKED, guild, member)
     return token, member is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place in the list of waiting requests.
+
+    Args:
+        asked_from: what is stored instead of the address.
+        giving_way: the id of the request that is deleted when the place is taken, if any.
+    """
+
+    asked_from: str
+    giving_way: int | None = None
+
+
+def _place(guild: Guild, address: str) -> _Place:
+    """Find a place for one more request, without taking it.
+
+    If the list is full, the oldest request of the address with the most gives way, unless the new
+    address would then have as many as that one had. So a person with a few addresses cannot keep
+    other players out.
+
+    Raises:
+        TooManyOfAddressError: too many requests of this address wait.
+        TooManyWaitingError: the list is full, and no request gives way.
+    """
+    asked_from = keyed_hash("request to join", f"{guild.pk} {address}") if address else ""
+    waiting = guild.join_requests.all()
+    own = waiting.filter(asked_from=asked_from).count() if asked_from else 0
+    if own >= MOST_WAITING_OF_ADDRESS:
+        raise TooManyOfAddressError
+    if waiting.count() < MOST_WAITING:
+        return _Place(asked_from)
+    addresses = waiting.exclude(asked_from="").order_by().values("asked_from")
+    counted = addresses.annotate(number=Count("pk"), since=Min("asked_at"))
+    most = counted.order_by("-number", "since").first()
+    if most is None or most["number"] <= own + 1:
+        raise TooManyWaitingError
+    oldest = waiting.filter(asked_from=most["asked_from"]).order_by("asked_at", "pk")
+    return _Place(asked_from, oldest.values_list("pk", flat=True).first())
 
 
 def _must_wait(link: JoinLink, guild: Guild, wish: Wish) -> bool:
@@ -173,7 +227,9 @@ def _added(guild: Guild, wish: Wish) -> Member | None:
     return member
 
 
-def _wait(link: PlayerLink, wish: Wish) -> None:
+def _wait(link: PlayerLink, wish: Wish, place: _Place) -> None:
+    if place.giving_way is not None:
+        _delete(JoinRequest.objects.filter(pk=place.giving_way))
     JoinRequest.objects.create(
         guild_id=link.guild_id,
         link=link,
@@ -181,26 +237,30 @@ def _wait(link: PlayerLink, wish: Wish) -> None:
         nickname=wish.nickname,
         realm=wish.realm,
         consented_on=timezone.localdate(),
+        asked_from=place.asked_from,
     )
 
 
 @transaction.atomic
-def ask_again(link: PlayerLink) -> bool:
+def ask_again(link: PlayerLink, *, address: str = "") -> bool:
     """Ask the officers to confirm a personal link, or to take its player back into the guild.
 
     Args:
         link: a link with a member.
+        address: as for `ask_to_join`.
 
     Returns:
-        Whether a request waits now. If not, too many requests of the guild wait.
+        Whether a request waits now. If not, too many of the guild or of this address wait.
     """
     guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
     member = link.member
     if member is None or JoinRequest.objects.filter(link=link).exists():
         return True
-    if guild.join_requests.count() >= MOST_WAITING:
+    try:
+        place = _place(guild, address)
+    except TooManyWaitingError:
         return False
-    _wait(link, Wish(member.player_id, member.nickname, member.realm or guild.realm))
+    _wait(link, Wish(member.player_id, member.nickname, member.realm or guild.realm), place)
     _note(SelfServiceKind.ASKED, guild, member)
     return True
 
@@ -344,6 +404,24 @@ def refuse(guild_id: int, request_ids: Iterable[int], *, user_id: int) -> int:
     for _ in range(number):
         _note(SelfServiceKind.REFUSED, guild, None, user_id)
     return number
+
+
+def refuse_listed(guild_id: int, last_id: int, *, user_id: int, only_old: bool = False) -> int:
+    """Delete all requests that an officer had before them on a page. Returns how many.
+
+    Args:
+        guild_id: the guild.
+        last_id: the newest request on the page. Newer ones still wait.
+        user_id: the officer.
+        only_old: whether only requests that are older than `OLD_AFTER` are deleted.
+
+    Raises:
+        Guild.DoesNotExist: there is no such guild.
+    """
+    listed = JoinRequest.objects.filter(guild=guild_id, pk__lte=last_id)
+    if only_old:
+        listed = listed.filter(asked_at__lt=clock_plus(-OLD_AFTER.total_seconds()))
+    return refuse(guild_id, listed.values_list("pk", flat=True), user_id=user_id)
 
 
 def _delete(requests: QuerySet[JoinRequest]) -> int:

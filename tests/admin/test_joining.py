@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -198,17 +199,52 @@ def test_an_opt_out_is_ended_by_an_administrator_only(
     assert not OptOut.objects.exists()
 
 
+def test_an_officer_refuses_the_whole_list_but_no_request_that_came_later(
+    officer: Browser, wolves: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "MOST_WAITING", 3)
+    for number in range(2):
+        ask(wolves, f"30000000{number}")
+    assert "The list is full" not in page(officer, wolves)
+    ask(wolves, "300000002")
+    shown = page(officer, wolves)
+    assert "The list is full" in shown
+    assert "Refuse all 3 of this list" in shown
+    assert "older than a day" not in shown
+    assert "The list is full" in officer.client.get("/admin/").content.decode()
+    last = re.search(r'name="last" value="(\d+)"', shown)
+    assert last
+    monkeypatch.setattr(joining, "MOST_WAITING", 100)
+    later = ask(wolves, "300000009")
+
+    assert "3 requests are refused" in press(officer, wolves, "refuse_all", last=last[1])
+
+    assert JoinRequest.objects.get() == later
+    assert wolves.self_service_events.filter(kind="player:refused").count() == 3
+
+
+def test_an_officer_refuses_the_old_requests(officer: Browser, wolves: Guild) -> None:
+    old, new = ask(wolves, ANNA), ask(wolves, BRAM)
+    JoinRequest.objects.filter(pk=old.pk).update(asked_at=timezone.now() - timedelta(days=1))
+    assert "Refuse 1 that is older than a day" in page(officer, wolves)
+    assert "1 request is refused" in press(officer, wolves, "refuse_old", last=new.pk)
+    assert JoinRequest.objects.get() == new
+    for last in ("", "x", "9" * 30):
+        assert "No request was chosen" in press(officer, wolves, "refuse_old", last=last)
+
+
 # --- Who may --------------------------------------------------------------------------------------
 def test_an_officer_meets_nothing_of_another_guild(officer: Browser, wolves: Guild) -> None:
     bears = guild("Bears")
     theirs = ask(bears, BRAM)
     anna = member(bears, ANNA)
     assert officer.client.get(where(bears)).status_code == 404
-    for act in ("make", "end", "publish", "approve", "refuse"):
-        response = officer.client.post(where(bears), {"act": act, **CONDITIONS})
+    for act in ("make", "end", "publish", "approve", "refuse", "refuse_all", "refuse_old"):
+        response = officer.client.post(where(bears), {"act": act, "last": theirs.pk, **CONDITIONS})
         assert response.status_code == 404
     press(officer, wolves, "approve", one=theirs.pk)
     press(officer, wolves, "refuse", chosen=[theirs.pk])
+    press(officer, wolves, "refuse_all", last=theirs.pk)
     assert JoinRequest.objects.get() == theirs
     link = reverse("admin:personal_link", args=[anna.pk])
     assert officer.client.get(link).status_code == 404

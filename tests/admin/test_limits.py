@@ -16,11 +16,15 @@ from django.utils import timezone
 from giftcodes.admin.common import exporting
 from giftcodes.models import Guild, Member
 from giftcodes.models.guild import ADDING_PERIOD, GuildFullError
+from giftcodes.models.roles import OFFICERS
 from giftcodes.roster import ListedMember
 from giftcodes.services.imports import import_members, undo_import
 from giftcodes.services.members import move_members
 from tests.admin.conftest import Browser, errors
+from tests.admin.test_roles import groups, person
 from tests.factories import gift_code, guild, member, player_id
+
+__all__ = ["groups"]
 
 
 @pytest.fixture
@@ -208,3 +212,21 @@ def test_the_export_of_the_coverage_reads_the_members_once(
     assert len(content.splitlines()) == 10
     assert not [query["sql"] for query in queries if "OFFSET" in query["sql"]]
     assert not [query["sql"] for query in queries if '"giftcodes_member"."notes"' in query["sql"]]
+
+
+# --- Sorting --------------------------------------------------------------------------------------
+def test_an_officer_sorts_a_list_by_few_columns_and_an_administrator_by_all(
+    browser: Browser, groups: None
+) -> None:
+    wolves = guild("Wolves", members=1)
+    address = reverse("admin:giftcodes_member_changelist")
+    shown = {}
+    for name, client in (
+        ("officer", person("officer", OFFICERS, wolves)),
+        ("administrator", browser.client),
+    ):
+        response = client.get(address, {"o": "1.-2.3.4"})
+        assert response.status_code == 200
+        shown[name] = response.context["cl"].get_ordering_field_columns()
+    assert shown["officer"] == {1: "asc", 2: "desc"}
+    assert list(shown["administrator"]) == [1, 2, 3, 4]

@@ -30,11 +30,15 @@ class Line:
     def __init__(self, page: Page) -> None:
         self.asked = 0
         self.is_cut = False
+        self.is_crowded = False
         page.route("**/admin/live/", self._pass)
 
     def _pass(self, route: Route) -> None:
         self.asked += 1
-        route.fulfill(status=503) if self.is_cut else route.continue_()
+        if self.is_crowded:
+            route.fulfill(status=429, headers={"Retry-After": "5"})
+        else:
+            route.fulfill(status=503) if self.is_cut else route.continue_()
 
 
 @pytest.fixture
@@ -88,6 +92,29 @@ def test_the_page_says_that_the_server_is_away_and_recovers(
     page.clock.run_for(AGAIN_MS)
     expect(page.locator(".runs .run-progress").first).to_contain_text("1 of ")
     expect(note).to_be_hidden()
+
+
+def test_while_other_pages_come_first_the_page_asks_later_and_says_nothing(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    line = Line(page)
+    open_with_still_clock(page, f"{live_server.url}/admin/")
+    line.is_crowded = True
+    with page.expect_response("**/admin/live/") as refused:
+        page.clock.run_for(AGAIN_MS)
+    assert refused.value.status == 429
+    page.wait_for_timeout(500)
+    before = line.asked
+    page.clock.run_for(4_900)
+    page.wait_for_timeout(500)
+    assert line.asked == before, "It waits as long as the server says."
+    expect(page.locator("[data-live-note]")).to_be_hidden()
+
+    line.is_crowded = False
+    with page.expect_response("**/admin/live/") as answered:
+        page.clock.run_for(200)
+    assert answered.value.status == 200
+    expect(page.locator("[data-live-note]")).to_be_hidden()
 
 
 def test_the_page_pauses_while_hidden_and_updates_when_it_is_shown(

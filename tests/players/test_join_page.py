@@ -282,12 +282,81 @@ def test_a_full_list_of_requests_takes_no_more_from_anybody(
     joining.make_join_link(wolves.pk, needs_approval=False)
     link.refresh_from_db()
 
+    visitor.client.defaults["REMOTE_ADDR"] = "203.0.113.9"
+
     response = visitor.join(link, BRAM)
 
     assert response.status_code == 200
     assert "Very many requests" in response.content.decode()
     assert JoinRequest.objects.count() == 1
     assert not Member.objects.exists()
+
+
+def test_an_address_has_few_waiting_requests_for_a_guild(
+    visitor: Visitor, wolves: Guild, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(joining, "MOST_WAITING_OF_ADDRESS", 2)
+    link = joining.make_join_link(wolves.pk)
+    # Two addresses of the network of one customer.
+    for address, player in (("2001:db8::1", ANNA), ("2001:db8::2", BRAM)):
+        visitor.client.defaults["REMOTE_ADDR"] = address
+        assert visitor.join(link, player).status_code == 302
+
+    response = visitor.join(link, "300000003")
+
+    assert response.status_code == 200
+    assert "Several requests from your network are waiting" in response.content.decode()
+    assert JoinRequest.objects.count() == 2
+    other = joining.make_join_link(guild("Bears").pk)
+    assert visitor.join(other, "300000003").status_code == 302
+    visitor.client.defaults["REMOTE_ADDR"] = "2001:db8:0:1::1"
+    assert visitor.join(link, "300000003").status_code == 302
+
+
+def test_the_address_of_a_request_is_stored_as_a_keyed_hash_of_the_guild(
+    visitor: Visitor, wolves: Guild
+) -> None:
+    for of in (wolves, guild("Bears")):
+        visitor.join(joining.make_join_link(of.pk))
+    stored = set(JoinRequest.objects.values_list("asked_from", flat=True))
+    assert len(stored) == 2
+    assert all(re.fullmatch("[0-9a-f]{64}", one) for one in stored)
+
+
+def test_a_stranger_with_some_addresses_does_not_keep_players_out(
+    visitor: Visitor, wolves: Guild, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(joining, "MOST_WAITING", 6)
+    link = joining.make_join_link(wolves.pk)
+    for number in range(6):
+        visitor.client.defaults["REMOTE_ADDR"] = f"203.0.113.{number % 2}"
+        assert visitor.join(link, f"30000000{number}").status_code == 302
+    strangers = list(JoinRequest.objects.order_by("pk").values_list("player_id", flat=True))
+
+    for number in range(4):
+        visitor.client.defaults["REMOTE_ADDR"] = f"198.51.100.{number}"
+        assert visitor.join(link, f"31000000{number}").status_code == 302
+
+    waiting = set(JoinRequest.objects.values_list("player_id", flat=True))
+    assert waiting == {*strangers[4:], *(f"31000000{number}" for number in range(4))}
+    assert PlayerLink.objects.count() == 6
+    # The stranger gets no second place back, and nobody gives way to a further player.
+    for address in ("203.0.113.0", "198.51.100.9"):
+        visitor.client.defaults["REMOTE_ADDR"] = address
+        assert "Very many requests" in visitor.join(link, "320000000").content.decode()
+
+
+def test_a_player_who_joins_at_once_deletes_no_request(
+    visitor: Visitor, open_link: JoinLink, wolves: Guild, monkeypatch: Any
+) -> None:
+    for player in (ANNA, BRAM):
+        member(wolves, player)
+        visitor.join(open_link, player)
+    monkeypatch.setattr(joining, "MOST_WAITING", 2)
+    visitor.client.defaults["REMOTE_ADDR"] = "203.0.113.9"
+    assert visitor.join(open_link, "300000003").status_code == 302
+    assert JoinRequest.objects.count() == 2
+    assert wolves.members.filter(player_id="300000003").exists()
 
 
 def test_after_many_joins_in_an_hour_an_open_link_asks_an_officer(

@@ -72,6 +72,11 @@ def may_open(person: Any) -> bool:
     return bool(person.has_perms(PERMISSIONS))
 
 
+def is_full(number: int) -> bool:
+    """Whether a guild with so many waiting requests may take no more."""
+    return number >= joining.MOST_WAITING
+
+
 def page(request: HttpRequest, guild_id: int) -> HttpResponse:
     """Do what the pressed button says, if any. Then go to the page before, or to the tab."""
     if not may_open(request.user):
@@ -104,7 +109,7 @@ def block(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         "join_address": _join_address(request, join_link),
         "link_form": LinkForm(initial=initial, auto_id="joining_%s"),
         "public_address": public and _full(request, "players:public", public.public_id),
-        "waiting": _waiting(guild),
+        **_waiting(guild),
         "may_end_opt_outs": may_end_opt_outs(request.user),
         "events": [{"event": one, "who": link(one.member) if one.member else ""} for one in events],
         "back": request.get_full_path(),
@@ -122,8 +127,8 @@ def _full(request: HttpRequest, name: str, key: str) -> str:
     return site_address.link(path) or request.build_absolute_uri(path)
 
 
-def _waiting(guild: Guild) -> list[dict[str, Any]]:
-    """The requests, with what an officer should know about the player."""
+def _waiting(guild: Guild) -> dict[str, Any]:
+    """The requests, with what an officer should know about the players and about the list."""
     requests = list(guild.join_requests.all())
     ids = [one.player_id for one in requests]
     members = {one.player_id: one for one in guild.members.filter(player_id__in=ids)}
@@ -131,16 +136,22 @@ def _waiting(guild: Guild) -> list[dict[str, Any]]:
     opted_out = {
         hashes[pk] for pk in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
     }
-    return [
-        {
-            "request": one,
-            "member": members.get(one.player_id),
-            "opted_out": one.player_id in opted_out
-            or (one.player_id in members and members[one.player_id].opted_out),
-            "is_repeated": ids.count(one.player_id) > 1,
-        }
-        for one in requests
-    ]
+    old_before = timezone.now() - joining.OLD_AFTER
+    return {
+        "waiting": [
+            {
+                "request": one,
+                "member": members.get(one.player_id),
+                "opted_out": one.player_id in opted_out
+                or (one.player_id in members and members[one.player_id].opted_out),
+                "is_repeated": ids.count(one.player_id) > 1,
+            }
+            for one in requests
+        ],
+        "last_waiting": max((one.pk for one in requests), default=0),
+        "old_waiting": sum(one.asked_at < old_before for one in requests),
+        "is_full": is_full(len(requests)),
+    }
 
 
 # --- The buttons ----------------------------------------------------------------------------------
@@ -249,7 +260,24 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
 
 
 def _refuse(request: HttpRequest, guild: Guild) -> None:
-    number = joining.refuse(guild.pk, _chosen(request), user_id=_user_id(request))
+    _say_refused(request, joining.refuse(guild.pk, _chosen(request), user_id=_user_id(request)))
+
+
+def _refuse_all(request: HttpRequest, guild: Guild) -> None:
+    _refuse_listed(request, guild, only_old=False)
+
+
+def _refuse_old(request: HttpRequest, guild: Guild) -> None:
+    _refuse_listed(request, guild, only_old=True)
+
+
+def _refuse_listed(request: HttpRequest, guild: Guild, *, only_old: bool) -> None:
+    last = row_id(request.POST.get("last", "")) or 0
+    number = joining.refuse_listed(guild.pk, last, user_id=_user_id(request), only_old=only_old)
+    _say_refused(request, number)
+
+
+def _say_refused(request: HttpRequest, number: int) -> None:
     if not number:
         messages.info(request, _NONE_CHOSEN)
         return
@@ -283,4 +311,6 @@ _ACTS: dict[str, Callable[[HttpRequest, Guild], None]] = {
     "unpublish": _unpublish,
     "approve": _approve,
     "refuse": _refuse,
+    "refuse_all": _refuse_all,
+    "refuse_old": _refuse_old,
 }

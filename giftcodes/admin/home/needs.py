@@ -252,10 +252,18 @@ def _requests(person: Any, more: More) -> Iterator[Need]:
             "%(number)d players ask to join %(guild)s",
             one.number,
         )
+        todo = _("Approve the players whom you know. Until then, they get no codes.")
+        is_full = joining.is_full(one.number)
+        if is_full:
+            todo = _(
+                "The list is full, so players may be turned away. Approve those whom you know, and "
+                "refuse the others at once."
+            )
         yield Need(
             Urgency.REQUEST,
             words % {"number": one.number, "guild": one.guild},
-            _("Approve the players whom you know. Until then, they get no codes."),
+            todo,
+            Tone.BAD if is_full else Tone.ATTENTION,
             url=guild_url(one.guild_id, "joining"),
             link=_("Decide"),
             since=one.since,

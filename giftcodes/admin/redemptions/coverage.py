@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.exporting import only_export
-from giftcodes.admin.common.html import page_url, player_url
+from giftcodes.admin.common.html import model_url, page_url, player_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.text import clean_name
@@ -231,10 +231,25 @@ def _write_csv(response: HttpResponse, members: QuerySet[Member], columns: list[
     writer = csv.writer(response)
     header = ["player_id", "nickname", *(str(column.code) for column in columns)]
     writer.writerow([harmless(cell) for cell in header])
+    codes = [column.code for column in columns]
+    provider = codes[0].provider if codes else ""
+    # A guild with a thousand members has tens of thousands of cells, but few different words.
+    words: dict[tuple[str, str], str] = {}
+    missing = str(MISSING)
     remaining = members.iterator(chunk_size=ROWS)
     while batch := list(islice(remaining, ROWS)):
-        for row in _rows(batch, columns):
-            cells = [row.member.player_id, row.member.nickname, *(cell.words for cell in row.cells)]
+        found = standings(batch, codes)
+        for member in batch:
+            cells = [member.player_id, member.nickname]
+            for code in codes:
+                standing = found.get((member.pk, code.pk))
+                if standing is None:
+                    cells.append(missing)
+                    continue
+                key = (standing.state, standing.reason)
+                if key not in words:
+                    words[key] = _words(standing, provider)
+                cells.append(words[key])
             writer.writerow([harmless(cell) for cell in cells])
 
 
@@ -301,13 +316,18 @@ def cell(standing: Standing, provider: str = "") -> Cell:
 
     If the player has the code, the cell needs no reason and no link.
     """
-    label = str(STATE_LABELS[standing.state])
-    sign = SIGNS[standing.state]
+    sign, words = SIGNS[standing.state], _words(standing, provider)
     if standing.state in SETTLED:
-        return Cell(standing.state, sign, label, has_code=standing.state in HAVING)
-    words = f"{label}: {spoken(standing.reason, provider)}" if standing.reason else label
-    url = page_url(MemberRedemption(pk=standing.member_redemption_id))
+        return Cell(standing.state, sign, words, has_code=standing.state in HAVING)
+    url = model_url(MemberRedemption, "change", standing.member_redemption_id)
     return Cell(standing.state, sign, words, url)
+
+
+def _words(standing: Standing, provider: str) -> str:
+    label = str(STATE_LABELS[standing.state])
+    if standing.state in SETTLED or not standing.reason:
+        return label
+    return f"{label}: {spoken(standing.reason, provider)}"
 
 
 def _address(request: HttpRequest, **changes: str) -> str:

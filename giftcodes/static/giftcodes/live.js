@@ -63,6 +63,11 @@
                     credentials: "same-origin",
                     redirect: "error",
                 });
+                if (response.status === 429) {
+                    /* The server answers, but other pages of this person come first. */
+                    this.plan(Math.max(this.waitSeconds, Number(response.headers.get("Retry-After")) || 0));
+                    return;
+                }
                 if (!response.ok) {
                     throw new Error(String(response.status));
                 }

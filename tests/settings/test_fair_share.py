@@ -1,0 +1,81 @@
+"""One person cannot occupy all threads of a web process."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+
+from redeemer import fair_share
+from redeemer.fair_share import MOST_OF_PERSON, FairShareMiddleware
+from redeemer.serving import THREADS
+from tests.waiting import PATIENCE_SECONDS
+
+
+def request_of(person: int | None, path: str = "/admin/matrix/csv/") -> Any:
+    request = RequestFactory().get(path)
+    request.user = SimpleNamespace(pk=person)  # type: ignore[assignment]
+    return request
+
+
+def test_a_person_has_at_most_half_of_the_threads_and_enough_for_a_page_with_live_parts() -> None:
+    assert 3 <= MOST_OF_PERSON <= THREADS // 2
+    names = settings.MIDDLEWARE
+    place = names.index("redeemer.fair_share.FairShareMiddleware")
+    assert names.index("django.contrib.auth.middleware.AuthenticationMiddleware") < place
+    # Refused requests are in the log.
+    assert names.index("django_structlog.middlewares.RequestMiddleware") < place
+
+
+def test_further_requests_of_one_person_are_refused_and_those_of_others_are_answered() -> None:
+    go_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(request: Any) -> HttpResponse:
+        begun.release()
+        if request.user.pk == 1 and not go_on.is_set():
+            assert go_on.wait(PATIENCE_SECONDS)
+        return HttpResponse("done")
+
+    middleware = FairShareMiddleware(slow)
+    with ThreadPoolExecutor(MOST_OF_PERSON) as pool:
+        try:
+            running = [pool.submit(middleware, request_of(1)) for _ in range(MOST_OF_PERSON)]
+            for _ in running:
+                assert begun.acquire(timeout=PATIENCE_SECONDS)
+            refused = middleware(request_of(1))
+            others = [middleware(request_of(2)), middleware(request_of(None))]
+            public = middleware(request_of(3, "/join/x/"))
+        finally:
+            go_on.set()
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) > 0
+    page = refused.content.decode()
+    assert "Too many pages at once" in page
+    assert "Wait a few seconds" in page
+    assert 'href="/admin/matrix/csv/">Try again' in page
+    assert [one.status_code for one in [*others, public]] == [200, 200, 200]
+    assert all(one.result().status_code == 200 for one in running)
+    assert middleware(request_of(1)).status_code == 200
+    assert not middleware._running
+
+
+def test_a_page_that_fails_gives_its_place_back() -> None:
+    def fail(request: Any) -> HttpResponse:
+        raise ValueError(request.path)
+
+    middleware = FairShareMiddleware(fail)
+    for _ in range(MOST_OF_PERSON + 1):
+        with pytest.raises(ValueError, match="/admin/"):
+            middleware(request_of(1))
+
+
+def test_the_site_uses_it(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert admin_client.get("/admin/").status_code == 200
+    monkeypatch.setattr(fair_share, "MOST_OF_PERSON", 0)
+    assert admin_client.get("/admin/").status_code == 429
