@@ -54,7 +54,7 @@ class RunProgress:
     def of(cls, redemption_id: int) -> Self:
         # The state is read before the numbers, so that the numbers of a finished run are final.
         redemption = Redemption.objects.select_related("gift_code").get(pk=redemption_id)
-        served = Served.of(redemption.tally())
+        served = redemption.shares_of(redemption.tally())
         is_running = redemption.state == RunState.RUNNING
         return cls(served, redemption.result(served), is_running)
 

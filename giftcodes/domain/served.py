@@ -28,6 +28,16 @@ class Share(StrEnum):
     CANNOT = "cannot"
 
 
+class Ending(StrEnum):
+    """How a code ended, as far as it matters to those who wait for it."""
+
+    OPEN = "open"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    USED_UP = "used_up"
+    CLOSED = "closed"
+
+
 #: The share of each state. Every state has one.
 SHARES: dict[State, Share] = {
     State.REDEEMED: Share.HAS,
@@ -53,6 +63,12 @@ SHARE_LABELS = {
 }
 
 
+def share_of(state: State, ending: Ending) -> Share:
+    """The share of a member in this state. Nobody can help with a code that does not exist."""
+    share = SHARES[state]
+    return Share.CANNOT if share is Share.NEEDS_YOU and ending is Ending.UNKNOWN else share
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """The number of members in each share. Members who left the guild are not counted.
@@ -62,8 +78,8 @@ class Served:
         not_eligible: do not meet a condition of the code now. They are asked again every day.
         needs_you: a person must do something: correct the member, or look at unclear answers.
         waiting: are asked now or later.
-        cannot: cannot have the code now: it was closed, the run was stopped, or the player has
-            another code of the same group.
+        cannot: cannot have the code now: it does not exist or was closed, the run was stopped, or
+            the player has another code of the same group.
     """
 
     has: int = 0
@@ -73,11 +89,16 @@ class Served:
     cannot: int = 0
 
     @classmethod
-    def of(cls, tally: Mapping[State, int]) -> Self:
-        """The shares, computed from the number of members in each state."""
+    def of(cls, tally: Mapping[State, int], *, ending: Ending) -> Self:
+        """The shares.
+
+        Args:
+            tally: the number of members in each state.
+            ending: how the code ended.
+        """
         numbers = dict.fromkeys(Share, 0)
         for state, number in tally.items():
-            numbers[SHARES[state]] += number
+            numbers[share_of(state, ending)] += number
         return cls(**{share.value: number for share, number in numbers.items()})
 
     @classmethod
@@ -149,16 +170,6 @@ class Phase(StrEnum):
     STOPPING = "stopping"
     COMPLETE = "complete"
     STOPPED = "stopped"
-
-
-class Ending(StrEnum):
-    """How a code ended, as far as it matters to those who wait for it."""
-
-    OPEN = "open"
-    UNKNOWN = "unknown"
-    EXPIRED = "expired"
-    USED_UP = "used_up"
-    CLOSED = "closed"
 
 
 class Tone(StrEnum):

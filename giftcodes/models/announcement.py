@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.numbers import row_id
-from giftcodes.domain.served import NEEDING_YOU, Served
+from giftcodes.domain.served import NEEDING_YOU
 from giftcodes.domain.transitions import State, values
 from giftcodes.models.channel import TELLS_RUNS, Channel, Tells
 from giftcodes.models.event import Trigger
@@ -140,7 +140,7 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
     started = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)
     told = set(started.values_list("channel_id", flat=True))
     is_for_all = redemption.run_number == 1 or Trigger(redemption.trigger).always_announced
-    needs_a_person = redemption.result(Served.of(tally)).needs_a_person
+    needs_a_person = redemption.result(redemption.shares_of(tally)).needs_a_person
     chosen = [
         channel
         for channel in channels
@@ -163,6 +163,8 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
 
 def _came_to_need_you(redemption: Redemption) -> int:
     """The number of members who came to need a person during the last run."""
+    if redemption.gift_code.is_unknown:
+        return 0
     needing = redemption.member_redemptions.remaining().filter(state__in=values(NEEDING_YOU))
     return needing.filter(updated_at__gte=redemption.locked_at).count()
 

@@ -152,6 +152,11 @@ class GiftCode(CodeLife):
         return Ending.EXPIRED if self.closed_at_its_end else Ending.CLOSED
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether the game does not know the code, so nobody can have it."""
+        return self.ending is Ending.UNKNOWN
+
+    @property
     def closed_at_its_end(self) -> bool:
         """Whether the code was closed because its end, set by a person or the feed, had come."""
         return (

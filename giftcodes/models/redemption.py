@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.conf import settings
@@ -131,11 +132,19 @@ class Redemption(models.Model):
         """The state of the run, or that it is being stopped."""
         return Phase.STOPPING if self.is_stopping else Phase(self.state)
 
+    def shares_of(self, tally: Mapping[State, int]) -> Served:
+        """The shares of this redemption's members.
+
+        Args:
+            tally: the number of members in each state (`tally`).
+        """
+        return Served.of(tally, ending=self.gift_code.ending)
+
     def result(self, served: Served) -> Result:
         """What has come of this redemption.
 
         Args:
-            served: the numbers of its members (`Served.of(self.tally())`, or for a list
+            served: the numbers of its members (`self.shares_of(self.tally())`, or for a list
                 `queries.served.served_in`).
         """
         return Result.of(served, phase=self.phase, ending=self.gift_code.ending)

@@ -59,7 +59,7 @@ class RunReport:
     @property
     def served(self) -> Served:
         """The numbers of members who have the code, and of the others."""
-        return Served.of(self.tally)
+        return Served.of(self.tally, ending=self.ending)
 
     @property
     def result(self) -> Result:
@@ -106,6 +106,8 @@ def _moment(at: dt.datetime | None) -> str:
 
 
 def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
+    if redemption.gift_code.is_unknown:
+        return ()
     rows = redemption.member_redemptions.filter(state__in=values(NEEDING_YOU)).select_related(
         "member"
     )

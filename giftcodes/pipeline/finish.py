@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import transaction
 
 from giftcodes.domain import log_lines
-from giftcodes.domain.served import Served
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import CancelKind, Redemption, RunState, database_now
 from giftcodes.models.announcement import queue_complete
@@ -66,6 +65,6 @@ def _log_end(redemption: Redemption, tally: dict[State, int]) -> None:
             success=success,
             already=settled - success,
             failed=sum(tally.values()) - settled,
-            result=redemption.result(Served.of(tally)),
+            result=redemption.result(redemption.shares_of(tally)),
         )
     log_lines.unlocked(guild, code)

@@ -12,7 +12,6 @@ from django.db import OperationalError, transaction
 from psycopg.errors import LockNotAvailable
 
 from giftcodes.domain import log_lines
-from giftcodes.domain.served import Served
 from giftcodes.models import (
     DirectoryLookup,
     EventKind,
@@ -227,7 +226,7 @@ def _start_locked(redemption: Redemption, *, trigger: Trigger, user_id: int | No
     if redemption.state == RunState.RUNNING:
         return _join(redemption, added=added, trigger=trigger)
     if redemption.state != RunState.PENDING and not redemption.member_redemptions.open().exists():
-        served = Served.of(redemption.tally())
+        served = redemption.shares_of(redemption.tally())
         return StartResult(
             StartKind.NOTHING_TO_DO,
             redemption.pk,

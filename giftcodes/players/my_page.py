@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 #: For this long after it was made, the link stands at the top of the page.
 _NEW = dt.timedelta(hours=1)
+#: After a correction, the page is loaded again after this many seconds while codes wait.
+LOOK_AFTER = 10
+#: How often it is loaded again.
+MOST_LOOKS = 30
 
 
 @dataclass(slots=True)
@@ -62,6 +66,12 @@ class Visit:
     def say(self, words: str) -> None:
         """Show a message on the next page."""
         messages.success(self.request, words)
+
+    @property
+    def look(self) -> int:
+        """How often the page has been loaded after a correction. 0 means that it stays as it is."""
+        number = self.request.GET.get("look", "")
+        return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
 
 
 @protect.page
@@ -96,8 +106,9 @@ def erased(request: HttpRequest) -> HttpResponse:
     return render(request, "players/erased.html")
 
 
-def _again(token: str) -> HttpResponse:
-    return HttpResponseRedirect(reverse("players:my", args=[token]))
+def _again(token: str, *, look: int = 0) -> HttpResponse:
+    address = reverse("players:my", args=[token])
+    return HttpResponseRedirect(f"{address}?look={look}" if look else address)
 
 
 def _acts_of(visit: Visit) -> dict[str, Callable[[Visit], HttpResponse | None]]:
@@ -151,14 +162,12 @@ def _correct(visit: Visit) -> HttpResponse | None:
     words = _("Saved: %(word)s %(number)s. From now on your codes are redeemed there.")
     if result.codes:
         words = ngettext(
-            "Saved: %(word)s %(number)s. %(codes)d code is tried again now. Look here again in a "
-            "few minutes.",
-            "Saved: %(word)s %(number)s. %(codes)d codes are tried again now. Look here again in a "
-            "few minutes.",
+            "Saved: %(word)s %(number)s. %(codes)d code is tried again now.",
+            "Saved: %(word)s %(number)s. %(codes)d codes are tried again now.",
             result.codes,
         )
     visit.say(words % values)
-    return None
+    return _again(visit.token, look=1) if result.codes else None
 
 
 def _leave(visit: Visit) -> None:
@@ -248,15 +257,24 @@ def _shown(visit: Visit) -> HttpResponse:
     link.member.guild = link.guild
     # The player has only just got the link, and must save it before leaving the page.
     context["is_new"] = link.made_by_id is None and link.made_at > timezone.now() - _NEW
-    lines = [line_of(mine, visit.game.realm) for mine in codes_of(link.member)]
+    realm = context["realm"]
+    lines = [line_of(mine, visit.game.realm, realm) for mine in codes_of(link.member)]
+    is_waiting = any(line.group is Group.ON_THE_WAY for line in lines)
     context |= {
         "parts": _parts(lines),
-        "number": len(lines),
+        "number": sum(line.counts for line in lines),
         "have": sum(line.group is Group.HAVE for line in lines),
         "needs": sum(line.group is Group.NEEDS_YOU for line in lines),
         "wants_realm": any(line.wants_realm for line in lines),
+        # The page that is loaded again has no forms, so that nothing that a player enters is lost.
+        "looks_again": is_waiting and 0 < visit.look <= MOST_LOOKS,
+        "look_after": LOOK_AFTER,
+        "path": path,
     }
-    return render(visit.request, "players/my.html", context)
+    response = render(visit.request, "players/my.html", context)
+    if context["looks_again"]:
+        response.headers["Refresh"] = f"{LOOK_AFTER}; url=?look={visit.look + 1}"
+    return response
 
 
 def _parts(lines: list[Line]) -> list[dict[str, Any]]:

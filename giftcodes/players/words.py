@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.player_reasons import sentence, why_ended, why_not_yet
+from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.models import CancelKind
 from giftcodes.queries.my_codes import MyCode
@@ -107,16 +108,24 @@ class Line:
     advice: Words | str = ""
     wants_realm: bool = False
 
+    @property
+    def counts(self) -> bool:
+        """Whether the code is one of the codes that the player could have."""
+        return self.group is Group.HAVE or not self.mine.code.is_unknown
 
-def line_of(mine: MyCode, realm_word: str) -> Line:
+
+def line_of(mine: MyCode, realm_word: str, realm: int) -> Line:
     """A code in words.
 
     Args:
         mine: the code and the member's state.
         realm_word: what the game calls a realm, such as `state`.
+        realm: the number of the member's realm.
     """
+    if mine.code.is_unknown and mine.state not in HAVING:
+        return Line(mine, Group.GONE, _("The game does not know this code."))
     if mine.state is State.NEEDS_CORRECTION:
-        return _wrong_realm(mine, realm_word)
+        return _wrong_realm(mine, realm_word, realm)
     text = _text(mine)
     return Line(mine, text.group, text.title, text.reason, text.advice)
 
@@ -136,10 +145,14 @@ def _text(mine: MyCode) -> _Text:
     return _Text(Group.GONE, _("Not received"), sentence(why_ended(mine.code.closed_outcome)))
 
 
-def _wrong_realm(mine: MyCode, realm_word: str) -> Line:
+def _wrong_realm(mine: MyCode, realm_word: str, realm: int) -> Line:
     values = {"word": realm_word, "number": mine.asked_realm or "?"}
     reason = gettext("The game does not know your player ID in %(word)s %(number)s.") % values
     if not mine.code.is_open:
         return Line(mine, Group.GONE, _("Not received"), reason)
+    if mine.is_corrected:
+        words = gettext("Being tried in %(word)s %(number)s")
+        title = words % {"word": realm_word.capitalize(), "number": realm}
+        return Line(mine, Group.ON_THE_WAY, title)
     advice = gettext("Correct your %(word)s. Then the code is tried again.") % values
     return Line(mine, Group.NEEDS_YOU, _("Your account was not found"), reason, advice, True)

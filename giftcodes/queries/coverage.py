@@ -111,7 +111,7 @@ def members_of(
         needing = MemberRedemption.objects.filter(
             member=OuterRef("pk"),
             member__opted_out=False,
-            gift_code__in=[code for code in needing_you_in if code.is_open],
+            gift_code__in=[code for code in needing_you_in if code.is_open and not code.is_unknown],
             state__in=values(NEEDING_YOU),
         )
         members = members.filter(Exists(needing))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import State
-from giftcodes.models import CodeState, GiftCode, Member, MemberRedemption
+from giftcodes.models import CodeState, GiftCode, Member, MemberRedemption, RunState
+from giftcodes.queries.player_codes import is_corrected, is_redeemed_for
 
 #: How many codes a page shows. Older ones are left out.
 MOST_CODES = 200
@@ -22,6 +24,8 @@ class MyCode:
         outcome: the last answer of the game, or an empty string.
         cancel_kind: why the redemption is cancelled, or an empty string.
         asked_realm: the realm of the last request.
+        is_corrected: whether the member's realm has been corrected since that request, so that the
+            code is tried again.
         at: when the member got the code, or when the state last changed.
     """
 
@@ -30,6 +34,7 @@ class MyCode:
     outcome: str = ""
     cancel_kind: str = ""
     asked_realm: int | None = None
+    is_corrected: bool = False
     at: dt.datetime | None = None
 
 
@@ -42,26 +47,32 @@ def codes_of(member: Member) -> list[MyCode]:
     rows = (
         MemberRedemption.objects.filter(member=member)
         .exclude(gift_code__state=CodeState.DELETED)
-        .select_related("gift_code")
+        .select_related("gift_code", "redemption", "covered_by")
         .order_by("-gift_code__first_seen_at", "-gift_code_id")[:MOST_CODES]
     )
-    found = [
-        MyCode(
-            row.gift_code,
-            State(row.state),
-            row.outcome,
-            row.cancel_kind,
-            row.asked_realm,
-            row.settled_at or row.updated_at,
-        )
-        for row in rows
-    ]
+    found = [_mine(row, member) for row in rows]
     found += [MyCode(code) for code in _without_row(member, {one.code.pk for one in found})]
     found.sort(key=lambda one: (one.code.first_seen_at, one.code.issue), reverse=True)
     newest: dict[str, MyCode] = {}
     for one in found:
         newest.setdefault(one.code.folded, one)
     return list(newest.values())
+
+
+def _mine(row: MemberRedemption, member: Member) -> MyCode:
+    row.member = member
+    is_stopped = row.redemption.state == RunState.STOPPED
+    # A covered row is settled by the request of another guild. It shows what that request did.
+    proof = row.covered_by or row
+    return MyCode(
+        row.gift_code,
+        State(proof.state if State(row.state) in HAVING else row.state),
+        row.outcome,
+        row.cancel_kind,
+        row.asked_realm,
+        is_redeemed_for(member) and not is_stopped and is_corrected(row),
+        row.settled_at or row.updated_at,
+    )
 
 
 def _without_row(member: Member, known: set[int]) -> list[GiftCode]:

@@ -188,7 +188,7 @@ def _served(served: Served, result: Result) -> dict[str, Any]:
 
 
 def _run(redemption: Redemption, tally: dict[State, int]) -> dict[str, Any]:
-    served = Served.of(tally)
+    served = redemption.shares_of(tally)
     return {
         "id": redemption.pk,
         "guild": redemption.guild.name,

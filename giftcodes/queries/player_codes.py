@@ -15,8 +15,9 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from giftcodes.domain.served import SHARES, Served, Share
-from giftcodes.domain.transitions import PARKED, SETTLED, State
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.served import HAVING, SHARES, Served, Share
+from giftcodes.domain.transitions import PARKED, SETTLED, State, values
 from giftcodes.models import (
     CancelKind,
     CodeState,
@@ -77,6 +78,11 @@ class PlayerCode:
         return (self.row.settled_at or self.row.updated_at) if self.row else None
 
     @property
+    def exists(self) -> bool:
+        """Whether the game knows the code, or the player has it."""
+        return self.share is Share.HAS or not self.code.is_unknown
+
+    @property
     def can_be_tried_again(self) -> bool:
         """Whether a person can have the game asked again without a correction."""
         if self.row is None or not self.code.is_open:
@@ -103,8 +109,8 @@ class Player:
 
     @property
     def served(self) -> Served:
-        """The number of codes in each share."""
-        numbers = Counter(one.share.value for one in self.codes)
+        """The number of codes in each share. Codes that do not exist are not counted."""
+        numbers = Counter(one.share.value for one in self.codes if one.exists)
         return Served(**{share.value: numbers[share.value] for share in Share})
 
     @property
@@ -160,11 +166,16 @@ def player_of(members: Sequence[Member], rows: QuerySet[MemberRedemption]) -> Pl
 def served_by_member(member_ids: Iterable[int]) -> dict[int, Served]:
     """The number of codes in each share, by member id, in one statement.
 
-    Only the rows of these members count, and not those of the player in another guild.
+    Codes that do not exist are not counted. Only the rows of these members count, and not those of
+    the player in another guild.
     """
+    is_unknown = Q(gift_code__closed_outcome=Outcome.CODE_NOT_FOUND.value) & ~Q(
+        gift_code__state=CodeState.ACTIVE
+    )
     counted = (
         MemberRedemption.objects.filter(member__in=list(member_ids))
         .exclude(gift_code__state=CodeState.DELETED)
+        .exclude(is_unknown & ~Q(state__in=values(HAVING)))
         .order_by()
         .values_list("member_id", "state", "gift_code__state")
         .annotate(number=Count("pk"))
@@ -193,7 +204,8 @@ def _rank(row: MemberRedemption) -> tuple[int, int, int, int]:
 
 def _share(row: MemberRedemption) -> Share:
     """The share of a row. If the code has ended or the member has left, nothing can be done."""
-    is_over = not row.gift_code.is_open or not is_redeemed_for(row.member)
+    code = row.gift_code
+    is_over = not code.is_open or code.is_unknown or not is_redeemed_for(row.member)
     if not is_over and is_corrected(row):
         return Share.WAITING
     return _share_of(State(row.state), is_over=is_over)

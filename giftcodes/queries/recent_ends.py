@@ -1,8 +1,8 @@
 """The runs that ended last. Runs that belong together are one entry.
 
-After a correction, for a new member, or when a member is due again after a day, catch-up starts
-another run of each code. There may be many of these runs, each for few members, so all of them
-together are one entry.
+After a correction, or when a member is due again after a day, catch-up starts another run of each
+code. There may be many of these runs, each for few members, so all of them together are one entry.
+The runs for new members of a guild are one entry for each guild.
 """
 
 from __future__ import annotations
@@ -12,14 +12,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from django.db.models import QuerySet
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
-from giftcodes.domain.served import Phase, Result, Served
-from giftcodes.models import Redemption, RunState, Trigger
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.served import HAVING, NEEDING_YOU, Phase, Result, Served
+from giftcodes.domain.transitions import values
+from giftcodes.models import CodeState, MemberRedemption, Redemption, RunState, Trigger
 from giftcodes.queries.served import RedemptionServed, with_results
 
 #: How many of the newest ends are read.
 MOST_READ = 40
+#: The rows of new members are inserted at most this long before their run begins.
+_BEFORE_START = dt.timedelta(minutes=1)
 
 
 class EndKind(StrEnum):
@@ -27,10 +42,27 @@ class EndKind(StrEnum):
 
     #: One code, for one or several guilds.
     CODE = "code"
-    #: A guild whose first runs of several codes ended, because it is new or active again.
+    #: Several codes for a guild that is new or active again, or for new members of a guild.
     GUILD = "guild"
     #: Codes that were asked for again, for members who did not have them.
     AGAIN = "again"
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The members for whom several codes were asked, each once.
+
+    Args:
+        total: their number.
+        having: how many have all of these codes.
+        having_some: how many have at least one.
+        needing_you: how many need a person.
+    """
+
+    total: int = 0
+    having: int = 0
+    having_some: int = 0
+    needing_you: int = 0
 
 
 @dataclass(slots=True)
@@ -41,13 +73,17 @@ class RecentEnd:
         kind: what the entry is about.
         at: when the last of these runs ended.
         redemptions: their redemptions, those that ended last first.
-        runs: the redemptions with their results. It is empty for `EndKind.AGAIN`.
+        runs: the redemptions with their results. Only for `EndKind.CODE`.
+        members: those for whom the codes were asked. Not for `EndKind.CODE`.
+        is_for_new: whether they are new members. Only for `EndKind.GUILD`.
     """
 
     kind: EndKind
     at: dt.datetime
     redemptions: list[Redemption] = field(default_factory=list)
     runs: list[RedemptionServed] = field(default_factory=list)
+    members: Members = field(default_factory=Members)
+    is_for_new: bool = False
 
     @property
     def codes(self) -> int:
@@ -80,21 +116,80 @@ class RecentEnd:
 
 
 def recent_ends(redemptions: QuerySet[Redemption], *, most: int) -> list[RecentEnd]:
-    """The runs that ended last, the newest first, in two statements.
+    """The runs that ended last, the newest first, in three statements at most.
 
     Args:
         redemptions: the rows to choose from.
         most: the maximum number of entries.
     """
-    ended = redemptions.filter(
-        state__in=[RunState.COMPLETE, RunState.STOPPED], unlocked_at__isnull=False
-    ).select_related("guild", "gift_code")
+    rows = MemberRedemption.objects.filter(redemption=OuterRef("pk"))
+    since = OuterRef("locked_at") - Value(_BEFORE_START)
+    ended = (
+        redemptions.filter(
+            state__in=[RunState.COMPLETE, RunState.STOPPED], unlocked_at__isnull=False
+        )
+        .annotate(
+            has_new=Exists(rows.filter(created_at__gte=since)),
+            has_again=Exists(rows.filter(created_at__lt=since, updated_at__gte=since)),
+        )
+        .select_related("guild", "gift_code")
+    )
     found = _grouped(list(ended.order_by("-unlocked_at", "-pk")[:MOST_READ]))[:most]
-    counted = [row for end in found if end.kind is not EndKind.AGAIN for row in end.redemptions]
+    counted = [row for end in found if end.kind is EndKind.CODE for row in end.redemptions]
     results = {run.redemption.pk: run for run in with_results(counted)} if counted else {}
     for end in found:
         end.runs = [results[row.pk] for row in end.redemptions if row.pk in results]
+    _count_members([end for end in found if end.kind is not EndKind.CODE])
     return found
+
+
+def _count_members(ends: Sequence[RecentEnd]) -> None:
+    """Set the members of these entries, in one statement. Codes that do not exist are left out."""
+    again: set[int] = set()
+    new: set[int] = set()
+    first: set[int] = set()
+    for row in (row for end in ends for row in end.redemptions):
+        (again if _key(row)[0] is EndKind.AGAIN else new if _is_for_new(row) else first).add(row.pk)
+    if not ends:
+        return
+    since = F("redemption__locked_at") - Value(_BEFORE_START)
+    asked = (
+        Q(redemption__in=first)
+        | Q(redemption__in=new, created_at__gte=since)
+        | Q(redemption__in=again, updated_at__gte=since)
+    )
+    is_unknown = Q(gift_code__closed_outcome=Outcome.CODE_NOT_FOUND.value) & ~Q(
+        gift_code__state=CodeState.ACTIVE
+    )
+    has_it = Q(state__in=values(HAVING))
+    counted = (
+        MemberRedemption.objects.remaining()
+        .filter(asked)
+        .exclude(is_unknown & ~has_it)
+        .order_by()
+        .values(
+            entry=Case(
+                When(redemption__in=again, then=Value(0)),
+                default=F("redemption__guild_id"),
+                output_field=BigIntegerField(),
+            )
+        )
+        .annotate(
+            total=Count("member", distinct=True),
+            lacking=Count("member", distinct=True, filter=~has_it),
+            having_some=Count("member", distinct=True, filter=has_it),
+            needing_you=Count("member", distinct=True, filter=Q(state__in=values(NEEDING_YOU))),
+        )
+    )
+    members = {
+        one["entry"]: Members(
+            one["total"], one["total"] - one["lacking"], one["having_some"], one["needing_you"]
+        )
+        for one in counted
+    }
+    for end in ends:
+        key = 0 if end.kind is EndKind.AGAIN else end.redemptions[0].guild_id
+        end.members = members.get(key, end.members)
 
 
 def _grouped(rows: Sequence[Redemption]) -> list[RecentEnd]:
@@ -105,16 +200,24 @@ def _grouped(rows: Sequence[Redemption]) -> list[RecentEnd]:
         entry = entries.setdefault((kind, key), RecentEnd(kind, row.unlocked_at))
         entry.redemptions.append(row)
     for entry in entries.values():
-        if entry.kind is EndKind.GUILD and len(entry.redemptions) == 1:
-            entry.kind = EndKind.CODE
+        if entry.kind is EndKind.GUILD:
+            entry.is_for_new = all(_is_for_new(row) for row in entry.redemptions)
+            if len(entry.redemptions) == 1 and not entry.is_for_new:
+                entry.kind = EndKind.CODE
     return list(entries.values())
 
 
 def _key(row: Redemption) -> tuple[EndKind, int]:
     """The kind of a run's entry, and a number that is different for each entry of this kind."""
     is_housekeeping = bool(row.trigger) and Trigger(row.trigger).is_housekeeping
-    if is_housekeeping and row.run_number > 1:
+    if is_housekeeping and row.run_number > 1 and not _is_for_new(row):
         return EndKind.AGAIN, 0
     if is_housekeeping:
         return EndKind.GUILD, row.guild_id
     return EndKind.CODE, row.gift_code_id
+
+
+def _is_for_new(row: Redemption) -> bool:
+    """Whether a later run was for new members alone. The rows are those of `recent_ends`."""
+    has_new, has_again = row.has_new, row.has_again  # type: ignore[attr-defined]
+    return row.run_number > 1 and has_new and not has_again

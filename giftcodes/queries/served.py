@@ -52,7 +52,7 @@ def served_in(redemptions: Iterable[Redemption]) -> dict[int, Served]:
     """The numbers of each redemption, by its id, in one statement."""
     rows = list(redemptions)
     counted = tallies(rows)
-    return {row.pk: Served.of(counted.get(row.pk, {})) for row in rows}
+    return {row.pk: row.shares_of(counted.get(row.pk, {})) for row in rows}
 
 
 def with_results(redemptions: Iterable[Redemption]) -> list[RedemptionServed]:
@@ -99,7 +99,7 @@ def served_by_code(
 
 
 def _of_code(code: GiftCode, tally: dict[State, int], phases: dict[Phase, int]) -> CodeServed:
-    served = Served.of(tally)
+    served = Served.of(tally, ending=code.ending)
     return CodeServed(
         code=code,
         served=served,

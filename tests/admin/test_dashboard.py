@@ -105,6 +105,43 @@ def test_many_small_runs_of_catch_up_are_one_entry(browser: Browser) -> None:
     assert other.guild.name in shown
 
 
+def test_codes_for_new_members_say_what_came_of_them(browser: Browser) -> None:
+    foxes = guild("Foxes", members=3)
+    for number in range(4):
+        state = "redeemed" if number < 3 else "needs_correction"
+        row = _ended_run(gift_code(), of=foxes, state=state, trigger="catch_up", run_number=2)
+        _started_at(row, timezone.now())
+    shown = parts(browser)["ended"]
+    assert "<strong>4 codes</strong> for new members of" in shown
+    assert "0 of 3 have them" in shown
+    assert "some members need you" in shown
+
+    MemberRedemption.objects.update(state="redeemed")
+    assert "3 of 3 have them" in parts(browser)["ended"]
+    assert "tone-good" in parts(browser)["ended"]
+
+    MemberRedemption.objects.update(state="not_eligible")
+    assert "nobody got one" in parts(browser)["ended"]
+    assert "tone-bad" in parts(browser)["ended"]
+
+
+def test_members_who_were_asked_before_are_not_new(browser: Browser) -> None:
+    foxes = guild("Foxes", members=2)
+    for _ in range(2):
+        row = _ended_run(gift_code(), of=foxes, state="redeemed", trigger="catch_up", run_number=2)
+        _started_at(row, timezone.now())
+    old = timezone.now() - dt.timedelta(days=1)
+    MemberRedemption.objects.update(created_at=old)
+    MemberRedemption.objects.filter(member=foxes.members.first()).update(updated_at=old)
+    shown = parts(browser)["ended"]
+    assert "<strong>2 codes</strong> asked again for members of" in shown
+    assert "1 of 1 has them" in shown
+
+
+def _started_at(row: Redemption, at: dt.datetime) -> None:
+    Redemption.objects.filter(pk=row.pk).update(locked_at=at)
+
+
 def test_the_first_runs_of_a_new_guild_are_one_entry_that_says_what_came_of_them(
     browser: Browser,
 ) -> None:

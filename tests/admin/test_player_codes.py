@@ -13,7 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, Redemption
+from giftcodes.queries.player_codes import served_by_member
 from tests.admin.conftest import Browser, TaskQueue, address, messages_of
 from tests.factories import astray, gift_code, guild, member, member_redemption
 
@@ -59,6 +61,27 @@ def test_each_code_has_its_state_in_words_its_date_and_its_reason(
     assert low.replace("'", "&#x27;") in page
     assert f'href="{address("memberredemption_change", has.pk)}"' in page
     assert f"{ann.joined_at:%Y-%m-%d %H:%M:%S}" in page
+
+
+def test_a_code_that_the_game_does_not_know_is_no_code_that_the_player_missed(
+    browser: Browser, wolves: Guild
+) -> None:
+    ann = member(wolves, "555")
+    member_redemption(ann, gift_code("SNOW"), "redeemed")
+    unknown = {"state": "closed", "closed_outcome": "code_not_found"}
+    member_redemption(
+        ann, gift_code("TYPO", **unknown), "cancelled", cancel_kind="code_closed", reason="Closed."
+    )
+    member_redemption(ann, gift_code("WRONG", **unknown), "needs_correction", asked_realm=1042)
+
+    page = shown(browser, ann)
+    assert "1 of 1 code<" in page
+    assert page.count("the game does not know this code") == 2
+    assert "Closed." not in page
+    answer = reply(browser, ann)
+    assert "You have 1 of 1 code: SNOW" in answer
+    assert "The game does not know: WRONG, TYPO." in answer
+    assert served_by_member([ann.pk]) == {ann.pk: Served(has=1)}
 
 
 def test_a_code_of_two_guilds_is_shown_once(browser: Browser, wolves: Guild) -> None:

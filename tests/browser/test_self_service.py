@@ -82,6 +82,9 @@ def test_a_player_joins_sees_the_codes_corrects_the_state_and_leaves(
     anna.refresh_from_db()
     assert anna.realm == 1043
 
+    expect(phone.get_by_text("Being tried in State 1043")).to_be_visible()
+    assert fits(phone)
+    phone.get_by_role("link", name="Stop that").click()
     phone.locator("summary", has_text="Leave this guild").click()
     phone.get_by_label("I am sure").first.check()
     phone.get_by_role("button", name="Leave this guild").click()

@@ -31,9 +31,16 @@ def test_every_state_has_a_share_and_only_those_who_have_the_code_have_it() -> N
 
 
 def test_every_member_is_in_one_share() -> None:
-    served = Served.of(dict.fromkeys(State, 2))
+    served = Served.of(dict.fromkeys(State, 2), ending=Ending.OPEN)
     assert served == Served(has=4, not_eligible=2, needs_you=4, waiting=6, cannot=4)
     assert served.total == 2 * len(State)
+
+
+def test_nobody_needs_a_person_for_a_code_that_does_not_exist() -> None:
+    unknown = Served.of(dict.fromkeys(State, 2), ending=Ending.UNKNOWN)
+    assert unknown == Served(has=4, not_eligible=2, waiting=6, cannot=8)
+    expired = Served.of(dict.fromkeys(State, 2), ending=Ending.EXPIRED)
+    assert expired.needs_you == 4
 
 
 def test_the_phases_are_those_of_a_run() -> None:

@@ -20,9 +20,10 @@ from giftcodes.models import (
     MemberRedemption,
     OptOut,
     PlayerLink,
+    Redemption,
     SelfServiceEvent,
 )
-from giftcodes.players import protect
+from giftcodes.players import my_page, protect
 from giftcodes.roster import read_members
 from giftcodes.services import joining, personal_links
 from giftcodes.services.imports import import_members
@@ -120,7 +121,23 @@ def test_the_page_has_no_word_of_another_guild(visitor: Visitor, anna: Member) -
         assert "Bear" not in text
         assert "SECRET" not in text
     assert "another guild" not in page
-    assert "You have it already" in page
+    assert "Redeemed for you" in page
+
+
+def test_a_code_that_the_game_does_not_know_is_one_sentence_and_does_not_count(
+    visitor: Visitor, anna: Member
+) -> None:
+    row(anna, gift_code("FROST"), "redeemed")
+    unknown = {"state": "closed", "closed_outcome": "code_not_found"}
+    row(anna, gift_code("TYPO", **unknown), "cancelled", cancel_kind="code_closed")
+    row(anna, gift_code("WRONG", **unknown), "needs_correction", **REFUSED)
+
+    page = visitor.get(personal(anna))
+
+    assert page.count("The game does not know this code.") == 2
+    assert "before it was your turn" not in page
+    assert "does not know your player ID" not in page
+    assert "<strong>1</strong> of 1 code<" in page
 
 
 def test_without_codes_the_page_says_so(visitor: Visitor, anna: Member) -> None:
@@ -203,11 +220,47 @@ def test_a_corrected_realm_says_how_many_codes_are_tried_again(
     page = visitor.press(personal(anna), "correct", realm="#1043")
 
     assert "Saved: State 1043. 2 codes are tried again now." in page
+    assert page.count("Being tried in State 1043") == 2
+    assert "did not find your account" not in page
+    assert "Needs you" not in page
     anna.refresh_from_db()
     assert anna.realm == 1043
     assert task_queue.arguments("catch_up") == [[[anna.guild_id]]]
     assert anna.history.latest().history_change_reason == "player:corrected"
     assert SelfServiceEvent.objects.get().kind == "player:corrected"
+
+
+def test_after_a_correction_the_page_looks_again_while_codes_wait(
+    visitor: Visitor, anna: Member
+) -> None:
+    waits = row(anna, gift_code(), "needs_correction", **REFUSED)
+    address = personal(anna)
+    corrected = visitor.post(address, act="correct", realm="1043")["Location"]
+
+    shown = visitor.client.get(corrected)
+
+    assert shown.headers["Refresh"] == f"{my_page.LOOK_AFTER}; url=?look=2"
+    # Nothing that a player enters can be lost.
+    assert b"<form" not in shown.content
+    assert "Refresh" not in visitor.client.get(address).headers
+    for look in (str(my_page.MOST_LOOKS + 1), "0", "-1", "x", "9" * 50):
+        later = visitor.client.get(address, {"look": look})
+        assert "Refresh" not in later.headers, look
+        assert b"<form" in later.content, look
+
+    waits.state = "redeemed"
+    waits.save()
+    done = visitor.client.get(corrected)
+    assert "Refresh" not in done.headers
+    assert b"<form" in done.content
+
+
+def test_a_code_whose_run_was_stopped_is_not_being_tried(visitor: Visitor, anna: Member) -> None:
+    waits = row(anna, gift_code(), "needs_correction", **REFUSED)
+    Redemption.objects.filter(pk=waits.redemption_id).update(state="stopped")
+    Member.objects.filter(pk=anna.pk).update(realm=1043)
+
+    assert "Being tried" not in visitor.get(personal(anna))
 
 
 def test_the_same_realm_changes_nothing(

@@ -67,7 +67,7 @@ def test_a_code_adds_its_guilds_and_one_guild_that_runs_makes_it_run() -> None:
 def test_members_who_left_do_not_count() -> None:
     row = redemption(gift_code(), "redeemed", "cancelled left", "cancelled")
     assert served_in([row]) == {row.pk: Served(has=1, cannot=1)}
-    assert Served.of(row.tally()) == Served(has=1, cannot=1)
+    assert row.shares_of(row.tally()) == Served(has=1, cannot=1)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def _line(
 ) -> dict[str, Any]:
     """A code that has a redemption in the guild."""
     code = row.gift_code
-    served = Served.of(tally)
+    served = row.shares_of(tally)
     result = row.result(served)
     unsettled = sum(number for state, number in tally.items() if state not in SETTLED)
     obstacle = obstacle or code_obstacle(code)

@@ -18,10 +18,9 @@ from giftcodes.admin.common.html import (
     served_bar,
     served_parts,
 )
-from giftcodes.domain.served import SIGNS, Served, Tone
-from giftcodes.domain.transitions import State
+from giftcodes.domain.served import SIGNS, Served, Share, Tone
 from giftcodes.models import EventKind, Redemption, RedemptionEvent, RunState
-from giftcodes.queries.recent_ends import EndKind, RecentEnd, recent_ends
+from giftcodes.queries.recent_ends import EndKind, Members, RecentEnd, recent_ends
 
 #: The maximum number of entries about runs that ended.
 ENDS_SHOWN = 5
@@ -49,7 +48,7 @@ def running(now: dict[str, Any], *, most: int) -> dict[str, Any]:
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
     """A run with its address, its progress and its counts."""
-    served = Served.of({State(state): number for state, number in run["by_state"].items()})
+    served = Served(**{share.value: run["served"][share.value] for share in Share})
     return {
         **run,
         "url": model_url(Redemption, "change", run["id"]),
@@ -60,7 +59,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(person: Any) -> list[dict[str, Any]]:
-    """The runs of a person's guilds that ended last, in two statements."""
+    """The runs of a person's guilds that ended last, in three statements at most."""
     found = recent_ends(scope.visible(Redemption.objects.all(), person), most=ENDS_SHOWN)
     return [_end(end) for end in found]
 
@@ -69,27 +68,31 @@ def _end(end: RecentEnd) -> dict[str, Any]:
     if end.kind is EndKind.CODE:
         return _end_of_code(end)
     guild = end.redemptions[0].guild
-    codes = ngettext("%d code", "%d codes", end.codes) % end.codes
+    entry = {
+        "title": ngettext("%d code", "%d codes", end.codes) % end.codes,
+        "about": guild,
+        "at": end.at,
+        "url": list_url(Redemption, guild__id__exact=guild.pk),
+        "badge": _badge_of_several(end),
+        "words": _members_words(end.members),
+    }
     if end.kind is EndKind.GUILD:
-        return {
-            "title": codes,
-            "about": guild,
-            "at": end.at,
-            "url": list_url(Redemption, guild__id__exact=guild.pk),
-            "badge": _badge_of_several(end.served),
-        }
+        return {**entry, "note": _("for new members of") if end.is_for_new else ""}
+    if end.guilds == 1:
+        return {**entry, "note": _("asked again for members of")}
     words = ngettext(
         "asked again for members of %d guild", "asked again for members of %d guilds", end.guilds
     )
-    return {
-        "title": codes,
-        "note": words % end.guilds if end.guilds > 1 else _("asked again for members of"),
-        "about": guild if end.guilds == 1 else None,
-        "at": end.at,
-        "url": list_url(Redemption, guild__id__exact=guild.pk)
-        if end.guilds == 1
-        else list_url(Redemption),
-    }
+    return {**entry, "note": words % end.guilds, "about": None, "url": list_url(Redemption)}
+
+
+def _members_words(members: Members) -> str:
+    """How many members have all of several codes, such as `41 of 41 have them`."""
+    words = ngettext(
+        "%(has)d of %(total)d has them", "%(has)d of %(total)d have them", members.total
+    )
+    has = {"has": members.having, "total": members.total}
+    return words % has if members.total else _("no members")
 
 
 def _end_of_code(end: RecentEnd) -> dict[str, Any]:
@@ -110,16 +113,18 @@ def _end_of_code(end: RecentEnd) -> dict[str, Any]:
     }
 
 
-def _badge_of_several(served: Served) -> SafeString:
-    """The result of several codes for one guild, without numbers.
+def _badge_of_several(end: RecentEnd) -> SafeString:
+    """The result of several codes.
 
-    The numbers would count a member once for each code.
+    If members who were asked for again still do not have a code, nothing is wrong by that alone.
     """
-    if served.total and served.has == served.total:
+    members = end.members
+    if members.total and members.having == members.total:
         tone, words = Tone.GOOD, _("everyone has them")
-    elif not served.has and served.total:
-        tone, words = Tone.BAD, _("nobody got one")
-    elif served.needs_you:
+    elif members.total and not members.having_some:
+        is_again = end.kind is EndKind.AGAIN and not members.needing_you
+        tone, words = Tone.NEUTRAL if is_again else Tone.BAD, _("nobody got one")
+    elif members.needing_you:
         tone, words = Tone.ATTENTION, _("some members need you")
     else:
         tone, words = Tone.NEUTRAL, _("done")

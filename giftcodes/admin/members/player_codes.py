@@ -196,6 +196,8 @@ def _line(one: PlayerCode, *, may_retry: bool, names_guild: bool) -> dict[str, A
 def _badge(one: PlayerCode) -> SafeString:
     """The state in words. When a code has ended, no state asks for help any more."""
     state = one.state or State.PENDING
+    if not one.exists:
+        return badge(State.CANCELLED, _("the game does not know this code"))
     if one.share is Share.CANNOT and state in PARKED:
         words = _("left the guild") if one.code.is_open else _("the code has ended")
         return badge(State.CANCELLED, words)
@@ -210,7 +212,7 @@ def _reason(one: PlayerCode) -> str:
     For any other code that the player has, the words are empty.
     """
     assert one.row is not None
-    if one.share is Share.HAS and one.row.covered_by_id is None:
+    if (one.share is Share.HAS and one.row.covered_by_id is None) or not one.exists:
         return ""
     if one.share is Share.WAITING and one.state in PARKED:
         return _("The member was corrected, so the code is asked for again.")

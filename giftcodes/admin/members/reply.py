@@ -34,7 +34,7 @@ def reply_to(player: Player) -> str:
         shares[one.share].append(one)
     paragraphs = [
         _greeting(member),
-        _having(shares[Share.HAS], len(player.codes)),
+        _having(shares[Share.HAS], player.served.total),
         *_needing(shares[Share.NEEDS_YOU], player),
         _waiting(shares[Share.WAITING]),
         *_by_reason(shares[Share.NOT_ELIGIBLE], _not_yet),
@@ -112,6 +112,8 @@ def _not_yet(one: PlayerCode) -> str:
 
 def _not_received(one: PlayerCode) -> str:
     row = one.row
+    if not one.exists:
+        return _("The game does not know")
     if one.state is State.SAME_TYPE:
         return _("You have another code of the same group")
     if row is not None and row.state == State.CANCELLED and one.code.is_open:

@@ -20,7 +20,6 @@ from giftcodes.admin.common.html import (
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import meaning
-from giftcodes.domain.served import Served
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting as words
 from giftcodes.estimates.queue_snapshot import read_outlooks
@@ -88,7 +87,7 @@ def board(redemption: Redemption, person: Any) -> dict[str, Any]:
         person: the person who looks at the page.
     """
     tally = redemption.tally()
-    served = Served.of(tally)
+    served = redemption.shares_of(tally)
     result = redemption.result(served)
     unsettled = sum(number for state, number in tally.items() if state not in SETTLED)
     obstacle = guild_obstacle(redemption.guild) or code_obstacle(redemption.gift_code)
