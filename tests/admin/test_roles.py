@@ -509,6 +509,38 @@ def test_an_officer_learns_no_numbers_of_requests_of_a_game(
                 assert not [words for words in told if words in shown], page
 
 
+def test_an_officer_learns_no_number_of_requests_of_other_guilds(
+    officer: Browser, viewer: Browser, world: World
+) -> None:
+    told = ("requests of other runs come before", "request of others", "requests of others")
+    for one in (world.own, world.foreign):
+        one.member_redemptions.update(state="pending", reason="")
+    for browser, is_told in ((officer, False), (viewer, True)):
+        shown = [
+            browser.open("redemption_change", world.own.pk).content.decode(),
+            browser.open("redemption_changelist").content.decode(),
+        ]
+        assert any(words in page for words in told for page in shown) == is_told
+        assert "Left:" in shown[0]
+
+
+def test_an_officer_s_lists_offer_the_games_of_their_guilds(
+    officer: Browser, viewer: Browser, settings: Any
+) -> None:
+    game = settings.PROVIDERS["simulator"]
+    settings.PROVIDERS = {
+        "simulator": game,
+        "elsewhere": replace(game, name="elsewhere", title="Elsewhere"),
+    }
+    lists = [
+        reverse(f"admin:giftcodes_{name}_changelist")
+        for name in ("guild", "giftcode", "channel", "member", "redemption", "announcement")
+    ]
+    for browser, is_offered in ((officer, False), (viewer, True)):
+        for page in lists:
+            assert ("Elsewhere" in browser.client.get(page).content.decode()) == is_offered, page
+
+
 def test_an_officer_chooses_among_the_games_of_their_guilds(
     officer: Browser, viewer: Browser, settings: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -75,6 +76,18 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
         if ordering:
             rows = rows.order_by(*ordering)
         return [(row.pk, str(row)) for row in without_notes(rows)]
+
+
+class OwnGamesFilter(admin.ChoicesFieldListFilter):
+    """A filter by game, which offers an officer only the games that their guilds play."""
+
+    def __init__(self, field: Any, request: HttpRequest, *rest: Any, **more: Any) -> None:
+        super().__init__(field, request, *rest, **more)
+        own = scope.games(request.user)
+        self.field = copy.copy(field)
+        self.field.choices = [
+            (name, title) for name, title in field.flatchoices if own is None or name in own
+        ]
 
 
 def without_clear(field: Any) -> None:
@@ -252,13 +265,17 @@ class Scoped(_Mixin):
         return response
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """Let each filter by a row of another model offer only rows that the person may see."""
+        """Let the filters offer only rows and games that the person may see."""
         return [self._filter(item) for item in super().get_list_filter(request)]
 
     def _filter(self, item: Any) -> Any:
-        if isinstance(item, str) and get_fields_from_path(self.model, item)[-1].is_relation:
+        if not isinstance(item, str):
+            return item
+        field = get_fields_from_path(self.model, item)[-1]
+        if field.is_relation:
             return (item, OwnRowsFilter)
-        return item
+        is_game = field.name == "provider" and getattr(field, "choices", None)
+        return (item, OwnGamesFilter) if is_game else item
 
     # These permissions also refuse rows that the person may not see, because some code finds a row
     # without `get_object`.

@@ -108,6 +108,14 @@ def _guilds(person: Person) -> list[int]:
     return ids
 
 
+def games(person: Person) -> set[str] | None:
+    """The names of the games that the guilds of a person play. None if the person sees all."""
+    if sees_all(person):
+        return None
+    guilds = Guild.objects.filter(pk__in=_guilds(person)).order_by()
+    return set(guilds.values_list("provider", flat=True))
+
+
 def _of_guild(path: str) -> Callable[[Person], Q]:
     """The rule for a model. The path is the lookup that leads from the model to its guild."""
     return lambda person: Q(**{f"{path}__in": _guilds(person)})

@@ -26,7 +26,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
-from giftcodes.models import Guild, Member, MemberRedemption, OptOut
+from giftcodes.models import Member, MemberRedemption, OptOut
 from giftcodes.models.opted_out import player_hash
 from giftcodes.queries.player_data import data_of, in_json
 from giftcodes.services.players import erase_player, opt_in, opt_out, opt_out_in
@@ -109,12 +109,8 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _games(person: Any) -> list[tuple[str, str]]:
     """The games to choose from. An officer has the games that their guilds play."""
-    if scope.sees_all(person):
-        return game_choices()
-    own = set(
-        scope.visible(Guild.objects.all(), person).order_by().values_list("provider", flat=True)
-    )
-    return [(name, title) for name, title in game_choices() if name in own]
+    own = scope.games(person)
+    return [(name, title) for name, title in game_choices() if own is None or name in own]
 
 
 def _own_members(provider: str, player_id: str, person: scope.Person) -> QuerySet[Member]:

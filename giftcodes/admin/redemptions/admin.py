@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, link, result_badge, served_bar
@@ -76,12 +77,14 @@ class RedemptionAdmin(History):
         """The progress, the journal, the members without the code, and the buttons."""
         return context(self.get_object(request, unquote(object_id)), request.user)
 
-    def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
+    def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:
         """Add the number of members in each share, and the estimate if the redemption has one."""
         numbers = served_in(rows)
         is_any_expected = any(redemption.state in _EXPECTED for redemption in rows)
         outlooks = read_outlooks().by_redemption if is_any_expected else {}
+        tells_others = scope.sees_all(request.user)
         for redemption in rows:
+            redemption.tells_others = tells_others  # type: ignore[attr-defined]
             redemption.served = numbers[redemption.pk]  # type: ignore[attr-defined]
             redemption.outlook = outlooks.get(redemption.pk)  # type: ignore[attr-defined]
 
@@ -99,11 +102,15 @@ class RedemptionAdmin(History):
 
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:
-        """The estimated time left, and how many requests of others come before the last one."""
+        """The estimated time left, and how many requests of others come before the last one.
+
+        Officers do not see the number, because it tells what other guilds do.
+        """
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
         if not outlook:
             return NOTHING
-        ahead = outlook.ahead_of_last
+        tells_others: bool = redemption.tells_others  # type: ignore[attr-defined]
+        ahead = outlook.ahead_of_last if tells_others else 0
         others = (
             ngettext("after %d request of others", "after %d requests of others", ahead) % ahead
         )

@@ -105,7 +105,7 @@ def board(redemption: Redemption, person: Any) -> dict[str, Any]:
         "place": place_word(redemption.gift_code.provider),
         "code_url": page_url(redemption.gift_code),
         "counts": _counts(redemption, tally),
-        "outlook": _outlook(redemption),
+        "outlook": _outlook(redemption, person),
         "members": _members(redemption),
         "members_number": sum(tally.get(state, 0) for state in WITHOUT_CODE),
         "members_url": list_url(MemberRedemption, redemption__id__exact=redemption.pk),
@@ -151,8 +151,11 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
     ]
 
 
-def _outlook(redemption: Redemption) -> dict[str, Any] | None:
-    """The estimated end and the requests until then, or None if there is no estimate."""
+def _outlook(redemption: Redemption, person: Any) -> dict[str, Any] | None:
+    """The estimated end and the requests until then, or None if there is no estimate.
+
+    Officers do not see the requests of other runs, because most are of other guilds.
+    """
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
     outlooks = read_outlooks()
@@ -164,6 +167,7 @@ def _outlook(redemption: Redemption) -> dict[str, Any] | None:
         "words": words.left(outlook).removesuffix("."),
         "finished_at": outlooks.moment(outlook),
         "requests": outlook.requests,
+        "tells_others": scope.sees_all(person),
         "ahead_of_next": outlook.ahead_of_next,
         "ahead_of_last": outlook.ahead_of_last,
     }
