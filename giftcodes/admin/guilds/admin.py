@@ -174,7 +174,7 @@ class GuildAdmin(KeepsHistory):
         if not unknown:
             return NOTHING
         if is_guild_wrong(unknown, guild.members_number):  # type: ignore[attr-defined]
-            words = gettext("check the %(place)s: %(number)d members are unknown")
+            words = gettext("check the %(place)s: %(number)d unknown")
             values = {"place": place_noun(guild.provider), "number": unknown}
             return tone_link(guild_url(guild.pk), words % values, Tone.BAD)
         words = ngettext("%d member to correct", "%d members to correct", unknown) % unknown
