@@ -6,6 +6,7 @@ from functools import partial
 
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
+from giftcodes.admin.codes import code_page
 from giftcodes.admin.games import connecting
 from giftcodes.admin.guilds import channel_state, joining
 from giftcodes.admin.home import dashboard
@@ -24,6 +25,7 @@ PAGES += [
     ("matrix/csv/", coverage.export, "matrix_export"),
     ("player/", player_page.page, "player"),
     ("player/<int:member_id>/", player_codes.page, "player_codes"),
+    ("live/code/<int:code_id>/", code_page.live, "live_code"),
     ("live/player/<int:member_id>/", player_codes.live, "live_player"),
     ("live/channels/<int:guild_id>/", channel_state.live, "live_channels"),
     ("plan/", plan_page.page, "plan"),

@@ -79,7 +79,7 @@ class GuildToCorrect:
     @property
     def is_whole(self) -> bool:
         """Whether so many members are unknown that the guild's state or kingdom must be wrong."""
-        return self.number >= FEWEST_FOR_GUILD and 2 * self.number > self.members
+        return is_guild_wrong(self.number, self.members)
 
 
 class Waiting(NamedTuple):
@@ -146,6 +146,18 @@ def guilds_to_correct(
     some = unknown.filter(guild__in=by_member).select_related("guild")
     _add_members(found, list(some.order_by("-refused_at", "pk")[:most_members]), places)
     return found, max(0, len(counted) - most)
+
+
+def unknown_by_guild(members: QuerySet[Member]) -> dict[int, int]:
+    """How many of these members the game does not know, by active guild, in one statement."""
+    unknown = members.needing_correction().filter(guild__active=True)  # type: ignore[attr-defined]
+    counted = unknown.order_by().values_list("guild_id").annotate(number=Count("pk"))
+    return dict(counted)
+
+
+def is_guild_wrong(unknown: int, members: int) -> bool:
+    """Whether so many members are unknown that the guild's state or kingdom must be wrong."""
+    return unknown >= FEWEST_FOR_GUILD and 2 * unknown > members
 
 
 _Places = dict[int, dict[int, tuple[int, int]]]

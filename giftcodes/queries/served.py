@@ -118,6 +118,16 @@ def _phase_of_all(phases: dict[Phase, int]) -> Phase:
     return Phase.STOPPED if phases else Phase.COMPLETE
 
 
+def last_results(redemptions: QuerySet[Redemption]) -> dict[int, RedemptionServed]:
+    """The run that ended last of each guild, by the guild's id, in two statements.
+
+    Args:
+        redemptions: the rows to choose from.
+    """
+    last = _ended(redemptions).order_by("guild_id", "-unlocked_at", "-pk").distinct("guild_id")
+    return {one.redemption.guild_id: one for one in with_results(last)}
+
+
 def recent_results(redemptions: QuerySet[Redemption], *, most: int) -> list[RedemptionServed]:
     """The runs that ended last, newest first, in two statements.
 
@@ -125,7 +135,11 @@ def recent_results(redemptions: QuerySet[Redemption], *, most: int) -> list[Rede
         redemptions: the rows to choose from.
         most: the maximum number of runs.
     """
-    ended = redemptions.filter(
+    return with_results(_ended(redemptions).order_by("-unlocked_at", "-pk")[:most])
+
+
+def _ended(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
+    """The rows whose run has ended."""
+    return redemptions.filter(
         state__in=[RunState.COMPLETE, RunState.STOPPED], unlocked_at__isnull=False
     ).select_related("guild", "gift_code")
-    return with_results(ended.order_by("-unlocked_at", "-pk")[:most])

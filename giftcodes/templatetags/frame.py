@@ -8,18 +8,23 @@ from django import template
 from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from giftcodes.admin.common.html import NOTHING
 from giftcodes.admin_menu import entry_at, page_of
 from giftcodes.models.game_words import place_word, spoken
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
     from django.template import Context
+    from django.utils.safestring import SafeString
 
 register = template.Library()
 
+#: What stands in a cell of a list without a value: Django's dash, and our own.
+_DASHES = ("-", NOTHING)
 #: How many columns of a list a phone shows, unless the list names them in `phone_columns`.
 _PHONE_COLUMNS = 4
 
@@ -93,6 +98,16 @@ def left_out_on_a_phone(cl: ChangeList) -> str:
         for place, column in enumerate(columns, start=1)
         if column not in shown and column != "action_checkbox"
     )
+
+
+@register.filter
+def marked(cell: SafeString) -> SafeString:
+    """Mark a cell of a list without a value, so that a phone can leave its dash out."""
+    begin, _bracket, rest = cell.partition(">")
+    if rest.partition("<")[0].strip() not in _DASHES or 'class="' not in begin:
+        return cell
+    # Only the name of a class is added to HTML that Django has made.
+    return mark_safe(begin.replace('class="', 'class="nothing ', 1) + ">" + rest)  # noqa: S308
 
 
 register.filter("spoken", spoken)

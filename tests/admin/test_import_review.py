@@ -36,7 +36,7 @@ def test_an_unsure_line_has_the_focus_and_is_left_out_without_a_tick(
     assert not review.row("300000012").is_ticked
     assert review.button == "Import 1 member"
 
-    assert "Imported 1, already there 0, bad 1." in review.press("apply")
+    assert "Imported 1, already there 0, left out 1." in review.press("apply")
     assert not wolves.members.filter(nickname="Birch").exists()
 
 
@@ -48,7 +48,7 @@ def test_an_unsure_line_is_imported_as_it_was_read_or_corrected(
     review.write("300000013", nickname="Cinder the Great", realm="state 1043")
     review.tick("300000013")
 
-    assert "Imported 2, already there 0, bad 0." in review.press("apply")
+    assert "Imported 2, already there 0, left out 0." in review.press("apply")
     assert set(wolves.members.values_list("player_id", "nickname", "realm")) >= {
         ("300000012", "Birch", None),
         ("300000013", "Cinder the Great", 1043),
@@ -60,7 +60,7 @@ def test_a_line_that_was_left_out_can_get_a_player(admin_client: Client, wolves:
     review.write("", player_id="300 000 012", nickname="Birch")
     review.tick("300 000 012")
 
-    assert "Imported 2, already there 0, bad 0." in review.press("apply")
+    assert "Imported 2, already there 0, left out 0." in review.press("apply")
     assert wolves.members.get(player_id="300000012").nickname == "Birch"
 
 
@@ -86,7 +86,7 @@ def test_a_wrong_correction_is_shown_in_its_field_and_nothing_is_lost(
     assert not wolves.members.filter(player_id="300000011").exists()
 
     again.write("30OOOO012", player_id="300000012", realm="")
-    assert "Imported 2, already there 0, bad 1." in again.press("apply")
+    assert "Imported 2, already there 0, left out 1." in again.press("apply")
     assert wolves.members.get(player_id="300000011").nickname == "Amber II"
 
 
@@ -110,7 +110,7 @@ def test_a_changed_line_without_a_tick_is_asked_about_once(
     again = Reviewed(admin_client, review.press("apply"))
     assert "1 line was changed, but its box is not ticked" in again.page
 
-    assert "Imported 1, already there 0, bad 1." in again.press("apply")
+    assert "Imported 1, already there 0, left out 1." in again.press("apply")
 
 
 def test_a_change_that_reaches_a_known_member_is_shown_before_it_is_done(
@@ -198,7 +198,7 @@ def test_a_long_list_has_pages_and_keeps_changes_of_all_of_them(
     third = Reviewed(admin_client, second.press("page", "3"))
     assert "hello" in third.page
 
-    assert "Imported 251, already there 0, bad 1." in third.press("apply")
+    assert "Imported 251, already there 0, left out 1." in third.press("apply")
     names = dict(wolves.members.values_list("player_id", "nickname"))
     assert (names["310000007"], names["310000120"]) == ("Seven", "Twelve")
     assert names["300000011"] == "Amber"

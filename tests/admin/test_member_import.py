@@ -72,7 +72,7 @@ def test_what_a_list_would_do_is_shown_and_nothing_is_done(
 def test_what_was_shown_is_done_when_it_is_confirmed(admin_client: Client, wolves: Guild) -> None:
     page = shown(admin_client, wolves, LISTING, apply="yes")
 
-    assert "Imported 1, already there 1, bad 2, updated 1, repeated 1." in page
+    assert "Imported 1, already there 1, left out 3, updated 1." in page
     assert set(wolves.members.values_list("player_id", "nickname", "realm")) == {
         ("300000001", "Amber", None),
         ("300000002", "Birch", 1043),
@@ -90,7 +90,7 @@ def test_a_clean_list_is_imported_with_one_press_after_the_paste(
 
     page = review.press("apply")
 
-    assert "Imported 2, already there 0, bad 0." in page
+    assert "Imported 2, already there 0, left out 0." in page
     assert set(wolves.members.filter(active=True).values_list("nickname", "realm")) == {
         ("Beech", None),
         ("Amber", None),

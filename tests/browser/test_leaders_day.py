@@ -200,7 +200,7 @@ def _brings_three_more(hand: Hand, day: Day) -> None:
     hand.write(hand.field("The list"), "\n".join(day.others))
     hand.press(hand.button("Review"))
     hand.press(hand.button("Import 3 members"))
-    hand.read("Imported 3, already there 0, bad 0.")
+    hand.read("Imported 3, already there 0, left out 0.")
 
 
 # --- 3 --------------------------------------------------------------------------------------------

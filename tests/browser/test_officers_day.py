@@ -127,7 +127,7 @@ def _pastes_three_new_players(hand: Hand) -> None:
     hand.write(hand.field("The list"), "\n".join(f"Anna{one[-1]} {one}" for one in NEW))
     hand.press(hand.button("Review"))
     hand.press(hand.button("Import 3 members"))
-    hand.read("Imported 3, already there 0, bad 0.")
+    hand.read("Imported 3, already there 0, left out 0.")
     _meets_nobody_else(hand)
 
 

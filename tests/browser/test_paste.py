@@ -63,7 +63,7 @@ def test_a_chat_is_pasted_corrected_and_imported_by_keyboard(
 
     page.get_by_role("button", name="Import 5 members").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Imported 5, already there 0, bad 1.")).to_be_visible()
+    expect(page.get_by_text("Imported 5, already there 0, left out 1.")).to_be_visible()
     assert _members() == {
         ("300000001", "Amber", None),
         ("300000002", "🐺Birch🐺", 1043),
@@ -85,7 +85,7 @@ def test_a_clean_list_is_imported_with_one_key_after_the_review(
     expect(page.get_by_role("button", name="Import 2 members")).to_be_focused()
     page.keyboard.press("Enter")
 
-    expect(page.get_by_text("Imported 2, already there 0, bad 0.")).to_be_visible()
+    expect(page.get_by_text("Imported 2, already there 0, left out 0.")).to_be_visible()
 
 
 def test_a_chat_is_corrected_on_a_phone(
@@ -115,6 +115,6 @@ def test_a_chat_is_corrected_on_a_phone(
     page.get_by_label("Name on line 5").fill("Dahlia II")
     page.get_by_role("button", name="Import 5 members").tap()
 
-    expect(page.get_by_text("Imported 5, already there 0, bad 1.")).to_be_visible()
+    expect(page.get_by_text("Imported 5, already there 0, left out 1.")).to_be_visible()
     context.close()
     assert troubles == []

@@ -98,7 +98,7 @@ def _import_fifty_of_which_three_are_bad(page: Page) -> None:
     for line, bad in enumerate(BAD, start=21):
         expect(page.get_by_text(f"Line {line}: {bad}")).to_be_visible()
     page.get_by_role("button", name="Import 47 members").first.click()
-    expect(page.get_by_text("Imported 47, already there 0, bad 3.")).to_be_visible()
+    expect(page.get_by_text("Imported 47, already there 0, left out 3.")).to_be_visible()
 
 
 def _add_a_code(page: Page, site: str) -> None:

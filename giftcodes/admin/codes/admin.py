@@ -99,7 +99,7 @@ class GiftCodeAdmin(CodeEntry):
         "expires_at",
         "reason",
     ]
-    phone_columns = ("__str__", "state_shown", "provider", "expires_at")
+    phone_columns = ("__str__", "result_shown", "served_shown")
     list_filter = ["state", "provider", "source"]
     search_fields = ["code"]
     actions = [

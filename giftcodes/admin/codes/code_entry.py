@@ -153,10 +153,12 @@ class CodeEntry(KeepsHistory):
     def response_add(
         self, request: HttpRequest, obj: GiftCode, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Redirect to the proposal, or to the known code whose spelling was offered, if any."""
+        """Redirect to the proposal, if any, or to the page of the code."""
         if proposal := getattr(obj, "proposal", None):
             return HttpResponseRedirect(page_url(proposal))
-        if obj._state.adding:
+        # The page of the code is live: it shows what comes of the code, and the next step.
+        if obj._state.adding or not {"_addanother", "_popup"} & request.POST.keys():
+            super().response_add(request, obj, post_url_continue)
             return HttpResponseRedirect(page_url(obj))
         return super().response_add(request, obj, post_url_continue)
 

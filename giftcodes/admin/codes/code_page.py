@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
@@ -14,10 +18,12 @@ from giftcodes.admin.common.html import (
     served_bar,
     served_legend,
 )
+from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.monitoring.journal import journal_lines
+from giftcodes.domain.numbers import row_id
 from giftcodes.domain.outcomes import ODD_WORDS
-from giftcodes.models import Attempt, Redemption
+from giftcodes.models import Attempt, GiftCode, Redemption
 from giftcodes.models.trial import trials
 from giftcodes.queries.code_evidence import (
     closing_answers,
@@ -29,9 +35,12 @@ from giftcodes.queries.served import with_results
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.http import HttpRequest, JsonResponse
 
-    from giftcodes.models import GiftCode
-
+#: The parts of the page that change while a person looks at it.
+PARTS = {"served": "admin/giftcodes/giftcode/served.html"}
+#: For this long after it was added, a code without a run says that its runs begin soon.
+NEW = dt.timedelta(minutes=10)
 #: The number of guilds that the page shows. The linked list has the others.
 GUILDS_SHOWN = 20
 #: The number of decisions that the page shows. The journal has the others.
@@ -40,23 +49,51 @@ EVENTS_SHOWN = 20
 
 def context(code: GiftCode, person: Any) -> dict[str, Any]:
     """The context of the page's template, in a fixed number of queries."""
-    found = codes_served([code], person)[code.pk]
-    own = scope.visible(Redemption.objects.filter(gift_code=code), person)
     return {
-        "code": code,
-        "is_on_trial": code.pk in trials(code.pk),
-        "found": found,
-        "result_badge": result_badge(found.result),
-        "bar": served_bar(found.served),
-        "legend": served_legend(),
-        "guilds": _guilds(own),
-        "guilds_url": list_url(Redemption, gift_code__id__exact=code.pk),
+        **_served(code, person),
+        "parts": PARTS,
         "oddities": _shown(holding_answers(code), person),
         "closers": _shown(closing_answers(code), person),
         "provers": _shown(
             proving_answers(code), person, foreign=_("The game has accepted this code.")
         ),
         "events": journal_lines(decisions(code)[:EVENTS_SHOWN]),
+    }
+
+
+def live(request: HttpRequest, code_id: int) -> JsonResponse:
+    """Respond with what has come of the code in the guilds of the person.
+
+    Raises:
+        PermissionDenied: the person may not see codes.
+        Http404: there is no such code, or this person may not see it.
+    """
+    if not request.user.has_perm("giftcodes.view_giftcode"):
+        raise PermissionDenied
+    codes = scope.visible(GiftCode.objects.all(), request.user)
+    code = codes.filter(pk=pk).first() if (pk := row_id(str(code_id))) else None
+    if code is None:
+        raise Http404
+    shown = _served(code, request.user)
+    return answer(parts_of(request, PARTS, shown), again_in_seconds=shown["again_in_seconds"])
+
+
+def _served(code: GiftCode, person: Any) -> dict[str, Any]:
+    """What has come of the code in the person's guilds."""
+    found = codes_served([code], person)[code.pk]
+    own = scope.visible(Redemption.objects.filter(gift_code=code), person)
+    is_new = code.is_open and timezone.now() - code.first_seen_at < NEW
+    return {
+        "code": code,
+        "is_on_trial": code.pk in trials(code.pk),
+        "found": found,
+        "is_new": is_new,
+        "again_in_seconds": BUSY_SECONDS if found.running or is_new else IDLE_SECONDS,
+        "result_badge": result_badge(found.result),
+        "bar": served_bar(found.served),
+        "legend": served_legend(),
+        "guilds": _guilds(own),
+        "guilds_url": list_url(Redemption, gift_code__id__exact=code.pk),
     }
 
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from giftcodes.domain.served import SHARE_LABELS, Result, Served, Share
+from giftcodes.domain.served import SHARE_LABELS, SIGNS, Result, Served, Share, Tone
 from giftcodes.models import Guild
 
 #: Shown in place of an empty value.
@@ -31,6 +31,17 @@ def result_badge(result: Result) -> SafeString:
         result.tone,
         result.sign,
         result.words,
+    )
+
+
+def tone_link(address: str, words: str, tone: Tone) -> SafeString:
+    """A link that looks like a badge: its sign and words in the colour of a tone."""
+    return format_html(
+        '<a class="badge tone-{}" href="{}"><span aria-hidden="true">{}</span> {}</a>',
+        tone,
+        address,
+        SIGNS[tone],
+        words,
     )
 
 

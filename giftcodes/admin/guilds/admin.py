@@ -14,25 +14,36 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.base import PageOfRows
 from giftcodes.admin.common.editing import KeepsHistory, leave_out
-from giftcodes.admin.common.html import guild_url, page_url
+from giftcodes.admin.common.html import (
+    NOTHING,
+    guild_url,
+    link,
+    page_url,
+    result_badge,
+    tone_link,
+)
 from giftcodes.admin.common.live import answer, parts_of
 from giftcodes.admin.guilds import codes, joining, members, officers, overview
 from giftcodes.admin.guilds.channels_tab import channels_tab
 from giftcodes.admin.guilds.correction import correct_guild, own_places_words, tell_asked_again
 from giftcodes.admin.guilds.tabs import SETTINGS, TABS, frame, tab_named
 from giftcodes.admin.redemptions.runs import redeem_now
-from giftcodes.models import GiftCode, Guild, Member
-from giftcodes.models.game_words import places
+from giftcodes.domain.served import Tone
+from giftcodes.models import GiftCode, Guild, Member, Redemption
+from giftcodes.models.game_words import place_noun, places
 from giftcodes.models.roles import promote_to_officers
 from giftcodes.models.start_rules import guild_obstacle
+from giftcodes.queries.needs import is_guild_wrong, unknown_by_guild
+from giftcodes.queries.served import last_results
 from giftcodes.services.corrections import TooManyCorrectionsError, count_of_guild
 
 if TYPE_CHECKING:
@@ -41,6 +52,8 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest, HttpResponse, JsonResponse
     from django.utils.safestring import SafeString
+
+    from giftcodes.queries.served import RedemptionServed
 
 #: The context of each tab whose page is not made by Django's admin.
 _CONTEXTS: dict[str, Callable[[HttpRequest, Guild], dict[str, Any]]] = {
@@ -80,11 +93,13 @@ class GuildAdmin(KeepsHistory):
         "provider",
         "realm_shown",
         "members_shown",
+        "needs_shown",
+        "last_result_shown",
         "active",
         "automatic",
         "priority",
     ]
-    phone_columns = ("name", "provider", "realm_shown", "members_shown")
+    phone_columns = ("name", "members_shown", "needs_shown", "last_result_shown")
     list_filter = ["provider", "active", "automatic"]
     search_fields = ["name"]
     actions = ["redeem_now", "activate", "deactivate"]
@@ -138,6 +153,43 @@ class GuildAdmin(KeepsHistory):
     def members_shown(self, guild: Guild) -> SafeString:
         number = guild.members_number  # type: ignore[attr-defined]
         return format_html('<a href="{}">{}</a>', guild_url(guild.pk, "members"), number)
+
+    def decorate(self, request: HttpRequest, rows: list[Guild]) -> None:
+        """Add who needs a person and the last result to the guilds, in three statements."""
+        unknown: dict[int, int] = {}
+        last: dict[int, RedemptionServed] = {}
+        if request.user.has_perm("giftcodes.view_member"):
+            members = scope.visible(Member.objects.filter(guild__in=rows), request.user)
+            unknown = unknown_by_guild(members)
+        if request.user.has_perm("giftcodes.view_redemption"):
+            runs = scope.visible(Redemption.objects.filter(guild__in=rows), request.user)
+            last = last_results(runs)
+        for guild in rows:
+            guild.unknown = unknown.get(guild.pk, 0)  # type: ignore[attr-defined]
+            guild.last = last.get(guild.pk)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("needs you"))
+    def needs_shown(self, guild: Guild) -> SafeString | str:
+        """The members whom the game does not know, or that the guild itself must be corrected."""
+        unknown: int = guild.unknown  # type: ignore[attr-defined]
+        if not unknown:
+            return NOTHING
+        if is_guild_wrong(unknown, guild.members_number):  # type: ignore[attr-defined]
+            words = gettext("check the %(place)s: %(number)d unknown")
+            values = {"place": place_noun(guild.provider), "number": unknown}
+            return tone_link(guild_url(guild.pk), words % values, Tone.BAD)
+        words = ngettext("%d member to correct", "%d members to correct", unknown) % unknown
+        address = guild_url(guild.pk, "members", needs="correction")
+        return tone_link(address, words, Tone.ATTENTION)
+
+    @admin.display(description=_("last result"))
+    def last_result_shown(self, guild: Guild) -> SafeString | str:
+        """The result of the run that ended last, with its code and a link to its page."""
+        last: RedemptionServed | None = guild.last  # type: ignore[attr-defined]
+        if last is None:
+            return NOTHING
+        badge = result_badge(last.result)
+        return format_html("{} {}", badge, link(last.redemption, last.redemption.gift_code))
 
     # --- The tabs -----------------------------------------------------------------------------
     def get_urls(self) -> list[Any]:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer
+from giftcodes.clients.channels.base import UNREACHED
 from giftcodes.domain.served import SIGNS, Tone
 from giftcodes.models import Announcement, Channel, DeliveryState, Guild
 from giftcodes.models.channel import UNREADABLE
@@ -106,7 +107,7 @@ def states_of(channels: Sequence[Channel]) -> dict[int, ChannelState]:
     return {
         channel.pk: ChannelState(
             channel,
-            said_of(channel),
+            said_of(channel, tests.get(channel.pk)),
             waiting.get(channel.pk, 0),
             _said_of_test(tests[channel.pk], channel) if channel.pk in tests else None,
         )
@@ -114,8 +115,8 @@ def states_of(channels: Sequence[Channel]) -> dict[int, ChannelState]:
     }
 
 
-def said_of(channel: Channel) -> Said:
-    """Whether messages arrive in a channel, as its row says."""
+def said_of(channel: Channel, test: Announcement | None = None) -> Said:
+    """Whether messages arrive in a channel, as its row and its last test say."""
     now = timezone.now()
     rests_until = channel.not_before if channel.not_before and channel.not_before > now else None
     if not channel.is_on:
@@ -134,6 +135,9 @@ def said_of(channel: Channel) -> Said:
         return Said(Tone.ATTENTION, _("paused"), why, _("Paused until %s."), rests_until)
     if channel.delivered_at:
         return Said(Tone.GOOD, _("works"), "", *_delivered(channel))
+    if test is not None and test.state in (DeliveryState.FAILED, DeliveryState.GONE):
+        why = _("No message has arrived yet. Correct the address, and send another test.")
+        return Said(Tone.BAD, _("takes no messages"), why)
     return Said(
         Tone.NEUTRAL,
         _("nothing sent yet"),
@@ -151,7 +155,8 @@ def _said_of_test(row: Announcement, channel: Channel) -> Said:
         case DeliveryState.DONE:
             return Said(Tone.GOOD, _("test delivered"), "", _("It arrived %s."), row.sent_at)
         case DeliveryState.FAILED | DeliveryState.GONE:
-            return Said(Tone.BAD, _("test refused"), row.error, _("Sent %s."), row.created_at)
+            words = _("could not be reached") if UNREACHED in row.error else _("test refused")
+            return Said(Tone.BAD, words, row.error, _("Sent %s."), row.created_at)
         case DeliveryState.UNKNOWN:
             why = _("%s Look in the channel to see whether it arrived.") % row.error
             return Said(

@@ -137,6 +137,7 @@ class MemberAdmin(KeepsHistory):
     )
 
     list_display = ["player_id", "nickname", "guild", "realm_shown", "codes_shown", "state_shown"]
+    list_display_links = ("player_id", "nickname")
     phone_columns: tuple[str, ...] = (
         "player_id",
         "nickname",

@@ -38,7 +38,7 @@ from giftcodes.roster import (
     text_of,
 )
 from giftcodes.services.corrections import TooManyCorrectionsError
-from giftcodes.services.imports import ImportResult, import_members, summary
+from giftcodes.services.imports import ImportResult, import_members
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -311,11 +311,27 @@ def _log_opted_out(request: HttpRequest, guild: Guild, result: ImportResult) -> 
         log(request, [guild], words % number)
 
 
+def _numbers(listed: MemberList, result: ImportResult) -> str:
+    """The numbers of an import in one line, in the words of the review."""
+    left_out = len(listed.bad) + len(listed.repeated)
+    parts = [
+        str(len(result.added)),
+        gettext("already there %d") % result.already_there,
+        gettext("left out %d") % left_out,
+    ]
+    others = (
+        (gettext("updated %d"), result.changes),
+        (gettext("reactivated %d"), result.reactivated),
+        (gettext("opted out %d"), result.opted_out),
+    )
+    return ", ".join(parts + [words % len(found) for words, found in others if found])
+
+
 def _apply(request: HttpRequest, guild: Guild, rows: Rows) -> HttpResponse:
     assert request.user.pk is not None  # The site requires a login.
     listed = _chosen(rows)
     result = import_members(guild.pk, listed.members, source=Source.ADMIN, user_id=request.user.pk)
-    words = gettext("Imported %(summary)s.") % {"summary": summary(listed, result)}
+    words = gettext("Imported %(summary)s.") % {"summary": _numbers(listed, result)}
     log(request, [guild], words)
     undo = list_link(MemberImport, gettext("The import can be undone."), guild__id__exact=guild.pk)
     messages.success(request, format_html("{} {}", words, undo) if result.import_id else words)

@@ -17,6 +17,7 @@ from giftcodes.clients.channels.apprise_http import noted_answers, take_over
 from giftcodes.clients.channels.base import (
     PRIVATE_HOST,
     UNNAMED_WAIT_SECONDS,
+    UNREACHED,
     BadAddressError,
     ChannelRules,
     Delivery,
@@ -110,7 +111,7 @@ def _delivery(*, is_sent: bool, guard: Guard, answers: list[requests.Response]) 
     if guard.has_refused and not guard.has_connected:
         return Delivery(DeliveryOutcome.REFUSED, error=PRIVATE_HOST)
     if not is_sent and not guard.has_connected:
-        return Delivery(DeliveryOutcome.LATER, error="The channel's service could not be reached.")
+        return Delivery(DeliveryOutcome.LATER, error=f"The channel's service {UNREACHED}.")
     if not is_sent and len(answers) == 1 and answers[0].status_code == 429:
         return Delivery(
             DeliveryOutcome.LATER,

@@ -14,6 +14,8 @@ from typing import Protocol
 from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
 
 ERROR_LENGTH = 300
+#: The error of a message says this if no connection to the service was made.
+UNREACHED = "could not be reached"
 #: The wait after an HTTP 429 that does not say how long to wait. It may be short, because the
 #: outbox has its own back-off, which is longer and grows.
 UNNAMED_WAIT_SECONDS = 1.0

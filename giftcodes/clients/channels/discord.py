@@ -16,6 +16,7 @@ from giftcodes.clients.channels.base import (
     ERROR_LENGTH,
     PRIVATE_HOST,
     UNNAMED_WAIT_SECONDS,
+    UNREACHED,
     BadAddressError,
     ChannelRules,
     Delivery,
@@ -129,7 +130,7 @@ class DiscordClient:
         except ForbiddenHostError:
             return self._failed(DeliveryOutcome.REFUSED, PRIVATE_HOST)
         except NotSentError as error:
-            return self._failed(DeliveryOutcome.LATER, f"Discord could not be reached ({error}).")
+            return self._failed(DeliveryOutcome.LATER, f"Discord {UNREACHED} ({error}).")
         except NoAnswerError as error:
             return self._failed(DeliveryOutcome.UNKNOWN, f"Discord did not answer ({error}).")
         except Exception as error:  # noqa: BLE001 (a channel must not break its caller)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 import requests
 
@@ -120,7 +122,8 @@ class Transport:
                 # `from None`, because the chained traceback could contain the feed key.
                 if not budget.sent and _is_forbidden(error):
                     raise ForbiddenHostError(root_cause(error)) from None
-                raise (NoAnswerError if budget.sent else NotSentError)(root_cause(error)) from None
+                words = _unknown_name(error, url) or root_cause(error)
+                raise (NoAnswerError if budget.sent else NotSentError)(words) from None
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -181,6 +184,13 @@ def root_cause(error: BaseException) -> str:
             break
         error = inner
     return f"{type(error).__name__}: {error}"
+
+
+def _unknown_name(error: BaseException, url: str) -> str:
+    """Words for a host whose name cannot be found. Empty for any other error."""
+    if not any(isinstance(seen, socket.gaierror) for seen in _causes(error)):
+        return ""
+    return f"the name {urlsplit(url).hostname} cannot be found"
 
 
 def _truncation_of(error: BaseException) -> Truncation:
