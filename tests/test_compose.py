@@ -66,7 +66,7 @@ def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.Monk
         "redeemer.localserver.programs.spawn_with_parent_death_signal",
         lambda command, **_: launched.append(command),
     )
-    programs = Programs(Console(), {}, Config("0.0.0.0", 8000, 4, 8, has_provider=True))
+    programs = Programs(Console(), {}, Config("0.0.0.0", 8000, 4, 8, has_demo=False))
     of_make_up = {
         "web": programs.web,
         "control": programs.worker_control,

@@ -15,6 +15,7 @@ from giftcodes.models import (
     Attempt,
     CodeState,
     GiftCode,
+    Member,
     Redemption,
     RedemptionEvent,
     RunRequest,
@@ -23,7 +24,7 @@ from giftcodes.models import (
 from giftcodes.pipeline.poll import FeedLineKind, decide
 from tests.admin.conftest import Browser, TaskQueue, address, errors, messages_of
 from tests.admin.past import attempt, redemption
-from tests.factories import gift_code, guild, member
+from tests.factories import astray, gift_code, guild, member
 
 
 def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
@@ -329,6 +330,19 @@ def test_the_preview_says_that_another_guild_asks_and_not_that_all_have_it(
         one["line"].guild: one["remark"] for one in preview(browser, gift_code()).context["lines"]
     }
     assert shown == {first: "", second: "1 is asked for in another guild of this list"}
+
+
+def test_the_preview_says_that_unknown_members_are_asked_for_again(browser: Browser) -> None:
+    codes = [gift_code(), gift_code()]
+    owls = guild("Owls", realm=1042)
+    astray(owls, *codes)
+    astray(owls, *codes)
+    page = preview(browser, *codes).content.decode()
+    words = "2 members whom the game does not know are asked for again, once for each code."
+    assert words in " ".join(page.split())
+    Member.objects.update(realm=1043)
+    page = preview(browser, *codes).content.decode()
+    assert "whom the game does not know" not in page
 
 
 def test_the_preview_says_how_many_have_it_and_how_many_need_a_person(browser: Browser) -> None:

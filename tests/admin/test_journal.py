@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from giftcodes.models import Guild, Redemption, RedemptionEvent
+from django.contrib.admin import site
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from giftcodes.models import Attempt, Guild, Redemption, RedemptionEvent
 from tests.admin.conftest import Browser
-from tests.factories import gift_code, guild
+from tests.factories import gift_code, guild, member_redemption
 
 
 def event(of: Guild, kind: str = "locked", trigger: str = "catch_up", **fields: Any) -> str:
@@ -73,3 +78,48 @@ def test_a_detail_is_shown_if_it_is_that_of_all(browser: Browser) -> None:
     )
     event(wolves, "joined", detail="2 member(s) joined the run.")
     assert "member(s) joined" not in browser.open("redemptionevent_changelist").content.decode()
+
+
+def test_an_end_has_the_result_of_its_run(browser: Browser) -> None:
+    wolves = guild("Wolves", members=1)
+    for state, trigger in (("redeemed", "poll"), ("needs_correction", "probe")):
+        code = gift_code()
+        member_redemption(wolves.members.get(), code, state)
+        run = Redemption.objects.get(guild=wolves, gift_code=code)
+        run.state, run.run_number, run.trigger = "complete", 2, trigger
+        run.save()
+        run.journal("unlocked", trigger=trigger)  # type: ignore[arg-type]
+    page = browser.open("redemptionevent_changelist").content.decode()
+    assert "done, everyone has it" in page
+    assert "nobody got it" in page
+    assert "tone-bad" in page
+    assert "the feed" in page
+    assert "a test of the code" in page
+    Redemption.objects.update(run_number=3)
+    assert "nobody got it" not in browser.open("redemptionevent_changelist").content.decode()
+
+
+def test_the_ends_of_a_page_cost_the_same(browser: Browser) -> None:
+    def cost() -> int:
+        event(guild(), "unlocked", trigger="admin")
+        Redemption.objects.update(state="complete")
+        with CaptureQueriesContext(connection) as queries:
+            browser.open("redemptionevent_changelist")
+        return len(queries)
+
+    cost()
+    assert cost() == cost()
+
+
+def test_an_empty_list_of_alarms_leads_home(browser: Browser) -> None:
+    page = browser.open("alarm_changelist").content.decode()
+    assert f'<a href="{reverse("admin:index")}">Home</a> lists what needs a person now.' in page
+
+
+def test_a_message_of_the_game_is_not_said_twice(browser: Browser) -> None:
+    admin = site._registry[Attempt]
+    said = [
+        admin.other_words(Attempt(outcome=outcome, msg=msg))  # type: ignore[attr-defined]
+        for outcome, msg in [("success", "success."), ("unrecognised", "NEW."), ("", "")]
+    ]
+    assert said == ["–", "NEW", "–"]

@@ -84,6 +84,13 @@ def test_a_code_that_the_game_does_not_know_is_no_code_that_the_player_missed(
     assert served_by_member([ann.pk]) == {ann.pk: Served(has=1)}
 
 
+def test_the_personal_link_and_the_opt_out_are_buttons(browser: Browser, wolves: Guild) -> None:
+    ann = member(wolves)
+    page = shown(browser, ann)
+    assert f'class="press" href="{reverse("admin:personal_link", args=[ann.pk])}"' in page
+    assert f'class="press" href="{reverse("admin:player")}?member={ann.pk}"' in page
+
+
 def test_a_code_of_two_guilds_is_shown_once(browser: Browser, wolves: Guild) -> None:
     ann, twin = member(wolves, "555"), member(guild("Bears"), "555")
     code = gift_code("FROST")

@@ -169,7 +169,7 @@ class _Terminal(io.StringIO):
 def _show_address(home: Home, stream: io.StringIO, password: str | None) -> str:
     """What `up` shows on this stream when everything runs."""
     console = Console(stream)
-    config = Config("127.0.0.1", 8000, 1, 1, has_provider=True)
+    config = Config("127.0.0.1", 8000, 1, 1, has_demo=False)
     installation = Installation(home, config, console, Supervisor(console, StopRequest()))
     installation._show_address(None, password)
     return stream.getvalue()

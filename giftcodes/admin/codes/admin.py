@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from giftcodes.queries.served import CodeServed
 
 _PIPELINE_FIELDS: list[Any] = [
-    "state",
     "reason",
     "source",
     "issue",
@@ -112,7 +111,7 @@ class GiftCodeAdmin(CodeEntry):
     ]
     fieldsets = [
         (None, {"fields": ["provider", "code", "published_on", "expires_at", "rewards"]}),
-        (_("State"), {"fields": _PIPELINE_FIELDS}),
+        (_("Origin and dates"), {"fields": _PIPELINE_FIELDS}),
     ]
 
     def buttons_of(self, row: GiftCode) -> list[tuple[str, Any]]:

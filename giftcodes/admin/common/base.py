@@ -14,6 +14,7 @@ from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import BadRequest
 from django.db import IntegrityError, models
+from django.forms import Textarea
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -207,6 +208,13 @@ class Scoped(_Mixin):
             found |= more
         # Lists, their actions and autocompletes all get their rows here.
         return without_notes(found), may_repeat
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Keep the box for a longer text small. A person can make it larger."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, Textarea):
+            field.widget.attrs["rows"] = 3
+        return field
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Limit the choices to rows that the person may see. The form accepts no other values."""

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -24,14 +25,17 @@ from giftcodes.admin.common.html import (
     served_bar,
 )
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
+from giftcodes.admin.members import player_page
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.admin.members.player_page import may_do_all
 from giftcodes.admin.members.reply import reply_to
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
 from giftcodes.models.game_words import place_noun, place_word, spoken, title_of
+from giftcodes.models.guild import ERASED
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.player_codes import (
     Player,
@@ -96,9 +100,18 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
         "corrections": _corrections(request, player, form),
         "codes_url": list_url(MemberRedemption, q=member.player_id) if player.has_more else "",
         "may_change": request.user.has_perm(_CHANGE),
+        "wish_url": _wish_url(request, member),
+        "wish_words": _("Opt out, or erase") if may_do_all(request.user) else _("Opt out"),
         "runs_url": list_url(Redemption),
     }
     return TemplateResponse(request, "admin/giftcodes/player_codes/page.html", context)
+
+
+def _wish_url(request: HttpRequest, member: Member) -> str:
+    """The page for the player's wishes. Empty if it is of no use to this person."""
+    if not player_page.may_open(request.user) or member.player_id.startswith(ERASED):
+        return ""
+    return reverse("admin:player", query={"member": member.pk})
 
 
 def live(request: HttpRequest, member_id: int) -> JsonResponse:
@@ -235,6 +248,7 @@ def _membership(member: Member) -> dict[str, Any]:
         state = badge("off", _("inactive"))
     return {
         "member": member,
+        "is_erased": member.player_id.startswith(ERASED),
         "guild_url": page_url(member.guild),
         "url": page_url(member),
         "place": f"{place_word(provider)} {place_of(member)}",

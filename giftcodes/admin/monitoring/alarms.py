@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.utils.html import format_html_join
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
@@ -50,6 +52,16 @@ class AlarmAdmin(History):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
         """Leave out alarms that are only suspected."""
         return super().get_queryset(request).filter(raised_at__isnull=False)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Say in an empty list where smaller things that need a person are."""
+        words = _('No alarms. <a href="{}">Home</a> lists what needs a person now.')
+        hint = {"empty_hint": format_html(str(words), reverse("admin:index"))}
+        shown = super().changelist_view(request, {**hint, **(extra_context or {})})
+        assert isinstance(shown, HttpResponse)
+        return shown
 
     @admin.display(description=_("state"), ordering="cleared_at")
     def state_shown(self, alarm: Alarm) -> SafeString:

@@ -12,9 +12,20 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, badge, link, page_url
-from giftcodes.models import Attempt, EventKind, PrunedFigure, RedemptionEvent, Trigger
+from giftcodes.admin.common.html import NOTHING, badge, link, page_url, result_badge
+from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
+from giftcodes.domain.outcomes import meaning
+from giftcodes.models import (
+    Attempt,
+    EventKind,
+    PrunedFigure,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    Trigger,
+)
 from giftcodes.models.game_words import places
+from giftcodes.queries.served import with_results
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -35,7 +46,7 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
             "label": event.get_kind_display(),
             "at": event.at,
             "run_number": event.run_number,
-            "who": event.user or (Trigger(event.trigger).label if event.trigger else NOTHING),
+            "who": event.user or trigger_words(event.trigger),
             "detail": event.detail,
         }
         for event in events.select_related("user")
@@ -73,6 +84,15 @@ def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
     return found
 
 
+def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
+    """Whether an entry is the end of the newest run. The result of earlier runs is not known."""
+    return (
+        event.kind == EventKind.UNLOCKED
+        and event.run_number == run.run_number
+        and run.state in (RunState.COMPLETE, RunState.STOPPED)
+    )
+
+
 def _is_housekeeping(event: RedemptionEvent) -> bool:
     return bool(event.trigger) and Trigger(event.trigger).is_housekeeping
 
@@ -90,12 +110,12 @@ class RedemptionEventAdmin(History):
         "guild",
         "code_shown",
         "run_shown",
-        "trigger",
+        "trigger_shown",
         "user",
         "detail_shown",
     ]
     list_select_related = ["redemption__guild", "redemption__gift_code", "gift_code", "user"]
-    list_filter = ["kind", "trigger", "gift_code__provider", "redemption__guild"]
+    list_filter = ["kind", ("trigger", TriggerFilter), "gift_code__provider", "redemption__guild"]
     linked_lookups = ("redemption__id__exact", "gift_code__id__exact")
     search_fields = ["gift_code__code", "redemption__guild__name", "user__username"]
     search_help_text = _("Code, guild or user")
@@ -106,19 +126,38 @@ class RedemptionEventAdmin(History):
         "redemption_link",
         "gift_code",
         "run_number",
-        "trigger",
+        "trigger_shown",
         "user",
         "detail",
     ]
-    readonly_fields = ["kind_shown", "redemption_link"]
+    readonly_fields = ["kind_shown", "redemption_link", "trigger_shown"]
 
     def decorate(self, request: HttpRequest, rows: list[RedemptionEvent]) -> None:
-        """Show what one catch-up did for a guild as one entry, unless the list is sorted."""
+        """Show what one catch-up did for a guild as one entry, unless the list is sorted.
+
+        An end gets the result of its run, in one statement for all of them.
+        """
         if ORDER_VAR in request.GET:
             for row in rows:
                 row.together = [row]  # type: ignore[attr-defined]
         else:
             rows[:] = group_housekeeping(rows)
+        last = {
+            event.pk: event.redemption
+            for row in rows
+            for event in _together(row)
+            if event.redemption and _is_last_end(event, event.redemption)
+        }
+        found = with_results({run.pk: run for run in last.values()}.values())
+        results = {one.redemption.pk: one.result for one in found}
+        for row in rows:
+            row.results = [  # type: ignore[attr-defined]
+                results[last[event.pk].pk] for event in _together(row) if event.pk in last
+            ]
+
+    @admin.display(description=_("trigger"), ordering="trigger")
+    def trigger_shown(self, event: RedemptionEvent) -> str:
+        return trigger_words(event.trigger)
 
     @admin.display(description=_("gift code"), ordering="gift_code__code")
     def code_shown(self, event: RedemptionEvent) -> SafeString | str:
@@ -139,10 +178,16 @@ class RedemptionEventAdmin(History):
         return str(event.run_number) if len(_together(event)) == 1 else NOTHING
 
     @admin.display(description=_("detail"), ordering="detail")
-    def detail_shown(self, event: RedemptionEvent) -> str:
-        """The detail. If entries shown as one have different details, their own pages show them."""
+    def detail_shown(self, event: RedemptionEvent) -> SafeString | str:
+        """The results of runs that ended, and the detail.
+
+        If entries shown as one have different details, their own pages show them.
+        """
         details = {one.detail for one in _together(event)}
-        return event.detail if len(details) == 1 else NOTHING
+        detail = event.detail if len(details) == 1 else ""
+        badges = {result.words: result_badge(result) for result in event.results}  # type: ignore[attr-defined]
+        parts = [*badges.values(), *([detail] if detail else [])]
+        return format_html_join(" ", "{}", ((part,) for part in parts)) or NOTHING
 
     @admin.display(description=_("event"), ordering="kind")
     def kind_shown(self, event: RedemptionEvent) -> SafeString:
@@ -169,7 +214,7 @@ class AttemptAdmin(History):
         "guild",
         "gift_code",
         "outcome_shown",
-        "msg",
+        "other_words",
         "latency_ms",
     ]
     phone_columns = ("sent_at", "player_id", "gift_code", "outcome_shown")
@@ -213,6 +258,13 @@ class AttemptAdmin(History):
         if not attempt.outcome:
             return badge("in_flight", _("no answer yet"))
         return badge(attempt.outcome, attempt.get_outcome_display())
+
+    @admin.display(description=_("other words of the game"), ordering="msg")
+    def other_words(self, attempt: Attempt) -> str:
+        """The game's message, unless the outcome says the same word."""
+        said = attempt.msg.strip(" .")
+        known = meaning(attempt.outcome).words if attempt.outcome else ""
+        return NOTHING if said.casefold() == known.casefold() else said or NOTHING
 
     @admin.display(description=_("member redemption"))
     def member_redemption_link(self, attempt: Attempt) -> SafeString:

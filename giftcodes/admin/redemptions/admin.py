@@ -14,6 +14,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, link, result_badge, served_bar
+from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
 from giftcodes.admin.redemptions.redemption_page import context
 from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.estimates import formatting
@@ -51,7 +52,7 @@ class RedemptionAdmin(History):
     ]
     phone_columns = ("__str__", "state_shown", "progress")
     list_select_related = ["guild", "gift_code", "triggered_by"]
-    list_filter = ["state", "trigger", "gift_code__provider", "guild"]
+    list_filter = ["state", ("trigger", TriggerFilter), "gift_code__provider", "guild"]
     linked_lookups = ("gift_code__id__exact",)
     search_fields = [
         "gift_code__code",
@@ -65,10 +66,18 @@ class RedemptionAdmin(History):
         # The values that change during a run are above the form, in parts that update.
         (
             None,
-            {"fields": ["guild_link", "code_link", "trigger", "triggered_by", "last_served_at"]},
+            {
+                "fields": [
+                    "guild_link",
+                    "code_link",
+                    "trigger_shown",
+                    "triggered_by",
+                    "last_served_at",
+                ]
+            },
         ),
     ]
-    readonly_fields = ("guild_link", "code_link")
+    readonly_fields = ("guild_link", "code_link", "trigger_shown")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -116,10 +125,14 @@ class RedemptionAdmin(History):
         )
         return f"{formatting.left(outlook)}, {others}" if ahead else formatting.left(outlook)
 
+    @admin.display(description=_("trigger"))
+    def trigger_shown(self, redemption: Redemption) -> str:
+        return trigger_words(redemption.trigger)
+
     @admin.display(description=_("started by"), ordering="trigger")
     def started_by(self, redemption: Redemption) -> str:
         """The trigger of the last run, and the person if a person asked for it."""
-        trigger = redemption.get_trigger_display() or NOTHING
+        trigger = trigger_words(redemption.trigger)
         return f"{trigger}: {redemption.triggered_by}" if redemption.triggered_by else trigger
 
     @admin.display(description=_("guild"))

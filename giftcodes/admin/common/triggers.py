@@ -1,0 +1,37 @@
+"""What requested a run, in words that a guild leader knows. Stored values and logs keep theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.html import NOTHING
+from giftcodes.models import Trigger
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Words
+
+_WORDS: dict[Trigger, Words] = {
+    Trigger.POLL: _("the feed"),
+    Trigger.CATCH_UP: _("catching up"),
+    Trigger.SWEEP: _("the regular check"),
+    Trigger.PROBE: _("a test of the code"),
+}
+
+
+def trigger_words(trigger: str) -> str:
+    """What requested a run. A dash if nothing is stored."""
+    return str(_WORDS.get(Trigger(trigger), Trigger(trigger).label)) if trigger else NOTHING
+
+
+class TriggerFilter(admin.ChoicesFieldListFilter):
+    """A filter by what requested the run, in the words of `trigger_words`."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        words = {str(one.label): trigger_words(one) for one in Trigger}
+        for choice in super().choices(changelist):
+            shown = str(choice["display"])
+            yield {**choice, "display": words.get(shown, shown)}
