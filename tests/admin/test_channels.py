@@ -395,3 +395,15 @@ def test_a_viewer_reads_the_state_but_sends_no_test(admin_user: Any, db: None) -
     assert "nothing sent yet" in html
     assert "send_test" not in html
     assert "/add/" not in html
+
+
+def test_a_test_to_an_unknown_host_says_so_in_words(browser: Browser) -> None:
+    row = channel()
+    words = "Discord could not be reached (the name discord.example cannot be found)."
+    Announcement.objects.create(channel=row, kind="test", state="failed", error=words)
+    page = shown(browser.open("channel_change", row.pk).content.decode())
+    assert "could not be reached" in page
+    assert words in page
+    assert "test refused" not in page
+    assert "nothing sent yet" not in page
+    assert "No message has arrived yet." in page

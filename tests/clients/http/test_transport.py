@@ -389,3 +389,14 @@ def tls_transport(certificate: Path, *, seconds: float) -> Transport:
     return Transport(
         total_seconds=seconds, connect_seconds=seconds, max_bytes=1000, verify=str(certificate)
     )
+
+
+def test_a_host_that_cannot_be_found_is_named_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(*_args: object, **_kwargs: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    transport = Transport(total_seconds=5, connect_seconds=2, max_bytes=100)
+    with pytest.raises(NotSentError) as caught:
+        transport.exchange("GET", "https://discord.example/hook?secret=1", headers={})
+    assert str(caught.value) == "the name discord.example cannot be found"
