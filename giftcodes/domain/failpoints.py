@@ -17,6 +17,7 @@ import itertools
 import os
 import random
 import signal
+import threading
 from dataclasses import dataclass, field
 
 SWITCH, FAILPOINT, TIMES = "REDEEMER_FAULTS", "REDEEMER_FAULT", "REDEEMER_FAULT_TIMES"
@@ -64,7 +65,9 @@ def hit(name: str) -> None:
     """Kill or stop this process if the failpoint with this name is set and due."""
     if _FAILPOINT is not None and name == _FAILPOINT.name and _FAILPOINT.is_due():
         os.write(2, f"FAILPOINT: {_FAILPOINT.action} at {name}\n".encode())
-        os.kill(os.getpid(), _SIGNALS[_FAILPOINT.action])
+        # The signal goes to this thread. If another thread took it, this one could run on for a
+        # moment, past the check that a scenario is about.
+        signal.pthread_kill(threading.get_ident(), _SIGNALS[_FAILPOINT.action])
 
 
 def seconds(name: str, real: float) -> float:

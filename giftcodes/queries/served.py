@@ -15,6 +15,7 @@ from django.db.models import Count, QuerySet
 from giftcodes.domain.served import Phase, Result, Served
 from giftcodes.domain.transitions import State
 from giftcodes.models import GiftCode, MemberRedemption, Redemption, RunState
+from giftcodes.models.fields import without_notes
 from giftcodes.queries.redemption_progress import tallies
 
 
@@ -140,6 +141,7 @@ def recent_results(redemptions: QuerySet[Redemption], *, most: int) -> list[Rede
 
 def _ended(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
     """The rows whose run has ended."""
-    return redemptions.filter(
+    ended = redemptions.filter(
         state__in=[RunState.COMPLETE, RunState.STOPPED], unlocked_at__isnull=False
-    ).select_related("guild", "gift_code")
+    )
+    return without_notes(ended.select_related("guild", "gift_code"))

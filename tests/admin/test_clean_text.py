@@ -219,6 +219,7 @@ OTHER_COLUMNS = {
     "DirectoryLookup.player_id",
     "Heartbeat.name",
     "JoinLink.token_hash",
+    "JoinRequest.asked_from",
     "MemberRedemption.outcome",
     "MemberRedemption.player_id",
     "OptOut.player_hash",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
@@ -347,6 +349,7 @@ def test_the_environment_decides_about_the_channel_and_the_address(
 # --- Who ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("role", [Role.OFFICER, Role.VIEWER, Role.CUSTOM])
 def test_only_administrators_open_the_pages(client: Client, role: Role, db: None) -> None:
+    importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     user = User.objects.create_user("somebody")
     give_flags(user, role)
     user.save()

@@ -39,6 +39,7 @@ NEW = {"provider": "simulator", "rewards": ""}
 @pytest.fixture
 def wolves(db: None) -> Guild:
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
+    importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
     return guild("Wolves", automatic=True, members=2)
 
 

@@ -97,7 +97,7 @@ def test_the_journal_says_who_or_what_did_it(browser: Browser, admin_user: Any) 
     row.journal("refused", trigger="admin", user_id=admin_user.pk)  # type: ignore[arg-type]
     row.journal("recovered", detail="2 claim(s) whose worker was gone.")  # type: ignore[arg-type]
     shown = part(browser, row, "journal")
-    assert "run 1, by poll" in shown
+    assert "run 1, by the feed" in shown
     assert "run 1, by admin" in shown
     assert "2 claim(s) whose worker was gone." in shown
     assert shown.index("recovered") < shown.index("duplicate refused") < shown.index("started<")
