@@ -38,6 +38,8 @@ def _wake_up(round_: Round) -> None:
     "A worker is frozen before it sends its request, and sends it after its lease has expired.",
 )
 def zombie_before_send(round_: Round) -> None:
+    # The zombie sends its request in a window in which the other worker may use all permits.
+    round_.may_be_throttled = True
     _fall_asleep(round_, "before-send")
     round_.system.pause(_SLEEP_SECONDS + round_.random.uniform(0, times.UNCONFIRMED_SECONDS))
     _wake_up(round_)

@@ -262,6 +262,8 @@ class Fuzzer:
             first = self._random.choice(sorted(self._keys))
             return f"/{first}/{self._random.choice(self._keys[first])}/"
         start = "/".join(route.split("/")[:4]) + "/"
+        if route.startswith("/admin/") and self._chance(0.8):
+            route = route.replace("<slug:name>", self._random.choice(("simulator", "whiteout")))
         path = re.sub(r"<[^>]*>", lambda _part: quote(self._id(start), errors="replace"), route)
         path = re.sub(
             r"\(\?P<app_label>[^)]*\)", lambda _part: self._random.choice(self._apps), path

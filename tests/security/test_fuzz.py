@@ -61,7 +61,9 @@ def test_the_fuzz_knows_every_address(world: worlds.World) -> None:
         except Resolver404:
             pytest.fail(f"{route} is no address")
     assert any("<path:object_id>" in route for route in routes())
-    players = {route.split("/")[1] for route in routes() if "<slug:" in route}
+    with_words = [route for route in routes() if "<slug:" in route]
+    # In the admin, the word is the name of a game.
+    players = {route.split("/")[1] for route in with_words if not route.startswith("/admin/")}
     assert players == set(world.keys)
     for first, keys in world.keys.items():
         for key in keys:

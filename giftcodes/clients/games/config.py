@@ -74,7 +74,7 @@ class ProviderConfig:
     #: Whether the game is switched on. A game that is switched off keeps its salt.
     is_enabled: bool = True
     #: The names of the fields that the environment sets, so that the browser cannot change them.
-    from_environment: frozenset[str] = frozenset()
+    from_environment: frozenset[str] = field(default=frozenset(), repr=False)
     #: The private hosts that `api_url` and `feed_url` may lead to. None allows every host. The
     #: hosts are limited only if the address was entered in the browser.
     api_hosts: PrivateHosts | None = None
