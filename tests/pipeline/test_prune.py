@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from django.db.models import F, Sum
 
-from giftcodes.admin.monitoring.chart import chart
+from giftcodes.admin.home.chart import chart
 from giftcodes.audit import audit
 from giftcodes.models import (
     Attempt,
