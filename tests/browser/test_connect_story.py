@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.real_system import serve
+from tests.browser.real_system import PASSWORD, add_leader, serve
 from tests.system.machinery import System, system
 
 MEMBERS = [str(player) for player in range(310_000_000, 310_000_005)]
 SALT = "a-salt-that-only-a-person-knows"
 FEED_KEY = "a-key-that-only-a-person-knows"
-PASSWORD = "only-for-this-test"
 PATIENCE_MS = 60_000
 
 pytestmark = pytest.mark.system
@@ -27,13 +26,11 @@ def running(tmp_path: Path) -> Iterator[System]:
         own = running.environment
         running.environment = {**own, "SIMULATOR_SALT": SALT, "SIMULATOR_FEED_KEY": FEED_KEY}
         running.start_game("--rate", "30/2", "--latency", "0.1")
-        running.environment = own | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        running.environment = own
         running.world(
             players={player: {"realm": 1042} for player in MEMBERS}, codes={"FROST2026": {}}
         )
-        running.manage(
-            "createsuperuser", "--noinput", "--username", "leader", "--email", "leader@example.com"
-        )
+        add_leader(running)
         running.start_workers()
         yield running
 

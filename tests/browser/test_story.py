@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.real_system import serve
+from tests.browser.real_system import LEADER, PASSWORD, add_leader, serve
 from tests.system.machinery import System, system
 
 MEMBERS = [str(player) for player in range(310_000_000, 310_000_047)]
@@ -16,7 +16,6 @@ MEMBERS = [str(player) for player in range(310_000_000, 310_000_047)]
 BAD = ["Amber", "12 34", "players:"]
 #: Two members in another realm, so that the game refuses them.
 ASTRAY = MEMBERS[:2]
-PASSWORD = "only-for-this-test"
 OFFICERS_PASSWORD = "also-only-for-this-test"
 #: A run of 47 members takes about ten seconds at this rate: long enough to look at.
 RATE = "15/2"
@@ -36,10 +35,7 @@ def running(tmp_path: Path) -> Iterator[System]:
         running.environment |= {"WHITEOUT_API_URL": f"{running.game_url}/api/gift_code"}
         players = {player: {"realm": 77 if player in ASTRAY else 1042} for player in MEMBERS}
         running.world(players=players, codes={"FROST2026": {}})
-        running.environment |= {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-        running.manage(
-            "createsuperuser", "--noinput", "--username", "leader", "--email", "leader@example.com"
-        )
+        add_leader(running)
         running.start_workers()
         yield running
 
@@ -56,7 +52,7 @@ def test_a_leader_redeems_corrects_and_is_refused_and_an_officer_of_another_guil
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
 
-    _log_in(page, site, "leader", PASSWORD)
+    _log_in(page, site, LEADER, PASSWORD)
     page.get_by_role("link", name="Add a guild").click()
     _make_a_guild(page, "Wolves")
     _import_fifty_of_which_three_are_bad(page)
