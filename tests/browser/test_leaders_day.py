@@ -242,9 +242,8 @@ def _is_refused_during_the_run(hand: Hand, day: Day) -> None:
 
 def _presses_redeem_now_after_the_run(hand: Hand, day: Day) -> None:
     """Only the members who have not got the code are asked for again."""
-    hand.menu("Home")
+    _waits_for_the_end_of_the_runs(hand)
     with hand.without_reload():
-        hand.read("Nothing is running now.")
         hand.read(f"{MEMBERS + 3 - len(day.astray)} of {MEMBERS + 3} have it")
     hand.press(hand.link(day.code, hand.page.get_by_role("region", name="Newest codes")))
     hand.press(hand.button("Redeem now"))
@@ -252,6 +251,14 @@ def _presses_redeem_now_after_the_run(hand: Hand, day: Day) -> None:
         expect(hand.field(guild)).to_be_checked()
     hand.press(hand.button("Redeem now"))
     hand.read(f"Started for guild {day.wolves} with code {day.code}.")
+    # Until the run has asked for them again, the members wait for the game and not for a person.
+    _waits_for_the_end_of_the_runs(hand)
+
+
+def _waits_for_the_end_of_the_runs(hand: Hand) -> None:
+    hand.menu("Home")
+    with hand.without_reload():
+        hand.read("Nothing is running now.")
 
 
 # --- 4 --------------------------------------------------------------------------------------------
