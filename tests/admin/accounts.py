@@ -1,4 +1,4 @@
-"""Steps of people who get an account: make a link, open it, and fill its form."""
+"""Steps of people who get an account: make a link, open it, and fill in its form."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def task_queue() -> Iterator[TaskQueue]:
 
 @pytest.fixture(autouse=True)
 def _cheap_passwords(settings: Any) -> None:
-    """No test here is about passwords, and a good hash costs a third of a second."""
+    """Hash passwords quickly: a good hash takes a third of a second, and is not tested here."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -70,7 +70,7 @@ class Browser:
         return self.client.get(address(page, *arguments), query)
 
     def post(self, page: str, *arguments: Any, data: dict[str, Any]) -> Any:
-        """Submit a form, and enqueue the tasks that it enqueues after the commit."""
+        """Submit a form, and run what it put off until the commit: the enqueueing of tasks."""
         with self._committing(execute=True):
             return self.client.post(address(page, *arguments), data)
 
@@ -89,7 +89,7 @@ class Browser:
         return self._read(response)
 
     def _read(self, response: HttpResponse) -> Messages:
-        """Open the next page, which shows the messages once."""
+        """Return the messages, and open the next page, so that no later page shows them again."""
         messages = messages_of(response)
         assert self.client.get(response["Location"]).status_code == 200
         return messages
@@ -103,7 +103,7 @@ def browser(
 
 
 def address(page: str, *arguments: Any) -> str:
-    """`guild_change` and a primary key, for example."""
+    """The address of a page of the admin, for example `guild_change` with a primary key."""
     return reverse(f"admin:giftcodes_{page}", args=arguments)
 
 

@@ -23,7 +23,7 @@ def lists() -> Iterator[str]:
         for pattern in page.get_urls():
             if pattern.name and not pattern.pattern.converters:
                 yield reverse(f"admin:{pattern.name}")
-        # What a person may have typed into the address.
+        # The list with a query that a person may have typed into the address.
         yield reverse(
             f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist",
             query={"all": "", "q": "2"},
@@ -50,7 +50,7 @@ def lists() -> Iterator[str]:
 
 
 def autocompletes() -> Iterator[str]:
-    """The autocompletes."""
+    """The address that completes a typed text, for each field that refers to another model."""
     for model in admin.site._registry:
         for field in model._meta.get_fields():
             if getattr(field, "remote_field", None) and not field.auto_created:
@@ -77,7 +77,7 @@ def pages_of(row: Model) -> Iterator[str]:
 
 
 def pages_of_players(members: Iterable[Any]) -> Iterator[str]:
-    """The page of each member's player, and the parts of it that update."""
+    """The page of each member's player, and the address of its parts that update."""
     for member in members:
         for name in ("player_codes", "live_player"):
             yield reverse(f"admin:{name}", args=[member.pk])
@@ -90,7 +90,7 @@ def rows() -> Iterator[Model]:
 
 
 def content(client: Any, address: str) -> str:
-    """The content at an address. Empty: there is no page."""
+    """The content at an address, or an empty text if there is no page."""
     response = client.get(address)
     assert response.status_code in (200, 302, 403, 404), (address, response.status_code)
     if response.status_code != 200:
@@ -106,5 +106,5 @@ def read(client: Any, addresses: Iterable[str]) -> dict[str, str]:
 
 
 def leaks(pages: dict[str, str], words: Iterable[str]) -> list[tuple[str, str]]:
-    """The pages that show any of these words."""
+    """The pages that show one of these words, each with the word."""
     return [(address, word) for word in words for address, shown in pages.items() if word in shown]

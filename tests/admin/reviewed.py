@@ -17,7 +17,7 @@ _VOID = {"input", "meta", "link", "br", "img", "hr"}
 
 
 class _Tree(HTMLParser):
-    """Builds a tree of a page. It ignores closing tags that do not belong to the open element."""
+    """Builds a tree of a page. It ignores a closing tag whose element is not open."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,6 +134,6 @@ class Reviewed:
 
 
 def reviewed(client: Client, guild: Guild, listing: str, **more: str) -> Reviewed:
-    """Paste a list, and press the button."""
+    """Paste a member list, send it, and return its review."""
     answer = client.post(PAGE, {"guild": guild.pk, "listing": listing, **more})
     return Reviewed(client, answer.content.decode())

@@ -1,6 +1,7 @@
-"""The days on which a guild gets nothing, or half: no page, message, command or log calls it good.
+"""If half of a guild or nobody gets a code, no page, message, command or log calls that good.
 
-Each day is played against the simulated game, and then everything that a person reads is looked at.
+Each such day is played against the simulated game, and then everything that a person reads is
+checked.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from tests.pipeline.conftest import World, world
 __all__ = ["world"]
 
 GREEN, YELLOW, GREY, RED = 0x2ECC71, 0xF1C40F, 0x95A5A6, 0xE74C3C
-#: What would call a run good news, in words and in the classes of a page.
+#: Words, and below them classes of a page, that would say that a run went well.
 GOOD = re.compile(r"✅|✓|\bcomplete\b", re.IGNORECASE)
 GREEN_CLASSES = re.compile(r"tone-good|badge-complete")
-#: What is green about a member who has the code.
+#: Classes that mark in green that a member has the code.
 GREEN_MEMBERS = re.compile(r"badge-redeemed|badge-success|share-has\"|cell-redeemed")
 
 
@@ -41,7 +42,7 @@ class Day:
     Args:
         play: what happens to the guild's code.
         words: the result.
-        colour: of the message on Discord.
+        colour: the colour of the message on Discord.
         has: how many of the four members have the code.
         is_warned: whether the log warns.
     """
@@ -117,7 +118,7 @@ def _words(html: str) -> str:
     return re.sub(r"<[^>]+>", " ", html)
 
 
-def test_no_page_calls_it_good_and_each_says_what_it_is(
+def test_no_page_calls_the_result_good_and_each_page_names_it(
     played: Redemption, day: Day, browser: Browser
 ) -> None:
     pages = {
@@ -128,7 +129,7 @@ def test_no_page_calls_it_good_and_each_says_what_it_is(
         "home": "/admin/",
     }
     for name, url in pages.items():
-        # The first steps may say that a step is done: that is no news of a code.
+        # Without the first steps: a step that is done there says nothing about a code.
         html = re.sub(
             r'(?s)data-part="steps".*?</ol>', "", browser.client.get(url).content.decode()
         )
@@ -140,7 +141,7 @@ def test_no_page_calls_it_good_and_each_says_what_it_is(
         assert ('class="share-has"' in html) == bool(day.has), name
 
 
-def test_only_classes_about_members_and_devices_that_work_are_green() -> None:
+def test_the_badges_of_active_codes_and_complete_runs_are_not_green() -> None:
     css = Path(finders.find("giftcodes/admin.css")).read_text(encoding="utf-8")
     (green,) = re.findall(r"([^{}]+){\s*background: var\(--good-bg\);[^}]*}\s*/?\*?", css)[:1]
     classes = set(re.findall(r"\.([\w-]+)", green))
@@ -148,12 +149,14 @@ def test_only_classes_about_members_and_devices_that_work_are_green() -> None:
     assert not classes & {"badge-active", "badge-complete", "badge-same_type"}
 
 
-def test_coverage_counts_who_has_it(played: Redemption, day: Day, browser: Browser) -> None:
+def test_coverage_counts_the_members_who_have_the_code(
+    played: Redemption, day: Day, browser: Browser
+) -> None:
     page = browser.client.get(reverse("admin:matrix")).content.decode()
     assert re.search(rf'<span class="code-count"[^>]*>{day.has}/4', page)
 
 
-def test_the_message_has_the_colour_and_the_percentage_of_those_who_have_it(
+def test_the_message_has_the_colour_and_the_percentage_of_members_who_have_the_code(
     played: Redemption, day: Day, discord: StandIn
 ) -> None:
     (message,) = discord.of(played.guild_id)
@@ -163,14 +166,14 @@ def test_the_message_has_the_colour_and_the_percentage_of_those_who_have_it(
     assert not GOOD.search(message.titles[-1] + message.now["description"])
 
 
-def test_status_says_what_it_is(played: Redemption, day: Day) -> None:
+def test_status_names_the_result(played: Redemption, day: Day) -> None:
     lines = run("status").lines
     (line,) = [line for line in lines if "FROST for Wolves" in line]
     assert f"{day.words} ({day.has} of 4 have it" in line
     assert not GOOD.search(line)
 
 
-def test_redeem_and_wait_says_what_it_is(
+def test_redeem_with_wait_fails_and_calls_nothing_good(
     played: Redemption, day: Day, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(_seconds: float) -> None:
@@ -188,7 +191,7 @@ def _logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="giftcodes")
 
 
-def test_the_last_lines_of_the_log_say_what_it_is(
+def test_the_last_lines_of_the_log_name_the_result(
     caplog: pytest.LogCaptureFixture, played: Redemption, day: Day
 ) -> None:
     lines = {record.getMessage(): record.levelname for record in caplog.get_records("setup")}
@@ -205,7 +208,7 @@ def test_the_last_lines_of_the_log_say_what_it_is(
 def test_a_day_on_which_everyone_gets_it_is_good_everywhere(
     world: World, discord: StandIn, browser: Browser, settings: Any, caplog: Any
 ) -> None:
-    """What the tests above look for is there when it is true."""
+    """On a good day, what the tests above look for does appear."""
     settings.ANNOUNCE_SECONDS = 1.0
     wolves = guild("Wolves", members=2)
     Channel.objects.create(guild=wolves, address=discord.address(wolves.pk))

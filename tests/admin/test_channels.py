@@ -73,7 +73,7 @@ def test_the_address_field_is_visible_and_has_a_label_and_a_border(browser: Brow
     assert "Copy Webhook URL" in page
 
 
-def test_the_field_never_shows_a_value() -> None:
+def test_the_address_field_never_shows_its_value() -> None:
     assert TOKEN not in str(SecretInput().render("address", ADDRESS, {"id": "id_address"}))
 
 
@@ -258,7 +258,7 @@ def test_a_test_is_queued_and_its_result_appears_on_the_page(
     assert "test delivered" in shown(browser.open("channel_change", row.pk).content.decode())
 
 
-def test_a_test_that_nobody_sends_says_so(browser: Browser) -> None:
+def test_the_page_says_that_no_worker_has_sent_the_test(browser: Browser) -> None:
     row = channel()
     browser.press("send_test", row)
     Announcement.objects.update(created_at=database_now() - timedelta(minutes=1))
@@ -271,7 +271,9 @@ def test_a_test_that_nobody_sends_says_so(browser: Browser) -> None:
     assert "The test is sent when the pause ends:" in page
 
 
-def test_too_many_tests_are_refused_with_the_time(browser: Browser) -> None:
+def test_too_many_tests_are_refused_and_the_message_says_when_the_next_is_possible(
+    browser: Browser,
+) -> None:
     row = channel()
     for _ in range(5):
         browser.press("send_test", row)
@@ -294,7 +296,7 @@ def test_a_channel_is_switched_off_and_on(browser: Browser) -> None:
     assert "Switched off." in history
 
 
-def test_a_test_needs_a_post(browser: Browser) -> None:
+def test_only_a_post_request_sends_a_test(browser: Browser) -> None:
     row = channel()
     browser.client.get(
         reverse("admin:giftcodes_channel_changelist"),
@@ -346,7 +348,7 @@ def test_the_block_takes_as_many_queries_for_many_channels_as_for_one(admin_user
     assert cost() == one
 
 
-def test_the_states_are_those_of_the_channels_alone(db: None) -> None:
+def test_each_channel_shows_only_its_own_test(db: None) -> None:
     first, second = channel(), channel(guild("Bears"))
     Announcement.objects.create(channel=first, kind="test", state="done")
     states = states_of([first, second])
@@ -355,7 +357,7 @@ def test_the_states_are_those_of_the_channels_alone(db: None) -> None:
 
 
 # --- Officers -------------------------------------------------------------------------------------
-def test_an_officer_tests_and_switches_the_channels_of_the_own_guild_only(
+def test_an_officer_tests_and_switches_only_the_channels_of_their_own_guild(
     amber: Browser, guilds: Guilds
 ) -> None:
     ours = channel(guilds.wolves)
@@ -397,7 +399,7 @@ def test_a_viewer_reads_the_state_but_sends_no_test(admin_user: Any, db: None) -
     assert "/add/" not in html
 
 
-def test_a_test_to_an_unknown_host_says_so_in_words(browser: Browser) -> None:
+def test_the_page_says_in_words_that_the_host_of_a_test_is_unknown(browser: Browser) -> None:
     row = channel()
     words = "Discord could not be reached (the name discord.example cannot be found)."
     Announcement.objects.create(channel=row, kind="test", state="failed", error=words)

@@ -18,7 +18,8 @@ from tests.admin.conftest import Browser, TaskQueue, errors
 from tests.factories import gift_code, guild, member
 
 pytestmark = pytest.mark.django_db
-#: Characters that no page, message or export may contain. The isolates that we add are closed.
+#: Characters that no page, message or export may contain. The isolate that Redeemer itself adds
+#: (U+2068) is not among them: it is always closed (U+2069).
 REORDERING = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2066\u2067]")
 HEBREW = "אבג"
 
@@ -46,7 +47,7 @@ def guild_form(**fields: Any) -> dict[str, Any]:
 
 
 def written(table: str, column: str, text: str) -> None:
-    """Store a value as an older version would have, without the cleaning of our fields."""
+    """Store a text uncleaned, as an older version would have stored it."""
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE giftcodes_{table} SET {column} = %s", [text])
 
@@ -74,7 +75,7 @@ def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(
     )
 
 
-def test_a_player_in_other_digits_is_the_known_player(browser: Browser) -> None:
+def test_a_player_id_in_other_digits_is_the_same_player(browser: Browser) -> None:
     wolves = guild()
     member(wolves, "123456789")
 
@@ -95,7 +96,7 @@ def test_a_guild_is_stored_without_invisible_characters(browser: Browser) -> Non
     assert (found.name, found.realm, found.priority) == ("Wolves", 1042, -3)
 
 
-def test_a_name_that_differs_in_invisible_characters_only_is_taken(browser: Browser) -> None:
+def test_a_name_that_differs_only_in_invisible_characters_is_refused(browser: Browser) -> None:
     guild("Wolves")
 
     response = browser.post("guild_add", data=guild_form(name="Wol\u200bves"))
@@ -146,7 +147,7 @@ def test_a_priority_is_never_shortened(browser: Browser) -> None:
     )
 
 
-def test_a_realm_for_many_is_never_shortened(browser: Browser) -> None:
+def test_a_realm_for_several_members_is_never_shortened(browser: Browser) -> None:
     ann = member(guild(), realm=7)
     data = {"action": "set_realm", "_selected_action": [ann.pk], "index": 0}
 
@@ -160,7 +161,7 @@ def test_a_realm_for_many_is_never_shortened(browser: Browser) -> None:
     assert ann.realm == 99
 
 
-def test_a_wish_finds_the_player_with_other_characters_around_the_id(
+def test_an_opt_out_finds_the_player_in_spite_of_invisible_characters_around_the_id(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     data = {"provider": "simulator", "player_id": "\u202a١٢٣٤٥٦٧٨٩\u202c", "wish": "opt_out"}
@@ -197,8 +198,8 @@ def test_a_search_finds_what_is_meant(browser: Browser, typed: str) -> None:
         assert "Quincey Morris" not in page.content.decode()
 
 
-#: Text columns that take nothing from people, feeds, games and directories, or that their own form
-#: or client cleans.
+#: Text columns that hold no text of people, feeds, games and directories, or whose text is cleaned
+#: by their own form or client.
 OTHER_COLUMNS = {
     "Alarm.subject",
     "AlarmNotice.error",

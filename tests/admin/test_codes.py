@@ -1,4 +1,4 @@
-"""Codes in the admin: adding redeems a code, known codes are explained, closing and reopening."""
+"""Codes in the admin: adding (which redeems a code), redeeming, closing, reopening, deleting."""
 
 from __future__ import annotations
 
@@ -50,13 +50,15 @@ def test_nothing_is_enqueued_before_the_commit(browser: Browser, task_queue: Tas
     assert task_queue.enqueued == []
 
 
-def test_a_code_without_any_guild_is_saved_and_says_so(browser: Browser) -> None:
+def test_a_code_without_any_guild_is_saved_with_a_warning(browser: Browser) -> None:
     messages = browser.save("giftcode_add", **form())
     assert messages[0][0] == "warning"
     assert "no guild that redeems codes of this game automatically" in messages[0][1]
 
 
-def test_a_code_of_a_game_that_is_off_is_saved_and_says_what_is_missing(browser: Browser) -> None:
+def test_a_code_of_a_game_that_is_off_is_saved_and_the_message_says_what_is_missing(
+    browser: Browser,
+) -> None:
     messages = browser.save("giftcode_add", **form(provider="whiteout"))
     assert messages[0] == (
         "warning",
@@ -66,7 +68,7 @@ def test_a_code_of_a_game_that_is_off_is_saved_and_says_what_is_missing(browser:
 
 
 @pytest.mark.parametrize("wrong", ["with space", "semi;colon", "", "x" * 33, "ünder", "nul\0"])
-def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> None:
+def test_text_that_cannot_be_a_code_is_refused(browser: Browser, wrong: str) -> None:
     response = browser.post("giftcode_add", data=form(wrong))
     assert response.status_code == 200
     assert errors(response)
@@ -82,7 +84,7 @@ def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> Non
         (CodeState.DELETED, "Open its page and press “Bring back”"),
     ],
 )
-def test_a_known_code_in_another_spelling_is_explained_by_its_state(
+def test_the_error_about_a_code_stored_in_another_spelling_depends_on_its_state(
     browser: Browser, state: str, words: str
 ) -> None:
     known = gift_code(
@@ -117,7 +119,7 @@ def test_a_code_that_was_never_granted_takes_another_spelling(
     assert "Offered as FROST2026." in LogEntry.objects.get().change_message
 
 
-def test_the_newest_issue_is_the_one_explained(browser: Browser) -> None:
+def test_the_error_about_a_stored_code_names_its_newest_issue(browser: Browser) -> None:
     gift_code("FROST2026", state=CodeState.CLOSED)
     gift_code("FROST2026", issue=2, proven_at="2026-01-01T00:00:00Z")
     response = browser.post("giftcode_add", data=form())
@@ -177,7 +179,7 @@ def test_what_the_pipeline_wrote_while_the_form_was_saved_stays(
 
 # --- Redeem now -----------------------------------------------------------------------------------
 def preview(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
-    """Press Redeem now. Returns the page that shows the effects."""
+    """Press "Redeem now". Returns the page that shows the effects."""
     data = {
         "action": "redeem_now",
         "_selected_action": [code.pk for code in codes],
@@ -189,7 +191,7 @@ def preview(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
     return response
 
 
-def test_redeem_now_says_first_what_it_would_do_and_does_nothing(
+def test_redeem_now_at_first_only_shows_what_it_would_do(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     wolves, bears = guild("Wolves", members=3), guild("Bears", members=2)
@@ -213,7 +215,7 @@ def test_redeem_now_says_first_what_it_would_do_and_does_nothing(
     assert task_queue.enqueued == []
 
 
-def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
+def test_after_the_confirmation_the_code_is_started_for_the_chosen_guilds(
     browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
     wolves, bears, idle = (
@@ -243,7 +245,7 @@ def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
     assert "AAA for Wolves is running already" in messages[0][1]
 
 
-def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(
+def test_a_guild_that_has_a_redemption_of_the_code_is_chosen_beforehand(
     browser: Browser,
 ) -> None:
     asked = guild("Asked", members=1, automatic=False)
@@ -285,7 +287,7 @@ def test_many_redemptions_are_handed_to_the_workers(
     assert not Redemption.objects.exists()
 
 
-def test_too_many_at_once_are_refused_as_a_whole(
+def test_too_many_redemptions_at_once_are_refused_as_a_whole(
     browser: Browser, task_queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("giftcodes.admin.redemptions.redeem_preview.MOST", 2)
@@ -298,7 +300,7 @@ def test_too_many_at_once_are_refused_as_a_whole(
     assert task_queue.enqueued == []
 
 
-def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(
+def test_more_redemptions_than_a_form_can_hold_are_confirmed_as_a_whole(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("giftcodes.admin.redemptions.redeem_preview.CHOOSABLE", 1)
@@ -388,7 +390,7 @@ def test_a_code_is_reopened_without_restarting_what_a_person_stopped(
     assert (event.user, event.trigger) == (admin_user, "admin")
 
 
-def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
+def test_neither_an_active_code_nor_an_old_issue_is_reopened(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     active = gift_code("AAA")
@@ -409,7 +411,7 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
         (CodeState.DELETED, ["Bring back"]),
     ],
 )
-def test_the_buttons_are_those_that_do_something(
+def test_a_code_has_only_the_buttons_that_do_something_in_its_state(
     browser: Browser, state: str, buttons: list[str]
 ) -> None:
     page = browser.open("giftcode_change", gift_code(state=state).pk)
@@ -446,7 +448,7 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
         (CodeState.CLOSED, "has already been reissued."),
     ],
 )
-def test_what_is_not_closed_or_has_a_newer_issue_is_not_reissued(
+def test_a_code_that_is_not_closed_or_has_a_newer_issue_is_not_reissued(
     browser: Browser, task_queue: TaskQueue, state: str, words: str
 ) -> None:
     code = gift_code("AAA", state=state)
@@ -513,7 +515,7 @@ def test_a_deleted_code_stays_and_the_feed_cannot_add_it_again(
     assert decide(published, code) is FeedLineKind.KNOWN
 
 
-def test_the_page_that_asks_before_deleting_says_what_it_means(browser: Browser) -> None:
+def test_the_page_that_asks_before_deleting_says_what_deleting_means(browser: Browser) -> None:
     page = browser.open("giftcode_delete", gift_code().pk).content.decode()
     assert "the feed cannot add it again" in page
     assert "will be deleted" not in page
@@ -532,7 +534,9 @@ def test_an_end_that_is_past_is_refused_for_a_new_code(browser: Browser) -> None
     assert not GiftCode.objects.exists()
 
 
-def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser) -> None:
+def test_a_closed_code_with_a_new_end_stays_closed_and_the_message_says_so(
+    browser: Browser,
+) -> None:
     code = gift_code(state="closed")
     messages = browser.save(
         "giftcode_change", code.pk, expires_at_0="2099-01-01", expires_at_1="12:00", rewards=""
@@ -543,7 +547,7 @@ def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser
     ) in messages
 
 
-def test_a_code_that_is_held_back_shows_the_answers_and_when_it_goes_on(browser: Browser) -> None:
+def test_the_page_of_a_code_that_is_held_back_shows_the_unclear_answers(browser: Browser) -> None:
     since = timezone.now()
     member_redemption = redemption(member_state="pending").member_redemptions.get()
     GiftCode.objects.update(

@@ -48,7 +48,7 @@ def _local(settings: Any) -> None:
 def send(
     admin_client: Client, task_queue: TaskQueue, django_capture_on_commit_callbacks: Any
 ) -> Any:
-    """Press a button of the page of a game, or of all games if there is no name."""
+    """Press a button on the page of a game, or of all games if `name` is empty."""
     del task_queue
 
     def press(act: str, name: str = "simulator", **fields: str) -> Any:
@@ -149,7 +149,7 @@ def test_a_new_salt_is_probed_at_once_and_not_when_the_pause_would_end(send: Any
         ("api_url", "http://127.0.0.1:9", "Did you mean http://127.0.0.1:9/api/gift_code?"),
     ],
 )
-def test_what_cannot_work_is_refused_with_what_was_meant(
+def test_a_value_that_cannot_work_is_refused_with_what_may_be_meant(
     send: Any, field: str, value: str, words: str
 ) -> None:
     (found,) = errors_of(send("save", **{field: value}))[field]
@@ -174,8 +174,8 @@ def test_a_kept_secret_is_not_sent_to_another_host(send: Any, secret: str, url: 
     assert getattr(games()["simulator"], url) == other
 
 
-# --- The environment goes first -------------------------------------------------------------------
-def test_the_environment_goes_first_and_the_page_says_so(
+# --- The environment overrides what is stored -----------------------------------------------------
+def test_the_environment_overrides_what_is_stored_and_the_page_says_so(
     send: Any, admin_client: Client, settings: Any
 ) -> None:
     config = settings.PROVIDERS["simulator"]
@@ -241,7 +241,7 @@ def test_a_value_whose_key_is_lost_counts_as_not_set(admin_client: Client) -> No
 
 
 # --- The test of the connection -------------------------------------------------------------------
-def test_saving_asks_a_worker_for_a_test_and_the_page_shows_what_it_found(
+def test_saving_asks_a_worker_for_a_test_and_the_page_shows_what_the_test_found(
     send: Any, admin_client: Client, simulator: Simulator, task_queue: TaskQueue
 ) -> None:
     send("save", salt=SALT, api_url=simulator.api_url, feed_url=simulator.feed_url)
@@ -261,7 +261,7 @@ def test_saving_asks_a_worker_for_a_test_and_the_page_shows_what_it_found(
     assert len(simulator.ledger()["requests"]) == 1
 
 
-def test_a_wrong_salt_is_told_in_plain_words(
+def test_a_wrong_salt_is_reported_in_plain_words(
     send: Any, admin_client: Client, simulator: Simulator
 ) -> None:
     send("save", salt="wrong", api_url=simulator.api_url)
@@ -272,7 +272,7 @@ def test_a_wrong_salt_is_told_in_plain_words(
     assert "SIMULATOR_SALT" not in shown
 
 
-def test_a_game_that_does_not_answer_is_told(send: Any, admin_client: Client) -> None:
+def test_a_game_that_does_not_answer_is_reported(send: Any, admin_client: Client) -> None:
     send("save", salt=SALT, api_url="http://127.0.0.1:9/api/gift_code")
     tasks.check_connection("simulator", 1)
     assert "127.0.0.1:9 is down" in html(admin_client)
@@ -295,7 +295,7 @@ def test_two_presses_ask_for_one_test_and_a_changed_salt_for_another(
     assert ConnectionCheck.objects.get().is_good is True
 
 
-def test_a_test_that_no_worker_takes_says_so(send: Any, admin_client: Client) -> None:
+def test_the_page_says_that_no_worker_runs_the_test(send: Any, admin_client: Client) -> None:
     send("save", salt=SALT, api_url="http://127.0.0.1:9/api/gift_code")
     assert "no worker runs" in html(admin_client)
 
@@ -346,7 +346,7 @@ def test_the_environment_decides_about_the_channel_and_the_address(
     assert not StoredSetting.objects.exists()
 
 
-# --- Who ------------------------------------------------------------------------------------------
+# --- Who may open the pages -----------------------------------------------------------------------
 @pytest.mark.parametrize("role", [Role.OFFICER, Role.VIEWER, Role.CUSTOM])
 def test_only_administrators_open_the_pages(client: Client, role: Role, db: None) -> None:
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
@@ -369,8 +369,8 @@ def test_a_game_that_does_not_exist_is_not_found(admin_client: Client) -> None:
     assert admin_client.get(live).status_code == 404
 
 
-# --- The way there --------------------------------------------------------------------------------
-def test_first_steps_says_how_far_the_connection_is(
+# --- What other pages say about the connection ----------------------------------------------------
+def test_the_first_steps_say_how_far_the_connection_is(
     send: Any, admin_client: Client, simulator: Simulator
 ) -> None:
     def step() -> str:

@@ -38,7 +38,7 @@ def member_redemption(
 def wolves(db: None) -> Guild:
     """Ann has both codes.
 
-    Bea needs a correction for one and waits for the other. Cyd is part of one.
+    Bea needs a correction for FROST and waits for SNOW. Cyd has SNOW, and is not part of FROST.
     """
     row = guild("Wolves")
     ann, bea, cyd = (member(row, nickname=name) for name in ("Ann", "Bea", "Cyd"))
@@ -66,7 +66,9 @@ def table(response: Any) -> dict[str, list[str]]:
     return {row.member.nickname: [cell.state for cell in row.cells] for row in rows}
 
 
-def test_members_go_down_and_codes_across_the_newest_first(browser: Browser, wolves: Guild) -> None:
+def test_each_member_is_a_row_and_each_code_a_column_with_the_newest_first(
+    browser: Browser, wolves: Guild
+) -> None:
     response = show(browser)
     assert [str(column.code) for column in response.context["columns"]] == ["SNOW", "FROST"]
     assert table(response) == {
@@ -76,7 +78,7 @@ def test_members_go_down_and_codes_across_the_newest_first(browser: Browser, wol
     }
 
 
-def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
+def test_the_cell_of_a_code_that_a_member_lacks_says_why_and_leads_to_its_row(
     browser: Browser, wolves: Guild
 ) -> None:
     row = MemberRedemption.objects.get(state="needs_correction")
@@ -86,7 +88,7 @@ def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
     assert f'href="{url}" aria-label="{words}" title="{words}" data-tip' in page
 
 
-def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() -> None:
+def test_every_state_has_a_sign_and_words_and_only_settled_states_have_no_link() -> None:
     for state in State:
         shown = cell(Standing(7, state, "Because."))
         assert shown.sign == SIGNS[state]
@@ -94,7 +96,7 @@ def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() ->
         assert bool(shown.url) == (state not in SETTLED)
 
 
-def test_each_code_says_how_many_have_it(browser: Browser, wolves: Guild) -> None:
+def test_each_column_says_how_many_members_have_the_code(browser: Browser, wolves: Guild) -> None:
     snow, frost = show(browser).context["columns"]
     assert (snow.has, snow.total) == (2, 3)
     assert (frost.has, frost.total) == (1, 2)
@@ -113,18 +115,18 @@ def test_open_codes_come_before_closed_ones_and_deleted_ones_are_left_out(
     assert names == ["NEW", "SNOW", "FROST", "OLD"]
 
 
-def test_it_shows_as_many_codes_as_are_wished(browser: Browser, wolves: Guild) -> None:
+def test_the_page_shows_as_many_codes_as_are_chosen(browser: Browser, wolves: Guild) -> None:
     for _ in range(15):
         gift_code()
     assert len(show(browser, codes=10).context["columns"]) == 10
     assert len(show(browser, codes="all").context["columns"]) == 17
 
 
-def test_it_can_show_only_members_with_something_left(browser: Browser, wolves: Guild) -> None:
+def test_the_page_can_show_only_members_who_lack_a_code(browser: Browser, wolves: Guild) -> None:
     assert list(table(show(browser, show="unsettled"))) == ["Bea"]
 
 
-def test_it_can_show_only_members_who_need_a_person_for_an_open_code(
+def test_the_page_can_show_only_members_who_need_a_person_for_an_open_code(
     browser: Browser, wolves: Guild
 ) -> None:
     cyd = wolves.members.get(nickname="Cyd")
@@ -135,7 +137,7 @@ def test_it_can_show_only_members_who_need_a_person_for_an_open_code(
     assert [row[1] for row in export(browser, show="needs_you")[1:]] == ["Bea"]
 
 
-def test_it_says_how_many_members_need_a_person_and_leads_to_them(
+def test_the_page_says_how_many_members_need_a_person_and_leads_to_them(
     browser: Browser, wolves: Guild
 ) -> None:
     response = show(browser, guild=wolves.pk, codes=10, p=1)
@@ -161,7 +163,7 @@ def test_an_empty_selection_says_why(
     assert words in show(browser, **query).content.decode()
 
 
-def test_a_phone_gets_each_member_s_missing_codes_together_by_reason(
+def test_on_a_phone_the_codes_that_a_member_lacks_are_grouped_by_reason(
     browser: Browser, wolves: Guild
 ) -> None:
     bea = wolves.members.get(nickname="Bea")
@@ -179,7 +181,9 @@ def test_a_phone_gets_each_member_s_missing_codes_together_by_reason(
     assert "1 closed code was missed" in page
 
 
-def test_it_can_be_searched_by_nickname_and_player_id(browser: Browser, wolves: Guild) -> None:
+def test_the_page_can_be_searched_by_nickname_and_player_id(
+    browser: Browser, wolves: Guild
+) -> None:
     assert list(table(show(browser, who="an"))) == ["Ann"]
     cyd = wolves.members.get(nickname="Cyd")
     assert list(table(show(browser, who=cyd.player_id))) == ["Cyd"]
@@ -194,13 +198,13 @@ def test_members_who_left_are_not_shown(browser: Browser, wolves: Guild) -> None
 
 def test_another_guild_is_chosen_by_its_number(browser: Browser, wolves: Guild) -> None:
     bears = guild("Bears", members=1)
-    assert show(browser).context["wish"].guild == bears  # By name.
+    assert show(browser).context["wish"].guild == bears  # The first by name.
     assert show(browser, guild=wolves.pk).context["wish"].guild == wolves
     for nonsense in ("x", "0", "9" * 30):
         assert browser.client.get(reverse("admin:matrix"), {"guild": nonsense}).status_code == 404
 
 
-def test_without_a_guild_it_says_what_to_do_first(browser: Browser) -> None:
+def test_without_a_guild_the_page_says_what_to_do_first(browser: Browser) -> None:
     assert address("guild_add") in show(browser).content.decode()
 
 
@@ -249,8 +253,8 @@ def test_the_export_goes_on_after_the_first_page(
     assert len(export(browser)) == 1 + 3
 
 
-# --- Who, and at what cost ------------------------------------------------------------------------
-def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(
+# --- Permissions, and the number of queries -------------------------------------------------------
+def test_the_page_takes_as_many_queries_for_thirty_members_as_for_three(
     browser: Browser, wolves: Guild
 ) -> None:
     def cost() -> int:
@@ -268,7 +272,7 @@ def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(
     assert cost() == few <= 12
 
 
-def test_long_guilds_are_shown_in_pages(
+def test_the_members_of_a_large_guild_are_shown_on_several_pages(
     browser: Browser, monkeypatch: pytest.MonkeyPatch, wolves: Guild
 ) -> None:
     monkeypatch.setattr("giftcodes.admin.redemptions.coverage.ROWS", 2)

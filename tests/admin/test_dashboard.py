@@ -1,4 +1,4 @@
-"""The first page: runs, codes, games, first steps and the chart, at a fixed cost."""
+"""The home page: runs, codes, games, first steps and the chart, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_more_runs_than_fit_are_counted_and_linked(browser: Browser) -> None:
     assert "and 3 more runs" in shown
 
 
-def test_it_is_fetched_often_during_a_run_and_rarely_otherwise(browser: Browser) -> None:
+def test_the_live_view_is_fetched_often_during_a_run_and_rarely_otherwise(browser: Browser) -> None:
     url = reverse("admin:live")
     assert browser.client.get(url).json()["again_in_seconds"] == 10
     past.redemption(state="running", member_state="pending")
@@ -81,7 +81,7 @@ def test_the_name_of_a_guild_is_text_and_never_markup(browser: Browser) -> None:
 
 
 # --- What ended last ------------------------------------------------------------------------------
-def test_a_code_that_ended_for_several_guilds_is_one_entry(browser: Browser) -> None:
+def test_the_ended_runs_of_a_code_for_several_guilds_are_one_entry(browser: Browser) -> None:
     code = gift_code("FROST")
     for number in range(3):
         _ended_run(code, members=2, state="redeemed" if number else "needs_correction")
@@ -105,7 +105,9 @@ def test_many_small_runs_of_catch_up_are_one_entry(browser: Browser) -> None:
     assert other.guild.name in shown
 
 
-def test_codes_for_new_members_say_what_came_of_them(browser: Browser) -> None:
+def test_the_entry_of_codes_for_new_members_says_how_many_members_have_them(
+    browser: Browser,
+) -> None:
     foxes = guild("Foxes", members=3)
     for number in range(4):
         state = "redeemed" if number < 3 else "needs_correction"
@@ -173,7 +175,7 @@ def _ended_run(
 
 
 # --- The newest codes -----------------------------------------------------------------------------
-def test_the_newest_codes_say_who_has_them(browser: Browser) -> None:
+def test_the_newest_codes_show_how_many_members_have_them(browser: Browser) -> None:
     code = gift_code("FROST")
     owls = guild()
     for state in ("redeemed", "redeemed", "not_eligible", "needs_correction"):
@@ -233,7 +235,7 @@ def _greens(page: str) -> list[str]:
     return [name for name in greens if name in content]
 
 
-def test_where_there_are_very_many_redemptions_the_members_are_counted_apart(
+def test_with_very_many_redemptions_the_members_are_counted_by_a_separate_request(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(codes, "MOST_COUNTED", 2)
@@ -280,7 +282,7 @@ def test_the_pace_is_said_in_words(browser: Browser, settings: Any) -> None:
     assert "Sends requests as fast as the game answers." in parts(browser)["games"]
 
 
-def test_a_paused_game_says_for_how_long_and_a_feed_its_last_error(
+def test_the_page_shows_how_long_a_game_is_paused_and_the_last_error_of_a_feed(
     browser: Browser, settings: Any
 ) -> None:
     config = settings.PROVIDERS["simulator"]
@@ -303,7 +305,7 @@ def _fields(config: Any) -> dict[str, Any]:
 
 
 # --- First steps ----------------------------------------------------------------------------------
-def test_an_empty_system_says_what_to_do_first_and_moves_on(browser: Browser) -> None:
+def test_the_first_steps_of_an_empty_system_move_on_as_they_are_done(browser: Browser) -> None:
     def following() -> str:
         shown = parts(browser)["steps"]
         return shown.split('aria-current="step"')[1].split("</strong>")[0]
@@ -441,7 +443,7 @@ def test_the_chart_has_a_table_with_the_same_numbers(browser: Browser) -> None:
     assert "<td>1</td>" in html
 
 
-# --- Who, and at what cost ------------------------------------------------------------------------
+# --- Permissions, and the number of queries -------------------------------------------------------
 def test_the_dashboard_costs_the_same_with_three_rows_and_with_thirty(browser: Browser) -> None:
     def cost(url: str) -> int:
         with CaptureQueriesContext(connection) as queries:

@@ -23,7 +23,8 @@ from tests.factories import gift_code, guild, member
 
 WORDS = "This date is out of bounds. Set one from 2000-01-01 to 2100-01-01."
 ZONES = ["America/New_York", "Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "UTC"]
-#: Including the first and the last date of Python, which have no neighbour in another zone.
+#: Dates out of bounds. Python's last date, and its first date below, cannot be converted to every
+#: other time zone.
 FAR = [
     ("9999-12-31", "23:59"),
     ("9999-12-31", "00:00"),
@@ -79,7 +80,7 @@ def test_a_day_of_consent_out_of_bounds_is_a_form_error(browser: Browser, day: s
     assert not Member.objects.exists()
 
 
-def test_the_bounds_themselves_are_taken(browser: Browser) -> None:
+def test_the_bounds_themselves_are_accepted(browser: Browser) -> None:
     browser.save(
         "giftcode_add",
         **code_form(published_on="2000-01-01", expires_at_0="2100-01-01", expires_at_1="0:00"),
@@ -108,7 +109,7 @@ def test_a_model_judges_dates_as_its_form_does() -> None:
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "31.12.9999", "1999-12-31", "0001-01-01"])
-def test_a_day_of_consent_in_a_list_has_the_same_bounds_and_costs_only_its_line(day: str) -> None:
+def test_in_a_list_only_the_line_with_a_day_of_consent_out_of_bounds_is_refused(day: str) -> None:
     listed = read_members(
         f"player_id,consented_on\n123456789,{day}\n234567890,2026-05-01\n".encode()
     )
@@ -117,7 +118,7 @@ def test_a_day_of_consent_in_a_list_has_the_same_bounds_and_costs_only_its_line(
     assert bad.reason == f"“{day}” cannot be used. {WORDS}"
 
 
-def test_a_day_of_a_feed_has_the_same_bounds_and_costs_only_its_line() -> None:
+def test_in_a_feed_only_the_line_with_a_day_out_of_bounds_is_skipped() -> None:
     lines = ["A 01.01.2000", "B 31.12.2099", "C 31.12.1999", "D 31.12.9999", "E 01.01.2101", "F"]
     listing = read_list(b'{"codes": ["%s"]}' % '","'.join(lines).encode())
     taken = {line.code: line.published_on for line in listing.codes}
@@ -127,12 +128,12 @@ def test_a_day_of_a_feed_has_the_same_bounds_and_costs_only_its_line() -> None:
     assert len(listing.skipped) == 3
 
 
-def test_a_member_with_a_day_of_consent_is_still_saved() -> None:
+def test_a_member_with_a_day_of_consent_within_the_bounds_is_valid() -> None:
     Member(guild_id=1, player_id="123456789", consented_on=dt.date(2026, 5, 1)).clean_fields(
         exclude=["guild"]
     )
 
 
-def test_a_known_member_keeps_its_day(browser: Browser) -> None:
+def test_the_form_of_a_member_shows_the_stored_day_of_consent(browser: Browser) -> None:
     row = member(guild(), consented_on=dt.date(2026, 5, 1))
     assert "2026-05-01" in browser.open("member_change", row.pk).content.decode()

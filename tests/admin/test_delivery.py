@@ -40,7 +40,7 @@ def test_an_address_that_is_left_empty_is_kept(browser: Browser) -> None:
     assert Channel.objects.get().address == ADDRESS.replace("4711", "4712")
 
 
-def test_a_new_address_has_refused_nothing(browser: Browser) -> None:
+def test_a_new_address_clears_the_refusals_of_the_old_one(browser: Browser) -> None:
     now = database_now()
     channel = Channel.objects.create(
         guild=guild(),
@@ -56,7 +56,7 @@ def test_a_new_address_has_refused_nothing(browser: Browser) -> None:
     assert (channel.error, channel.refused_since, channel.not_before) == ("", None, None)
 
 
-def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> None:
+def test_only_the_message_that_waits_says_that_its_channel_is_paused(browser: Browser) -> None:
     row = past.redemption()
     channel = Channel.objects.create(guild=row.guild, address=ADDRESS)
     for run_number, state in [(1, "waiting"), (2, "done")]:
@@ -80,7 +80,9 @@ def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> N
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", ADDRESS.replace("https", "http")])
-def test_what_is_no_address_is_refused_and_not_repeated(browser: Browser, address: str) -> None:
+def test_text_that_is_no_address_is_refused_and_not_repeated(
+    browser: Browser, address: str
+) -> None:
     response = browser.post("channel_add", data={"guild": guild().pk, "address": address})
 
     assert errors(response)
@@ -135,7 +137,7 @@ def test_every_kind_of_alarm_leads_to_what_it_is_about(browser: Browser, setting
     assert AlarmNotice.objects.count() == len(Alarm.Kind)
 
 
-def test_what_is_only_suspected_is_not_shown(browser: Browser) -> None:
+def test_an_alarm_that_is_only_suspected_is_not_shown(browser: Browser) -> None:
     Alarm.objects.create(
         kind=Alarm.Kind.NO_MEMBERS, subject="1", message="Perhaps.", raised_at=None
     )

@@ -1,4 +1,4 @@
-"""The answers of the directory of players, on the member's page and on its own."""
+"""The answers of the directory of players, on a member's page and on the directory's own page."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_the_member_s_page_says_what_the_directory_said(browser: Browser) -> Non
     assert "the member has left" in page(browser, eva)
 
 
-def test_where_the_game_has_no_directory_the_page_says_nothing_of_it(browser: Browser) -> None:
+def test_without_a_directory_of_the_game_the_member_s_page_does_not_mention_one(
+    browser: Browser,
+) -> None:
     anna = member(guild(), consented_on=date(2026, 1, 1))
 
     assert "field-directory" not in page(browser, anna)
@@ -56,7 +58,7 @@ def test_where_the_game_has_no_directory_the_page_says_nothing_of_it(browser: Br
 
 @pytest.mark.usefixtures("_on")
 def test_an_answer_from_before_the_guild_s_own_consent_is_not_shown(browser: Browser) -> None:
-    """Another guild caused it. A day of consent in the past does not help."""
+    """Another guild's consent led to that answer. A consent dated back does not reveal it."""
     member(guild("Bears"), "300000001", consented_on=date(2026, 1, 1))
     earlier = {"asked_at": database_now(), "answered_at": database_now()}
     own = member(guild("Wolves"), "300000001")
@@ -80,7 +82,7 @@ def test_an_answer_from_before_the_guild_s_own_consent_is_not_shown(browser: Bro
 
 
 @pytest.mark.usefixtures("_on")
-def test_the_directory_s_page_says_how_it_does(browser: Browser) -> None:
+def test_the_directory_s_page_says_whether_the_directory_works(browser: Browser) -> None:
     row = Directory.objects.create(provider="simulator")
     for changes, words in (
         ({}, "on"),

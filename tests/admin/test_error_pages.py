@@ -1,4 +1,4 @@
-"""The pages for what went wrong: inside the frame if possible, and alone if all else fails."""
+"""The error pages: inside the admin's frame if possible, and otherwise without it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from redeemer import error_pages
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-#: Where a person without a login sees a page that does not exist.
+#: The address of no page. It is outside the admin, so it needs no login.
 OUTSIDE = "/nothing/here/"
 
 
@@ -61,7 +61,7 @@ def test_a_bad_filter_leads_to_the_list_without_filters(browser: Browser) -> Non
     assert f'class="press" href="{address("member_changelist")}"' in response.content.decode()
 
 
-def test_another_bad_request_says_what_to_do(browser: Browser) -> None:
+def test_any_other_bad_request_is_explained(browser: Browser) -> None:
     response = browser.client.get("/admin/giftcodes/guild/?name=%00")
     assert response.status_code == 400
     assert "This request cannot be read" in text_of(response)
@@ -70,7 +70,7 @@ def test_another_bad_request_says_what_to_do(browser: Browser) -> None:
     assert "Unknown host name" in text_of(refused)
 
 
-def test_an_outdated_form_says_to_load_it_again(db: None) -> None:
+def test_the_error_about_an_outdated_form_says_to_load_the_page_again(db: None) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("owner"))
     client.get(reverse("admin:index"))
@@ -85,7 +85,7 @@ def test_an_outdated_form_says_to_load_it_again(db: None) -> None:
 # --- Faults ---------------------------------------------------------------------------------------
 @pytest.fixture
 def owner(db: None) -> Client:
-    """An administrator, whose browser sees the page of an error instead of the error."""
+    """An administrator's browser, which gets the error page instead of the exception."""
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.create_superuser("owner"))
     return client
@@ -105,7 +105,7 @@ def caused(error: DatabaseError, cause: BaseException) -> DatabaseError:
     return error
 
 
-def test_a_fault_is_explained_without_a_statement_and_without_another_template(
+def test_a_fault_is_explained_without_a_query(
     owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_with(monkeypatch, RuntimeError("Broken, and secret."))
@@ -119,7 +119,7 @@ def test_a_fault_is_explained_without_a_statement_and_without_another_template(
     assert len(queries) == 0
 
 
-def test_a_page_of_an_error_that_fails_itself_still_says_something(
+def test_an_error_page_that_itself_fails_still_says_something(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("redeemer.error_pages.loader.render_to_string", lambda *_: 1 / 0)
@@ -137,7 +137,7 @@ def test_a_page_of_an_error_that_fails_itself_still_says_something(
         (DeadlockDetected(), 500, "Something went wrong"),
     ],
 )
-def test_a_page_without_its_database_says_so(
+def test_an_error_of_the_database_is_explained_by_its_cause(
     owner: Client,
     monkeypatch: pytest.MonkeyPatch,
     cause: psycopg.Error,
@@ -162,7 +162,7 @@ def test_a_statement_that_is_cancelled_in_a_middleware_is_explained_as_well(
     assert "search for less or choose fewer rows" in text_of(response)
 
 
-def test_a_missing_page_is_explained_without_the_frame_if_the_database_does_not_answer(
+def test_a_refused_page_is_explained_without_the_frame_if_the_database_does_not_answer(
     owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_with(monkeypatch, caused(OperationalError(), psycopg.OperationalError()))
@@ -173,7 +173,7 @@ def test_a_missing_page_is_explained_without_the_frame_if_the_database_does_not_
     assert "nav-sidebar" not in response.content.decode()
 
 
-def test_an_officer_s_missing_page_names_no_other_guild(browser: Browser) -> None:
+def test_an_officer_s_error_page_does_not_name_the_guild_of_others(browser: Browser) -> None:
     strange = guild("Strangers")
     officer = User.objects.create_user("officer", is_staff=True)
     client = Client()

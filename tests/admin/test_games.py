@@ -30,7 +30,9 @@ def test_every_game_in_the_settings_is_listed_before_its_first_request(
         assert set(model.objects.values_list("pk", flat=True)) == set(settings.PROVIDERS)
 
 
-def test_the_budget_shows_what_is_used_of_the_limit(browser: Browser, budget: RateBudget) -> None:
+def test_the_budget_shows_how_much_of_the_limit_is_used(
+    browser: Browser, budget: RateBudget
+) -> None:
     RateBudget.objects.filter(pk=budget.pk).update(
         used=12, window_ends_at=timezone.now() + timezone.timedelta(seconds=9)
     )
@@ -42,7 +44,9 @@ def test_a_window_that_is_over_has_nothing_used(browser: Browser, budget: RateBu
     assert "0 of 30" in browser.open("ratebudget_changelist").content.decode()
 
 
-def test_a_game_is_paused_with_the_name_of_who_did_it(browser: Browser, budget: RateBudget) -> None:
+def test_the_reason_of_a_pause_names_the_person_who_paused_the_game(
+    browser: Browser, budget: RateBudget
+) -> None:
     messages = browser.press("pause_providers", budget)
     budget.refresh_from_db()
     assert (budget.pause_kind, budget.pause_reason) == (
@@ -73,7 +77,7 @@ def test_a_game_is_resumed_and_dispatch_is_enqueued(
     assert task_queue.enqueued == [("dispatch", ["simulator"])]
 
 
-def test_resuming_what_is_not_paused_says_so(
+def test_resuming_a_game_that_is_not_paused_gives_a_warning(
     browser: Browser, budget: RateBudget, task_queue: TaskQueue
 ) -> None:
     assert browser.press("resume_providers", budget) == [("warning", "Simulator is not paused.")]
@@ -112,7 +116,9 @@ def test_poll_now_on_several_feeds_is_handed_to_the_workers(
     assert sorted(level for level, _words in messages) == ["success", "warning"]
 
 
-def test_a_game_without_a_feed_says_what_is_missing(browser: Browser, feed: Feed) -> None:
+def test_poll_now_for_a_game_without_a_feed_says_what_is_missing(
+    browser: Browser, feed: Feed
+) -> None:
     messages = browser.press("poll_now", feed)
     assert messages == [
         ("warning", "Simulator has no feed to poll: SIMULATOR_FEED_URL is not set.")

@@ -58,7 +58,7 @@ def people(wolves: Guild) -> dict[str, Person]:
 
 # --- Who opens which tab --------------------------------------------------------------------------
 @pytest.mark.parametrize("name", [*NAMES, "live"])
-def test_each_tab_opens_for_those_who_may(
+def test_each_tab_opens_only_for_people_who_may_open_it(
     people: dict[str, Person], wolves: Guild, name: str
 ) -> None:
     strangers = guild("Strangers")
@@ -160,7 +160,7 @@ def test_adding_a_guild_ends_on_its_page_with_the_next_step(browser: Browser) ->
     assert "The guild has no members yet." in page.content.decode()
 
 
-def test_every_step_ends_with_the_next_one_and_the_last_one_ends_the_list(
+def test_each_finished_step_offers_the_next_one_and_the_last_one_ends_the_list(
     browser: Browser, wolves: Guild
 ) -> None:
     def next_step(name: str) -> str:
@@ -186,7 +186,7 @@ def test_every_step_ends_with_the_next_one_and_the_last_one_ends_the_list(
     assert "Next step:" not in page
 
 
-def test_an_older_guild_is_not_asked_for_steps(browser: Browser, wolves: Guild) -> None:
+def test_an_older_guild_is_shown_no_next_steps(browser: Browser, wolves: Guild) -> None:
     assert "Next for this guild" in shown(browser, "overview", wolves)
     Guild.objects.update(created_at=timezone.now() - YOUNG - dt.timedelta(hours=1))
     assert "Next for this guild" not in shown(browser, "overview", wolves)
@@ -224,7 +224,7 @@ def test_the_overview_shows_codes_with_their_results_and_what_runs(
     assert "RUNS" in live["parts"]["running"]
 
 
-def test_a_member_is_corrected_in_place(
+def test_a_member_is_corrected_on_the_overview(
     browser: Browser, wolves: Guild, task_queue: TaskQueue
 ) -> None:
     for number in range(3):
@@ -253,7 +253,7 @@ def test_a_member_is_corrected_in_place(
     assert "Nothing needs you now." in shown(browser, "overview", wolves)
 
 
-def test_if_the_number_of_the_guild_is_wrong_it_is_asked_for_instead(
+def test_if_the_realm_of_the_guild_seems_wrong_it_is_asked_for_instead_of_the_members_realms(
     browser: Browser, wolves: Guild, task_queue: TaskQueue
 ) -> None:
     code = gift_code("FROST")
@@ -283,7 +283,7 @@ def test_if_the_number_of_the_guild_is_wrong_it_is_asked_for_instead(
     ("realm", "words"),
     [("", "Nothing was changed. Enter"), ("x", "Enter the number"), ("1042", "1042 already")],
 )
-def test_a_number_that_changes_nothing_says_so(
+def test_the_message_says_why_an_entered_realm_changes_nothing(
     browser: Browser, wolves: Guild, task_queue: TaskQueue, realm: str, words: str
 ) -> None:
     assert words in words_of(submit(browser, tab("overview", wolves), realm=realm))
@@ -301,7 +301,9 @@ def test_a_viewer_corrects_nothing(people: dict[str, Person], wolves: Guild) -> 
     assert wolves.realm == 1042
 
 
-def test_requests_unclear_answers_and_alarms_need_a_person(browser: Browser, wolves: Guild) -> None:
+def test_the_overview_shows_requests_to_join_unclear_answers_and_alarms(
+    browser: Browser, wolves: Guild
+) -> None:
     joining.ask_to_join(joining.make_join_link(wolves.pk), Wish("300000009", "Anna", 1042))
     row = member_redemption(member(wolves), gift_code(), "failed")
     foreign = past.redemption()
@@ -320,7 +322,7 @@ def test_an_inactive_guild_says_so_on_each_tab(browser: Browser) -> None:
 
 
 # --- Members --------------------------------------------------------------------------------------
-def test_the_members_are_those_of_the_guild_with_search_and_filter(
+def test_the_tab_lists_searches_and_filters_only_the_guild_s_members(
     browser: Browser, wolves: Guild
 ) -> None:
     ann = astray(wolves, gift_code(), nickname="Ann")
@@ -380,17 +382,17 @@ def test_a_player_is_added_on_the_tab(
     assert "is a member of this guild already" in again.content.decode()
 
 
-def test_the_form_for_a_member_knows_the_guild(
+def test_the_form_for_a_member_has_the_guild_chosen_beforehand(
     browser: Browser, people: dict[str, Person], wolves: Guild
 ) -> None:
     def chosen(client: Any, **query: Any) -> Any:
         page = client.get(address("member_add"), query)
         return page.context["adminform"].form.initial.get("guild")
 
-    assert chosen(browser.client) == wolves.pk, "there is only one"
+    assert chosen(browser.client) == wolves.pk, "there is only one guild"
     bears = guild("Bears")
     assert chosen(browser.client) is None
-    assert chosen(people["officer"].client) == wolves.pk, "the officer has only one"
+    assert chosen(people["officer"].client) == wolves.pk, "the officer has only one guild"
     assert chosen(browser.client, guild=bears.pk) == bears.pk
     assert chosen(people["officer"].client, guild=bears.pk) is None
     filters = f"guild__id__exact={bears.pk}"
@@ -405,7 +407,7 @@ def test_save_and_add_another_keeps_the_guild(browser: Browser, wolves: Guild) -
 
 
 # --- Codes ----------------------------------------------------------------------------------------
-def test_each_code_says_how_many_have_it_and_offers_what_is_possible(
+def test_each_code_shows_how_many_members_have_it_and_the_possible_actions(
     browser: Browser, wolves: Guild
 ) -> None:
     ann, bram = member(wolves), member(wolves)
@@ -458,7 +460,7 @@ def test_a_code_is_redeemed_skipped_and_resumed_on_the_tab(browser: Browser, wol
     assert Redemption.objects.get(gift_code=other).state == "running"
 
 
-def test_a_viewer_sees_codes_and_presses_nothing(people: dict[str, Person], wolves: Guild) -> None:
+def test_a_viewer_sees_codes_without_buttons(people: dict[str, Person], wolves: Guild) -> None:
     member_redemption(member(wolves), gift_code(), "failed")
     gift_code()
     page = people["viewer"].client.get(tab("codes", wolves)).content.decode()
@@ -466,14 +468,18 @@ def test_a_viewer_sees_codes_and_presses_nothing(people: dict[str, Person], wolv
     assert "Add a code" not in page
 
 
-def test_a_guild_without_codes_says_what_happens(browser: Browser, wolves: Guild) -> None:
+def test_the_tab_of_a_guild_without_codes_says_what_happens(
+    browser: Browser, wolves: Guild
+) -> None:
     assert "No code works now." in shown(browser, "codes", wolves)
     Guild.objects.update(automatic=False)
     assert "automatic redeeming is off" in shown(browser, "codes", wolves)
 
 
 # --- Channels, officers, settings -----------------------------------------------------------------
-def test_the_channels_of_the_guild_and_how_to_add_one(browser: Browser, wolves: Guild) -> None:
+def test_the_tab_shows_the_channels_of_the_guild_and_a_link_to_add_one(
+    browser: Browser, wolves: Guild
+) -> None:
     assert f"{address('channel_add')}?guild={wolves.pk}" in shown(browser, "channels", wolves)
     mine = Channel.objects.create(
         guild=wolves, address=f"https://discord.com/api/webhooks/1/{past.SECRET}", error="Gone."
@@ -484,7 +490,7 @@ def test_the_channels_of_the_guild_and_how_to_add_one(browser: Browser, wolves: 
     assert past.SECRET not in page
 
 
-def test_an_officer_sees_the_others_and_invites_by_a_link(
+def test_an_officer_sees_the_other_officers_and_invites_by_a_link(
     people: dict[str, Person], wolves: Guild
 ) -> None:
     client = people["officer"].client
@@ -524,7 +530,7 @@ def test_an_invitation_of_another_officer_is_not_shown(
         assert ("Secret friend" in page) is is_shown, role
 
 
-def test_saved_settings_stay_on_the_tab_and_say_what_is_asked_for_again(
+def test_saving_the_settings_stays_on_the_tab_and_says_how_many_codes_are_asked_for_again(
     browser: Browser, wolves: Guild
 ) -> None:
     astray(wolves, gift_code(), gift_code())
@@ -541,7 +547,7 @@ def test_saved_settings_stay_on_the_tab_and_say_what_is_asked_for_again(
     assert [words for _level, words in said if "asked for again" in words] == []
 
 
-def test_the_name_is_still_only_for_administrators(
+def test_an_officer_cannot_change_the_name_of_the_guild(
     people: dict[str, Person], wolves: Guild
 ) -> None:
     client = people["officer"].client
@@ -549,7 +555,7 @@ def test_the_name_is_still_only_for_administrators(
     assert list(page.context["adminform"].form.fields) == ["realm", "automatic", "notes"]
 
 
-# --- Ways to it -----------------------------------------------------------------------------------
+# --- Links to the page, and the menu --------------------------------------------------------------
 def test_a_search_for_a_player_leads_to_the_codes_of_the_player(
     browser: Browser, people: dict[str, Person], wolves: Guild
 ) -> None:
@@ -560,7 +566,7 @@ def test_a_search_for_a_player_leads_to_the_codes_of_the_player(
         assert f'href="{codes}"' in page
 
 
-def test_each_tab_marks_the_menu_and_names_the_way(browser: Browser, wolves: Guild) -> None:
+def test_each_tab_marks_guilds_in_the_menu(browser: Browser, wolves: Guild) -> None:
     for name in NAMES:
         page = browser.client.get(tab(name, wolves))
         groups = page.context["sidebar_navigation"]

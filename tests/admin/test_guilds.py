@@ -81,7 +81,7 @@ def test_the_game_of_a_guild_without_redemptions_can_be_changed(browser: Browser
     assert wolves.provider == "whiteout"
 
 
-def test_a_game_that_is_off_says_so_in_the_form(browser: Browser) -> None:
+def test_the_form_says_why_a_game_is_off(browser: Browser) -> None:
     page = browser.open("guild_add").content.decode()
     assert "Kingshot (off: no salt is set)" in page
     assert '<option value="simulator" selected>Simulator</option>' in page
@@ -120,7 +120,7 @@ def test_the_bulk_action_makes_guilds_inactive_and_says_which_were(browser: Brow
     assert "Bears is inactive already" in messages[1][1]
 
 
-def test_there_is_no_other_bulk_deletion(browser: Browser) -> None:
+def test_guilds_cannot_be_deleted_in_bulk(browser: Browser) -> None:
     wolves = guild("Wolves")
     assert browser.press("delete_selected", wolves) == [("warning", "No action selected.")]
     assert Guild.objects.filter(pk=wolves.pk).exists()

@@ -25,7 +25,7 @@ def words(response: Any) -> str:
     return re.sub(r"\s+", " ", strip_tags(response.content.decode().replace("<", " <")))
 
 
-def test_a_change_has_its_person_and_both_values(browser: Browser) -> None:
+def test_a_change_is_shown_with_its_person_and_both_values(browser: Browser) -> None:
     amber = member(guild("Wolves"), nickname="Amber")
     form = {"nickname": "Ash", "realm": "1050", "active": "on"}
     browser.save("member_change", amber.pk, **form)
@@ -93,7 +93,7 @@ def test_markup_in_a_value_stays_text(browser: Browser) -> None:
     assert b"<script>alert" not in browser.open("guild_history", wolves.pk).content
 
 
-def test_a_row_of_which_nothing_is_known_says_so(browser: Browser) -> None:
+def test_the_history_of_a_row_without_versions_says_so(browser: Browser) -> None:
     Member.objects.bulk_create([Member(guild=guild(), player_id="123456789")])
 
     assert "No changes are known." in words(browser.open("member_history", Member.objects.get().pk))
@@ -122,7 +122,7 @@ def test_a_long_history_costs_the_same_and_is_cut_off(browser: Browser) -> None:
     )
 
 
-def test_a_guild_s_history_opens_for_every_kind_of_row(browser: Browser) -> None:
+def test_the_history_opens_for_every_kind_of_row(browser: Browser) -> None:
     wolves = guild()
     for page, pk in (
         ("guild", wolves.pk),

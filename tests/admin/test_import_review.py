@@ -128,7 +128,7 @@ def test_a_change_that_reaches_a_known_member_is_shown_before_it_is_done(
     assert wolves.members.get(player_id="300000002").nickname == "Amber"
 
 
-def test_unticked_lines_are_left_out_and_no_tick_at_all_is_said(
+def test_unticked_lines_are_left_out_and_a_message_says_if_no_line_is_ticked(
     admin_client: Client, wolves: Guild
 ) -> None:
     review = reviewed(admin_client, wolves, "Amber 300000011\nBirch 300000012\n")
@@ -180,7 +180,7 @@ def test_a_file_is_not_lost_if_the_guild_is_missing(admin_client: Client, wolves
     assert "Amber 300000011" in page
 
 
-def test_a_long_list_has_pages_and_keeps_changes_of_all_of_them(
+def test_a_long_list_has_pages_and_keeps_the_changes_of_all_pages(
     admin_client: Client, wolves: Guild
 ) -> None:
     listing = "".join(f"Player {n} {310_000_000 + n}\n" for n in range(250))
