@@ -285,8 +285,8 @@ def test_thousands_of_unsure_lines_are_ticked_at_once(
     assert len(again.fields["changes"]) < 200_000
 
 
-# --- The ways to the page -------------------------------------------------------------------------
-def test_first_steps_lists_and_a_saved_guild_lead_to_it(
+# --- Links to the page ----------------------------------------------------------------------------
+def test_the_first_steps_the_lists_and_a_saved_guild_lead_to_the_page(
     admin_client: Client, settings: Any
 ) -> None:
     form = {"name": "Wolves", "provider": "simulator", "realm": "1042", "priority": "0"}
@@ -304,7 +304,7 @@ def test_first_steps_lists_and_a_saved_guild_lead_to_it(
         assert f'href="{PAGE}?guild={new.pk}"' in admin_client.get(address).content.decode()
 
 
-def test_the_only_guild_is_chosen(admin_client: Client, wolves: Guild) -> None:
+def test_the_only_guild_is_chosen_beforehand(admin_client: Client, wolves: Guild) -> None:
     option = f'<option value="{wolves.pk}" selected>'
     assert option in admin_client.get(PAGE).content.decode()
 

@@ -31,7 +31,7 @@ _ADD = "admin:giftcodes_invitation_add"
 
 @pytest.fixture(autouse=True)
 def _groups(db: None) -> None:
-    """The groups of the migrations. Tests that empty the tables remove them."""
+    """Create the groups of the migrations, which tests that empty the tables have removed."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
 
@@ -42,7 +42,7 @@ def wolves() -> Guild:
 
 
 def officer_of(*guilds: Guild, name: str = "amber") -> Client:
-    """An officer, logged in."""
+    """The browser of an officer who is logged in."""
     one = User.objects.create_user(name, is_staff=True)
     one.groups.add(Group.objects.get(name=OFFICERS))
     for of in guilds:
@@ -82,7 +82,9 @@ def test_an_administrator_invites_to_every_role(browser: Browser, role: str) -> 
     assert role_of(user()) is Role(role)
 
 
-def test_a_role_without_guilds_gets_none(browser: Browser, wolves: Guild) -> None:
+def test_an_invitation_to_a_role_without_guilds_cannot_name_a_guild(
+    browser: Browser, wolves: Guild
+) -> None:
     data = {"role": "viewer", "guilds": [wolves.pk], "invited": "", "days": "7"}
     response = browser.client.post(reverse(_ADD), data)
     assert "This role has no guilds." in errors(response)
@@ -124,7 +126,7 @@ def test_the_list_says_who_invited_whom_and_costs_the_same_for_many(
     assert ">admin</a>" in page.content.decode()
 
 
-# --- Once, and only while it may be ---------------------------------------------------------------
+# --- A link works once, and not after its end -----------------------------------------------------
 def test_a_link_works_once(browser: Browser, wolves: Guild) -> None:
     link = invite(browser.client, wolves, role="officer")
     accept(link)
@@ -135,7 +137,7 @@ def test_a_link_works_once(browser: Browser, wolves: Guild) -> None:
     assert not User.objects.filter(username="second").exists()
 
 
-def test_opening_a_link_uses_nothing_up(browser: Browser, wolves: Guild) -> None:
+def test_opening_a_link_does_not_use_it_up(browser: Browser, wolves: Guild) -> None:
     """Chats open each link to show a preview."""
     link = invite(browser.client, wolves, role="officer")
     for _ in range(3):
@@ -143,7 +145,9 @@ def test_opening_a_link_uses_nothing_up(browser: Browser, wolves: Guild) -> None
     assert accept(link)[1].status_code == 302
 
 
-def test_an_ended_link_says_so_also_to_who_had_opened_it(browser: Browser, wolves: Guild) -> None:
+def test_an_ended_link_says_so_even_to_a_person_who_opened_it_before(
+    browser: Browser, wolves: Guild
+) -> None:
     link = invite(browser.client, wolves, role="officer")
     waiting, _page = open_link(link)
     Invitation.objects.update(ends_at=timezone.now() - dt.timedelta(seconds=1))
@@ -166,7 +170,7 @@ def test_a_withdrawn_link_says_so_and_a_renewed_one_replaces_it(
     fresh = link_in(browser.post("invitation_changelist", data=data))
 
     assert "This link is not known." in open_link(link)[1].content.decode()
-    assert waiting.post(reverse("invitation"), FORM).status_code == 410, "of the old link"
+    assert waiting.post(reverse("invitation"), FORM).status_code == 410, "the form of the old link"
     assert accept(fresh)[1].status_code == 302
     data = {"action": "renew", "_selected_action": newest().pk, "index": 0}
     response = browser.post("invitation_changelist", data=data)
@@ -189,7 +193,7 @@ def test_a_link_ends_with_the_rights_of_its_maker(wolves: Guild, fall: str) -> N
     assert "may no longer do that" in page.content.decode()
 
 
-def test_a_guild_that_its_maker_has_lost_is_not_given(wolves: Guild) -> None:
+def test_an_invitation_does_not_give_a_guild_that_its_maker_has_lost(wolves: Guild) -> None:
     bears = guild("Bears")
     link = invite(officer_of(wolves, bears), wolves, bears)
     bears.officers.clear()
@@ -221,7 +225,7 @@ def test_a_bad_form_says_what_to_do(browser: Browser, wolves: Guild) -> None:
     assert User.objects.count() == 1
 
 
-def test_a_taken_name_is_said_only_if_everything_else_is_right(
+def test_the_error_about_a_taken_name_appears_only_if_everything_else_is_right(
     browser: Browser, wolves: Guild
 ) -> None:
     link = invite(browser.client, wolves, role="officer")
@@ -257,7 +261,7 @@ def test_forms_need_the_csrf_token(browser: Browser, wolves: Guild) -> None:
 
 
 # --- Officers -------------------------------------------------------------------------------------
-def test_an_officer_invites_only_officers_and_only_for_the_own_guilds(wolves: Guild) -> None:
+def test_an_officer_invites_only_officers_and_only_for_their_own_guilds(wolves: Guild) -> None:
     strangers = guild("Strangers")
     client = officer_of(wolves)
     page = client.get(reverse(_ADD), {"guild": strangers.pk}).content.decode()
@@ -291,7 +295,7 @@ def test_an_officer_neither_sees_nor_changes_the_invitations_of_others(
     assert (after.secret_hash, after.withdrawn_at) == (foreign.secret_hash, None)
 
 
-def test_an_own_invitation_for_a_lost_guild_is_not_shown(wolves: Guild) -> None:
+def test_an_officer_s_own_invitation_for_a_guild_that_they_lost_is_not_shown(wolves: Guild) -> None:
     bears = guild("Bears")
     client = officer_of(wolves, bears)
     invite(client, bears)
@@ -314,7 +318,7 @@ def test_an_officer_of_no_guild_and_a_viewer_cannot_invite(db: None) -> None:
     assert client.get(reverse("admin:giftcodes_invitation_changelist")).status_code == 403
 
 
-def test_an_officer_has_only_so_many_open_invitations(
+def test_the_number_of_an_officer_s_open_invitations_is_limited(
     wolves: Guild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(links, "MOST_OPEN", 1)
@@ -343,9 +347,9 @@ def test_an_officer_who_is_logged_in_gets_the_guild_after_a_confirmation(
     client = officer_of(wolves)
     _client, page = open_link(link, client)
     assert "You are logged in as" in page.content.decode()
-    assert not bears.officers.exists(), "asked first"
+    assert not bears.officers.exists(), "the person is asked first"
     assert client.post(reverse("invitation"), FORM).status_code == 200
-    assert not bears.officers.exists(), "not the button"
+    assert not bears.officers.exists(), "only the button joins"
 
     response = client.post(reverse("invitation"), {"join": "yes"})
 
@@ -389,7 +393,7 @@ def test_an_invitation_changes_no_role_of_an_existing_account(
     assert (role_of(one), newest().used_at) == (before, None)
 
 
-def test_an_officer_of_the_guild_already_leaves_the_link_for_others(
+def test_a_person_who_is_an_officer_of_the_guild_already_does_not_use_the_link_up(
     browser: Browser, wolves: Guild
 ) -> None:
     client = officer_of(wolves)
@@ -419,7 +423,7 @@ def test_an_administrator_makes_a_link_for_a_new_password(browser: Browser, db: 
     assert "algorithm" not in page
     assert "pbkdf2" not in page
     first, second = password_link(browser, amber), password_link(browser, amber)
-    assert open_link(first)[1].status_code == 410, "the newer one replaces it"
+    assert open_link(first)[1].status_code == 410, "the newer link replaces it"
 
     client, page = open_link(second)
     assert "amber" in page.content.decode()
@@ -433,7 +437,9 @@ def test_an_administrator_makes_a_link_for_a_new_password(browser: Browser, db: 
     assert open_link(second)[1].status_code == 410
 
 
-def test_a_password_link_ends_with_its_maker_and_its_user(browser: Browser, db: None) -> None:
+def test_a_password_link_fails_if_its_user_is_inactive_or_its_maker_is_no_administrator(
+    browser: Browser, db: None
+) -> None:
     amber = User.objects.create_user("amber", is_staff=True)
     link = password_link(browser, amber)
     client, _page = open_link(link)

@@ -63,7 +63,7 @@ def page(browser: Browser, of: Guild) -> str:
 
 
 def waiting_on_the_tab(browser: Browser, of: Guild) -> str:
-    """What the tab says on the other pages of the guild."""
+    """How many requests wait, as the tab's link on the guild's overview says."""
     shown = browser.open("guild_overview", of.pk).content.decode()
     found = re.search(r'<span class="tab-number">(\d+)<span class="sr-only">([^<]*)', shown)
     return f"{found[1]}{found[2]}" if found else ""
@@ -157,7 +157,7 @@ def test_one_click_approves_and_the_codes_are_redeemed(
     assert waiting_on_the_tab(officer, wolves) == ""
 
 
-def test_several_are_decided_at_once(officer: Browser, wolves: Guild) -> None:
+def test_several_requests_are_decided_at_once(officer: Browser, wolves: Guild) -> None:
     requests = [ask(wolves, f"30000000{number}") for number in range(4)]
     pks = [one.pk for one in requests]
     assert "2 requests are approved" in press(officer, wolves, "approve", chosen=pks[:2])
@@ -166,7 +166,9 @@ def test_several_are_decided_at_once(officer: Browser, wolves: Guild) -> None:
     assert not JoinRequest.objects.exists()
 
 
-def test_a_button_without_a_request_says_so(officer: Browser, wolves: Guild) -> None:
+def test_a_button_that_is_pressed_without_a_request_says_so(
+    officer: Browser, wolves: Guild
+) -> None:
     for act in ("approve", "refuse"):
         for fields in ({}, {"chosen": ["x", "999999", "9" * 30]}):
             assert "No request was chosen" in press(officer, wolves, act, **fields)
@@ -233,8 +235,10 @@ def test_an_officer_refuses_the_old_requests(officer: Browser, wolves: Guild) ->
         assert "No request was chosen" in press(officer, wolves, "refuse_old", last=last)
 
 
-# --- Who may --------------------------------------------------------------------------------------
-def test_an_officer_meets_nothing_of_another_guild(officer: Browser, wolves: Guild) -> None:
+# --- Who may open the pages -----------------------------------------------------------------------
+def test_an_officer_sees_and_changes_nothing_of_another_guild(
+    officer: Browser, wolves: Guild
+) -> None:
     bears = guild("Bears")
     theirs = ask(bears, BRAM)
     anna = member(bears, ANNA)
@@ -299,7 +303,8 @@ def test_an_officer_makes_a_link_that_is_shown_once(officer: Browser, wolves: Gu
     found = re.search(r"http://testserver(/my/pl-[a-z0-9]{28}/)", response.content.decode())
     assert found
     assert "no-store" in response["Cache-Control"]
-    # The stricter `no-referrer` would make browsers hide the origin of the form, which is refused.
+    # With the stricter `no-referrer`, browsers would send the form without its origin, and it would
+    # be refused.
     assert response["Referrer-Policy"] == "same-origin"
     assert "Hello <bdi>Anna</bdi>" in Client().get(found[1]).content.decode()
     assert "pl-" not in officer.client.get(address).content.decode()
@@ -319,7 +324,7 @@ def test_the_history_says_what_the_player_did(officer: Browser, wolves: Guild) -
     assert "Left the guild by the player" in page(officer, wolves)
 
 
-def test_the_number_of_queries_does_not_depend_on_the_requests(
+def test_the_number_of_queries_does_not_depend_on_the_number_of_requests(
     browser: Browser, wolves: Guild
 ) -> None:
     counts = []

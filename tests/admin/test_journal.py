@@ -1,4 +1,4 @@
-"""The journal: what one catch-up did for a guild is one entry, and everything else stands alone."""
+"""The journal: what one catch-up did for a guild is one entry, and any other event stands alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_runs_of_one_catch_up_are_one_entry_that_names_each_code(browser: Br
     assert all(code in page for code in codes)
 
 
-def test_starts_and_ends_that_alternate_belong_together_too(browser: Browser) -> None:
+def test_alternating_starts_and_ends_are_one_entry_each_too(browser: Browser) -> None:
     wolves = guild()
     for _ in range(3):
         event(wolves), event(wolves, "unlocked")
@@ -48,7 +48,7 @@ def test_starts_and_ends_that_alternate_belong_together_too(browser: Browser) ->
     ]
 
 
-def test_other_guilds_other_kinds_and_later_ones_stand_alone(browser: Browser) -> None:
+def test_events_of_other_guilds_other_kinds_and_later_times_stand_alone(browser: Browser) -> None:
     wolves, bears = guild(), guild()
     event(wolves)
     RedemptionEvent.objects.update(at=RedemptionEvent.objects.get().at - timedelta(minutes=11))
@@ -56,20 +56,20 @@ def test_other_guilds_other_kinds_and_later_ones_stand_alone(browser: Browser) -
     assert [len(codes) for _kind, codes in entries(browser)] == [1, 1, 1, 1]
 
 
-def test_what_a_person_or_a_feed_started_stands_alone(browser: Browser) -> None:
+def test_events_that_a_person_or_a_feed_caused_stand_alone(browser: Browser) -> None:
     wolves = guild()
     for trigger in ("admin", "poll"):
         event(wolves, trigger=trigger), event(wolves, trigger=trigger)
     assert [len(codes) for _kind, codes in entries(browser)] == [1, 1, 1, 1]
 
 
-def test_a_sorted_list_has_every_entry(browser: Browser) -> None:
+def test_a_sorted_list_shows_each_event_alone(browser: Browser) -> None:
     wolves = guild()
     event(wolves), event(wolves)
     assert [len(codes) for _kind, codes in entries(browser, o="4")] == [1, 1]
 
 
-def test_a_detail_is_shown_if_it_is_that_of_all(browser: Browser) -> None:
+def test_a_detail_is_shown_only_if_all_events_of_the_entry_have_it(browser: Browser) -> None:
     wolves = guild()
     for detail in ("1 member(s) joined the run.", "1 member(s) joined the run."):
         event(wolves, "joined", detail=detail)
@@ -80,7 +80,7 @@ def test_a_detail_is_shown_if_it_is_that_of_all(browser: Browser) -> None:
     assert "member(s) joined" not in browser.open("redemptionevent_changelist").content.decode()
 
 
-def test_an_end_has_the_result_of_its_run(browser: Browser) -> None:
+def test_the_end_of_a_run_is_shown_with_its_result(browser: Browser) -> None:
     wolves = guild("Wolves", members=1)
     for state, trigger in (("redeemed", "poll"), ("needs_correction", "probe")):
         code = gift_code()
@@ -99,7 +99,7 @@ def test_an_end_has_the_result_of_its_run(browser: Browser) -> None:
     assert "nobody got it" not in browser.open("redemptionevent_changelist").content.decode()
 
 
-def test_the_ends_of_a_page_cost_the_same(browser: Browser) -> None:
+def test_more_ends_of_runs_take_no_more_queries(browser: Browser) -> None:
     def cost() -> int:
         event(guild(), "unlocked", trigger="admin")
         Redemption.objects.update(state="complete")
@@ -116,7 +116,7 @@ def test_an_empty_list_of_alarms_leads_home(browser: Browser) -> None:
     assert f'<a href="{reverse("admin:index")}">Home</a> lists what needs a person now.' in page
 
 
-def test_a_message_of_the_game_is_not_said_twice(browser: Browser) -> None:
+def test_a_message_that_only_repeats_the_outcome_is_not_shown(browser: Browser) -> None:
     admin = site._registry[Attempt]
     said = [
         admin.other_words(Attempt(outcome=outcome, msg=msg))  # type: ignore[attr-defined]

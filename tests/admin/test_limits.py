@@ -49,7 +49,7 @@ def test_no_member_is_added_to_a_full_guild(browser: Browser, full: Guild) -> No
     assert active(full) == 3
 
 
-def test_a_member_of_a_full_guild_can_be_changed_and_not_made_active(
+def test_a_member_of_a_full_guild_can_be_changed_but_not_made_active(
     browser: Browser, full: Guild
 ) -> None:
     first, ash = full.members.filter(active=True)[0], full.members.get(nickname="Ash")
@@ -113,13 +113,13 @@ def test_only_as_many_members_move_as_the_guild_has_room_for(full: Guild) -> Non
 
     result = move_members(bears.members.values_list("pk", flat=True), guild_id=full.pk)
 
-    assert len(result.moved) == 2  # One is an active member there already.
+    assert len(result.moved) == 2  # One of the two is an active member there already.
     ((_member, why),) = result.refused
     assert "at most 3 active members" in why
     assert active(full) == 3
 
 
-def test_a_guild_of_an_earlier_version_that_is_larger_keeps_its_members(
+def test_a_guild_that_was_larger_before_the_limit_keeps_its_members(
     browser: Browser, full: Guild, settings: Any
 ) -> None:
     settings.MEMBERS_PER_GUILD = 1
@@ -137,7 +137,7 @@ def listed(*player_ids: str) -> list[ListedMember]:
 def test_members_cannot_be_replaced_by_new_ones_again_and_again(
     db: None, browser: Browser, settings: Any
 ) -> None:
-    """Each new player costs requests of the game, which other guilds wait for."""
+    """Each new player takes requests from the game's limit, while other guilds wait."""
     settings.MEMBERS_PER_GUILD = 3
     wolves = guild("Wolves")
     first = import_members(wolves.pk, listed("300000001", "300000002", "300000003"))
@@ -152,7 +152,7 @@ def test_members_cannot_be_replaced_by_new_ones_again_and_again(
     )
     assert "at most 3 different players may be added" in errors(response)
 
-    # The same players may come back, and others when the seven days are over.
+    # The same players may come back at once, and others when the seven days are over.
     assert len(import_members(wolves.pk, listed("300000001", "300000003")).added) == 2
     Member.history.update(history_date=timezone.now() - ADDING_PERIOD)
     assert len(import_members(wolves.pk, listed("300000004")).added) == 1
@@ -161,7 +161,7 @@ def test_members_cannot_be_replaced_by_new_ones_again_and_again(
 # --- Exports --------------------------------------------------------------------------------------
 @pytest.fixture
 def other_export(browser: Browser, admin_user: Any) -> Any:
-    """Another process of the site writes an export of the same person."""
+    """The lock that another process holds while it writes an export for the same person."""
     parameters = connection.get_connection_params()
     names = ("host", "port", "user", "password", "dbname")
     with psycopg.connect(**{name: parameters[name] for name in names if name in parameters}) as one:
@@ -202,7 +202,7 @@ def test_a_second_export_of_the_coverage_is_refused(browser: Browser, other_expo
 def test_the_export_of_the_coverage_reads_the_members_once(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reads them with a cursor. With OFFSET, each page would sort all members again."""
+    """The export reads with a cursor. With OFFSET, each page would sort all members again."""
     monkeypatch.setattr("giftcodes.admin.redemptions.coverage.ROWS", 2)
     gift_code()
     wolves = guild("Wolves", members=9)

@@ -1,4 +1,4 @@
-"""The list of guilds says who needs a person, and a phone leaves out empty cells."""
+"""The list of guilds says which guild needs a person, and a phone leaves out empty cells."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def unknown(into: Guild, number: int, known: int = 0) -> None:
 
 
 def ended(into: Guild, code: Any, state: str) -> None:
-    """A run of a code that has ended, for one member."""
+    """Add a member, and a run of a code that has ended for the member."""
     one = member(into, f"{into.pk}2000{code.pk:03d}")
     row(one, code, state)
     Redemption.objects.filter(guild=into).update(state="complete", unlocked_at=timezone.now())
@@ -97,7 +97,7 @@ def test_the_name_of_a_member_is_a_link(browser: Browser) -> None:
     assert re.search(rf"<a[^>]*/member/{anna.pk}/change/[^>]*>\s*Anna", page)
 
 
-def test_an_added_code_leads_to_its_own_page_which_is_live(browser: Browser) -> None:
+def test_the_page_of_a_code_updates_itself(browser: Browser) -> None:
     wolves = guild("Wolves")
     anna = member(wolves, "300000001", nickname="Anna")
     code = gift_code("FROST2026")
@@ -109,7 +109,7 @@ def test_an_added_code_leads_to_its_own_page_which_is_live(browser: Browser) -> 
     assert "1 of 1 has it" in part
 
 
-def test_an_added_code_shows_what_comes_of_it(browser: Browser) -> None:
+def test_adding_a_code_leads_to_its_page_which_shows_the_progress(browser: Browser) -> None:
     response = browser.client.post(
         "/admin/giftcodes/giftcode/add/",
         {"provider": "simulator", "code": "NEW2026", "rewards": ""},

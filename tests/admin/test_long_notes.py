@@ -41,7 +41,7 @@ def test_rewards_of_a_code_that_are_too_long_are_refused(browser: Browser) -> No
     assert "Shorten it to at most 10,000" in errors(browser.post("giftcode_add", data=data))
 
 
-def test_a_line_break_of_a_browser_is_one_character(browser: Browser) -> None:
+def test_a_line_break_of_a_browser_counts_as_one_character(browser: Browser) -> None:
     browser.save("guild_add", **GUILD, notes="\r\n".join("a" * (MOST_NOTES // 2)) + "a")
     assert Guild.objects.exists()
 
@@ -75,7 +75,7 @@ def test_a_long_value_is_shortened_in_the_history(browser: Browser) -> None:
 
 
 def test_no_list_and_no_choice_loads_notes(browser: Browser) -> None:
-    """Every list of the site, and every choice of a row in a form."""
+    """Opens each list of the app, and the choice of a guild in the form of a member."""
     row = redemption(members=2)
     Guild.objects.update(notes="note")
     Member.objects.update(notes="note")
@@ -109,8 +109,8 @@ def test_actions_on_many_members_load_the_notes_of_no_guild(db: None) -> None:
     assert not [query for query in queries if '"giftcodes_guild"."notes"' in query["sql"]]
 
 
-#: Texts without a limit of the field. This program writes them, and it limits what it takes from
-#: others (`one_line`, `plain_text`) or composes them from names.
+#: Text fields without a limit. Only Redeemer writes them: it composes the text from names, or
+#: limits what it takes from others (`one_line`, `plain_text`).
 WRITTEN_BY_THE_PROGRAM = {
     "AlarmNotice.error",
     "Alarm.message",
@@ -128,7 +128,7 @@ WRITTEN_BY_THE_PROGRAM = {
 }
 
 
-def test_each_text_without_a_limit_is_known() -> None:
+def test_each_text_field_without_a_limit_is_listed_above() -> None:
     unlimited = {
         f"{model.__name__}.{field.name}"
         for model in apps.get_app_config("giftcodes").get_models()

@@ -19,13 +19,13 @@ from tests.factories import gift_code, guild
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than two runs are many."""
+    """Let a request start at most two runs itself, and a worker three at a time."""
     monkeypatch.setattr("giftcodes.admin.redemptions.runs.AT_ONCE", 2)
     monkeypatch.setattr(tasks, "REQUESTS", 3)
 
 
 def _wait_for_all(number: int, **fields: Any) -> list[Redemption]:
-    """Complete redemptions with one member who can be tried again."""
+    """Create complete redemptions, each with one member who can be tried again."""
     rows = [redemption(member_state="failed") for _ in range(number)]
     Redemption.objects.update(**fields)
     return rows
@@ -42,7 +42,7 @@ def test_a_request_for_many_runs_is_one_message(browser: Browser, task_queue: Ta
     assert RunRequest.objects.count() == 8
 
 
-def test_what_cannot_start_is_refused_before_anything_is_enqueued(
+def test_runs_that_cannot_start_are_refused_and_nothing_is_enqueued(
     browser: Browser, task_queue: TaskQueue, admin_user: User
 ) -> None:
     closed, inactive = redemption(), redemption()
@@ -66,7 +66,7 @@ def test_what_cannot_start_is_refused_before_anything_is_enqueued(
     assert event.user == admin_user
 
 
-def test_a_pair_that_is_requested_already_is_refused(
+def test_a_run_that_is_requested_already_is_refused(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     rows = _wait_for_all(3)

@@ -41,7 +41,7 @@ def test_a_move_is_asked_for_shown_and_done(
     page = ask(browser, "move", amber, birch, guild=bears.pk, confirm="yes")
     assert "Would move: 1" in page
     assert f"{birch} has opted out" in page
-    assert Member.objects.filter(guild=bears).count() == 0, "it was only shown"
+    assert Member.objects.filter(guild=bears).count() == 0, "the move was only shown"
 
     messages = browser.press("move", amber, birch, guild=bears.pk, confirm="yes", shown="yes")
     assert messages == [
@@ -53,13 +53,13 @@ def test_a_move_is_asked_for_shown_and_done(
     assert task_queue.arguments("catch_up") == [[[wolves.pk, bears.pk]]]
 
 
-def test_without_another_guild_it_says_what_to_do(browser: Browser, wolves: Guild) -> None:
+def test_without_another_guild_the_page_says_what_to_do(browser: Browser, wolves: Guild) -> None:
     page = ask(browser, "move", member(wolves))
     assert "This game has no other guild to move to. Add one first." in page
     assert 'name="confirm"' not in page
 
 
-def test_a_realm_is_set_and_the_guild_s_own_is_stored_as_none(
+def test_a_realm_is_set_and_the_guild_s_own_realm_is_stored_as_none(
     browser: Browser, task_queue: TaskQueue, wolves: Guild
 ) -> None:
     amber, birch = member(wolves, nickname="Amber", realm=7), member(wolves, nickname="Birch")
@@ -90,7 +90,7 @@ def test_a_correction_of_several_members_says_how_many_codes_are_asked_for_again
     assert "asked for again" not in str(messages)
 
 
-def test_an_empty_realm_is_that_of_the_guild(browser: Browser, wolves: Guild) -> None:
+def test_an_empty_realm_means_the_realm_of_the_guild(browser: Browser, wolves: Guild) -> None:
     amber = member(wolves, realm=7)
     browser.press("set_realm", amber, realm="")
     amber.refresh_from_db()

@@ -93,7 +93,7 @@ def test_the_file_begins_with_a_byte_order_mark(browser: Browser) -> None:
     assert coverage.startswith(codecs.BOM_UTF8 + b"player_id,")
 
 
-def test_a_workbook_holds_the_same_and_every_text_is_a_text(browser: Browser) -> None:
+def test_a_workbook_holds_the_same_values_and_no_text_is_a_formula(browser: Browser) -> None:
     wolves = guild("=Wolves")
     ann = member(wolves, "123456789", nickname="=1+1", realm=7)
     data = {"action": "export_xlsx", "_selected_action": [ann.pk], "index": 0}

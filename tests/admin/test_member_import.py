@@ -69,7 +69,9 @@ def test_what_a_list_would_do_is_shown_and_nothing_is_done(
     assert list(Member.objects.order_by("pk").values()) == before
 
 
-def test_what_was_shown_is_done_when_it_is_confirmed(admin_client: Client, wolves: Guild) -> None:
+def test_a_list_is_imported_when_the_preview_is_confirmed(
+    admin_client: Client, wolves: Guild
+) -> None:
     page = shown(admin_client, wolves, LISTING, apply="yes")
 
     assert "Imported 1, already there 1, left out 3, updated 1." in page
@@ -98,13 +100,13 @@ def test_a_clean_list_is_imported_with_one_press_after_the_paste(
     }
 
 
-def test_a_file_is_read_as_a_pasted_list_is(admin_client: Client, wolves: Guild) -> None:
+def test_a_file_is_read_like_a_pasted_list(admin_client: Client, wolves: Guild) -> None:
     file = SimpleUploadedFile("members.csv", LISTING.encode("utf-16"))
 
     page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
 
     assert Reviewed(admin_client, page).effects["New"] == 1
-    assert "300000001,Amber" in page, "it travels with the form"
+    assert "300000001,Amber" in page, "the text of the file travels with the form"
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,9 @@ def test_a_player_in_another_guild_is_counted_without_naming_the_guild(
     assert "Bears of others" not in page
 
 
-def test_the_page_of_a_guild_leads_to_it(admin_client: Client, wolves: Guild) -> None:
+def test_the_page_of_a_guild_leads_to_the_import_into_that_guild(
+    admin_client: Client, wolves: Guild
+) -> None:
     page = admin_client.get(
         reverse("admin:giftcodes_guild_members", args=[wolves.pk])
     ).content.decode()
@@ -259,7 +263,7 @@ def test_a_preview_that_names_players_who_opted_out_is_in_the_history(
 
 
 def test_a_preview_inserts_no_row_and_uses_up_no_id(admin_client: Client, wolves: Guild) -> None:
-    """The ids of imports would show how many imports other guilds make."""
+    """An id that a preview used up would show how many imports other guilds make."""
     with CaptureQueriesContext(connection) as queries:
         shown(admin_client, wolves, LISTING)
 

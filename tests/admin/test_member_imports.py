@@ -24,7 +24,9 @@ def made(wolves: Guild) -> MemberImport:
     return MemberImport.objects.get()
 
 
-def test_its_page_says_what_it_did(browser: Browser, made: MemberImport) -> None:
+def test_the_page_of_an_import_says_what_the_import_did(
+    browser: Browser, made: MemberImport
+) -> None:
     page = browser.open("memberimport_change", made.pk).content.decode()
 
     assert "Added: 1" in page
@@ -62,7 +64,9 @@ def test_it_is_undone_once(browser: Browser, made: MemberImport) -> None:
     ]
 
 
-def test_the_import_page_says_that_it_can_be_undone(browser: Browser, wolves: Guild) -> None:
+def test_after_an_import_the_page_leads_to_the_imports_of_the_guild(
+    browser: Browser, wolves: Guild
+) -> None:
     form = {"guild": wolves.pk, "listing": "300000009\n", "apply": "yes"}
     page = browser.client.post("/admin/import/", form, follow=True).content.decode()
 
