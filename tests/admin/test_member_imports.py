@@ -57,7 +57,7 @@ def test_an_undo_is_shown_first_and_then_done(
     assert "Undo this import …" not in page
 
 
-def test_it_is_undone_once(browser: Browser, made: MemberImport) -> None:
+def test_an_import_is_undone_only_once(browser: Browser, made: MemberImport) -> None:
     browser.press("undo", made, shown="yes")
     assert browser.press("undo", made, shown="yes") == [
         ("warning", "This import was undone already.")

@@ -89,7 +89,7 @@ def test_another_player_or_guild_cannot_be_written_over_a_member(browser: Browse
     assert (ann.player_id, ann.guild, ann.nickname) == ("123456789", wolves, "Bea")
 
 
-def test_the_realm_that_counts_is_shown(browser: Browser) -> None:
+def test_the_list_shows_the_member_s_own_realm_or_that_of_the_guild(browser: Browser) -> None:
     wolves = guild(realm=7)
     member(wolves, nickname="Ann")
     member(wolves, nickname="Bea", realm=8)
@@ -112,7 +112,7 @@ def test_deleting_a_member_makes_the_member_inactive_and_says_so(
     assert task_queue.arguments("catch_up") == [[[ann.guild_id]]]
 
 
-def test_the_bulk_actions_let_members_go_and_take_them_back(
+def test_the_bulk_actions_make_members_inactive_and_active_again(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     wolves = guild(members=2)
@@ -169,7 +169,7 @@ def test_a_correction_in_the_form_says_how_many_codes_are_asked_for_again(
     assert "asked for again" not in str(messages)
 
 
-def test_the_form_names_the_places_of_guild_mates(browser: Browser) -> None:
+def test_the_form_names_the_realms_of_guild_mates(browser: Browser) -> None:
     ann = astray(guild())
     member(ann.guild, realm=1050), member(ann.guild, realm=1050)
     page = browser.open("member_change", ann.pk).content.decode()

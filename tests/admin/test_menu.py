@@ -18,7 +18,7 @@ from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild, member
 from tests.security.people import Person, everyone
 
-#: The lists that have always been there, by their addresses.
+#: The lists of earlier versions, by the names of their addresses. Later versions must keep them.
 OLD_LISTS = {
     f"giftcodes_{name}"
     for name in (
@@ -52,7 +52,7 @@ def links(client: Client, url: str) -> set[str]:
     return set(re.findall(r'href="([^"?#]+)', client.get(url).content.decode()))
 
 
-def test_each_kind_of_person_sees_the_entries_that_lead_somewhere(
+def test_each_kind_of_person_sees_only_entries_with_pages_that_they_may_open(
     people: dict[str, Person],
 ) -> None:
     first = ["Home", "Guilds", "Members", "Codes", "Coverage", "Activity"]
@@ -68,7 +68,7 @@ def test_each_kind_of_person_sees_the_entries_that_lead_somewhere(
 
 
 @pytest.mark.parametrize("role", ["administrator", "viewer", "officer"])
-def test_every_page_of_the_menu_is_one_more_click_away_and_opens(
+def test_every_page_of_an_entry_opens_with_one_more_click(
     people: dict[str, Person], role: str
 ) -> None:
     client, user = people[role].client, people[role].user
@@ -90,7 +90,7 @@ def test_no_list_has_been_lost() -> None:
 
 
 @pytest.mark.parametrize("hub", [entry.hub for entry in MENU if entry.hub])
-def test_a_page_of_pages_shows_only_those_that_the_person_may_open(
+def test_the_page_of_an_entry_shows_only_the_pages_that_the_person_may_open(
     people: dict[str, Person], hub: str
 ) -> None:
     entry = next(entry for entry in MENU if entry.hub == hub)
@@ -111,7 +111,7 @@ def current(client: Client, url: str) -> list[str]:
     return [str(item["title"]) for group in groups for item in group["items"] if item["active"]]
 
 
-def test_each_page_marks_its_entry(browser: Browser) -> None:
+def test_each_page_marks_its_entry_in_the_menu(browser: Browser) -> None:
     for name, entry in (
         ("index", "Home"),
         ("giftcodes_memberimport_changelist", "Members"),
@@ -197,7 +197,7 @@ def test_the_changes_name_the_person_the_row_and_what_was_done(browser: Browser)
     assert "admin" in page
 
 
-def test_an_officer_sees_only_what_was_done_in_the_own_guilds(
+def test_an_officer_sees_only_what_was_done_in_their_own_guilds(
     browser: Browser, people: dict[str, Person]
 ) -> None:
     own = Guild.objects.get(officers=people["officer"].user)

@@ -1,4 +1,4 @@
-"""What needs a person, on the first page: the most urgent first, and each once."""
+"""The list of what needs a person, on the home page: the most urgent first, nothing twice."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def titles(client: Client) -> list[str]:
 
 
 def officer_of(*guilds: Guild, without: tuple[str, ...] = ()) -> Client:
-    """The browser of an officer with the permissions of the group, except some."""
+    """The browser of an officer with the permissions of the group, except those in `without`."""
     user = User.objects.create_user(f"officer{User.objects.count()}", is_staff=True)
     codenames = {
         "view_guild",
@@ -79,12 +79,12 @@ def officer_of(*guilds: Guild, without: tuple[str, ...] = ()) -> Client:
 
 
 # --- The list -------------------------------------------------------------------------------------
-def test_when_nothing_needs_a_person_it_says_so(browser: Browser) -> None:
+def test_when_nothing_needs_a_person_the_page_says_so(browser: Browser) -> None:
     assert "Nothing needs you now." in needs(browser.client)
     assert titles(browser.client) == []
 
 
-def test_the_most_urgent_comes_first_and_each_stands_once(browser: Browser) -> None:
+def test_the_most_urgent_line_comes_first_and_nothing_is_listed_twice(browser: Browser) -> None:
     Heartbeat.objects.filter(name="tick").delete()
     owls = guild("Owls", members=9)
     code = gift_code("FROST")
@@ -145,7 +145,7 @@ def test_each_line_says_what_to_do_and_its_links_work(browser: Browser) -> None:
         assert browser.client.get(link).status_code == 200, link
 
 
-def test_many_of_a_kind_are_counted_and_linked(browser: Browser) -> None:
+def test_many_lines_of_one_kind_are_counted_and_linked(browser: Browser) -> None:
     for number in range(7):
         Alarm.objects.create(
             kind=Alarm.Kind.NO_PROGRESS, subject=str(number), message=f"No progress {number}."
@@ -165,7 +165,9 @@ def test_many_of_a_kind_are_counted_and_linked(browser: Browser) -> None:
 
 
 # --- Games and the system -------------------------------------------------------------------------
-def test_a_paused_game_says_when_it_is_tried_and_can_be_resumed_here(browser: Browser) -> None:
+def test_the_line_of_a_paused_game_says_how_long_it_is_paused_and_can_resume_it(
+    browser: Browser,
+) -> None:
     RateBudget.objects.create(
         provider="simulator", pause_kind="operator", pause_reason="Maintenance."
     )
@@ -202,7 +204,7 @@ def test_a_game_whose_last_test_failed_needs_a_person(browser: Browser, settings
     assert f'<a href="{url}">Test the connection</a>' in needs(browser.client)
 
 
-def test_it_says_when_no_worker_runs(browser: Browser) -> None:
+def test_the_page_says_when_no_worker_runs(browser: Browser) -> None:
     Heartbeat.objects.filter(name="tick").delete()
     assert "Start one with: make up" in needs(browser.client)
     officer = officer_of(guild())
@@ -211,7 +213,7 @@ def test_it_says_when_no_worker_runs(browser: Browser) -> None:
 
 
 # --- Members --------------------------------------------------------------------------------------
-def test_a_member_is_corrected_in_place_and_the_page_comes_back(browser: Browser) -> None:
+def test_a_member_is_corrected_on_the_home_page_which_then_opens_again(browser: Browser) -> None:
     owls = guild("Owls", members=9)
     Member.objects.filter(guild=owls).update(realm=77)
     codes = [gift_code(), gift_code()]
@@ -229,7 +231,7 @@ def test_a_member_is_corrected_in_place_and_the_page_comes_back(browser: Browser
     assert titles(browser.client) == []
 
 
-def test_a_refused_number_leads_to_the_page_of_the_player_which_says_why(browser: Browser) -> None:
+def test_a_refused_realm_leads_to_the_page_of_the_player_which_says_why(browser: Browser) -> None:
     bo = astray(guild(members=9), gift_code())
     form = _form_with(needs(browser.client), "membership")
     response = browser.client.post(form["action"], {**form["fields"], "realm": "x"})
@@ -239,7 +241,7 @@ def test_a_refused_number_leads_to_the_page_of_the_player_which_says_why(browser
     assert bo.realm is None
 
 
-def test_who_has_left_is_made_inactive_in_place(browser: Browser) -> None:
+def test_a_member_who_has_left_is_made_inactive_on_the_home_page(browser: Browser) -> None:
     bo = astray(guild(members=9), gift_code())
     form = _form_with(needs(browser.client), "deactivate")
     response = browser.client.post(form["action"], form["fields"])
@@ -249,20 +251,22 @@ def test_who_has_left_is_made_inactive_in_place(browser: Browser) -> None:
     assert titles(browser.client) == []
 
 
-def test_a_player_whom_the_game_has_not_at_all_is_told_apart(browser: Browser) -> None:
+def test_the_line_says_if_the_game_has_no_player_with_the_id_at_all(browser: Browser) -> None:
     bo = astray(guild(members=9), gift_code())
     MemberRedemption.objects.filter(member=bo).update(outcome="no_such_player")
     assert "The game has no player with this ID. 1 code waits." in needs(browser.client)
 
 
-def test_members_who_are_unknown_for_days_may_have_left(browser: Browser) -> None:
+def test_the_line_says_how_many_members_have_been_unknown_for_days(browser: Browser) -> None:
     bo = astray(guild(members=9), gift_code())
     assert "Make those who left inactive" not in needs(browser.client)
     Member.objects.filter(pk=bo.pk).update(refused_since=_ago(days=4))
     assert "1 of them has been unknown for 3 days or longer." in needs(browser.client)
 
 
-def test_if_most_members_are_unknown_the_guild_is_corrected_in_place(browser: Browser) -> None:
+def test_if_most_members_are_unknown_the_guild_is_corrected_on_the_home_page(
+    browser: Browser,
+) -> None:
     owls = guild("Owls", members=1)
     Member.objects.filter(guild=owls).update(realm=77)
     code = gift_code()
@@ -283,7 +287,7 @@ def test_if_most_members_are_unknown_the_guild_is_corrected_in_place(browser: Br
     assert titles(browser.client) == []
 
 
-def test_who_may_not_change_the_guild_finds_no_field_for_it(db: None) -> None:
+def test_an_officer_who_may_not_change_the_guild_sees_no_field_for_it(db: None) -> None:
     owls = guild("Owls")
     for _ in range(3):
         astray(owls, gift_code())
@@ -291,7 +295,7 @@ def test_who_may_not_change_the_guild_finds_no_field_for_it(db: None) -> None:
 
 
 @pytest.mark.parametrize("is_raised", [True, False])
-def test_a_guild_that_got_nothing_is_urgent_as_soon_as_it_is_suspected(
+def test_a_guild_that_got_nothing_is_urgent_even_if_its_alarm_is_only_suspected(
     browser: Browser, is_raised: bool
 ) -> None:
     owls = guild("Owls", members=9)
@@ -308,7 +312,7 @@ def test_a_guild_that_got_nothing_is_urgent_as_soon_as_it_is_suspected(
     assert "need need-bad" in shown
 
 
-def test_a_suspected_alarm_of_another_kind_is_not_shown(browser: Browser) -> None:
+def test_a_suspected_or_cleared_alarm_of_any_other_kind_is_not_shown(browser: Browser) -> None:
     Alarm.objects.create(kind="no_members", subject="1", message="M.", raised_at=None)
     Alarm.objects.create(kind="no_members", subject="2", message="M.", cleared_at=timezone.now())
     assert titles(browser.client) == []
@@ -327,7 +331,9 @@ def test_a_code_that_does_not_exist_needs_a_person_for_a_week(browser: Browser) 
         GiftCode.objects.filter(pk=code.pk).update(**before)
 
 
-def test_a_code_of_the_feed_that_does_not_exist_may_only_be_early(browser: Browser) -> None:
+def test_the_line_says_that_a_code_of_the_feed_may_have_been_published_too_early(
+    browser: Browser,
+) -> None:
     _unknown("EARLY", of=guild(), source="feed", next_probe_at=timezone.now())
     assert "If it was published too early, it is tried again automatically." in needs(
         browser.client
@@ -344,7 +350,7 @@ def test_members_without_a_clear_answer_are_counted_by_code(browser: Browser) ->
 
 
 # --- Decisions ------------------------------------------------------------------------------------
-def test_a_proposal_is_decided_in_place(browser: Browser) -> None:
+def test_a_proposal_is_decided_on_the_home_page(browser: Browser) -> None:
     _proposal("NEWONE")
     form = _form_with(needs(browser.client), "reject")
     response = browser.client.post(form["action"], {**form["fields"], "answer": "Too old."})
@@ -360,14 +366,14 @@ def test_a_channel_that_refuses_for_minutes_needs_a_person(browser: Browser) -> 
     )
     assert titles(browser.client) == []
     Channel.objects.filter(pk=row.pk).update(refused_since=_ago(minutes=10), is_on=False)
-    assert titles(browser.client) == [], "It is switched off."
+    assert titles(browser.client) == [], "The channel is switched off."
     Channel.objects.filter(pk=row.pk).update(is_on=True)
     assert titles(browser.client) == ["Owls: the channel “Discord” takes no messages"]
     assert "Not found." in needs(browser.client)
     assert "aVerySecretToken" not in needs(browser.client)
 
 
-def test_a_channel_that_is_gone_is_told_by_its_alarm_alone(browser: Browser) -> None:
+def test_a_channel_that_is_gone_is_listed_only_by_its_alarm(browser: Browser) -> None:
     row = Channel.objects.create(guild=guild("Owls"), address=WEBHOOK)
     Alarm.objects.create(kind="channel_gone", subject=str(row.pk), message="It is gone.")
     assert titles(browser.client) == ["It is gone."]
@@ -380,7 +386,7 @@ def test_an_alarm_about_a_channel_that_was_deleted_still_has_a_page(browser: Bro
 
 
 # --- Officers -------------------------------------------------------------------------------------
-def test_an_officer_meets_only_what_needs_the_own_guilds(browser: Browser) -> None:
+def test_an_officer_sees_only_what_concerns_their_own_guilds(browser: Browser) -> None:
     own, strange = guild("Owls", members=9), guild("Strangers", members=9)
     for one in (own, strange):
         astray(one, gift_code(), nickname=f"Bo of {one.name}")

@@ -59,7 +59,7 @@ def a_day_passes() -> None:
 
 
 # --- Codes ----------------------------------------------------------------------------------------
-def test_further_new_codes_of_an_officer_are_proposals(
+def test_new_codes_beyond_the_limit_of_an_officer_become_proposals(
     amber: Browser, task_queue: TaskQueue
 ) -> None:
     most = code_proposals.CODES_OF_OFFICER
@@ -105,7 +105,7 @@ def test_the_page_of_an_unproven_code_says_where_it_is_asked_for(
     assert words not in browser.open("giftcode_change", code.pk).content.decode()
 
 
-def test_a_refused_form_uses_up_no_code(amber: Browser) -> None:
+def test_a_refused_form_does_not_count_as_a_new_code(amber: Browser) -> None:
     gift_code("FROST")
     for _ in range(code_proposals.CODES_OF_OFFICER + 1):
         assert "known already" in errors(amber.post("giftcode_add", data={**NEW, "code": "FROST"}))
@@ -120,7 +120,7 @@ def test_an_administrator_adds_any_number_of_codes(browser: Browser, wolves: Gui
     assert not CodeProposal.objects.exists()
 
 
-def test_only_some_proposals_of_an_officer_wait(
+def test_the_number_of_an_officer_s_waiting_proposals_is_limited(
     amber: Browser, amber_user: User, settings: Any
 ) -> None:
     settings.OFFICER_CODES = "propose"
@@ -145,12 +145,12 @@ def test_only_some_proposals_of_an_officer_wait(
     assert CodeProposal.objects.filter(code="FROST").exists()
 
 
-# --- The guild's number ---------------------------------------------------------------------------
+# --- The guild's realm ----------------------------------------------------------------------------
 def settings_form(realm: int, notes: str = "") -> dict[str, Any]:
     return {"realm": realm, "automatic": "on", "notes": notes}
 
 
-def test_a_guild_s_number_is_changed_three_times_a_day_on_all_pages_together(
+def test_a_guild_s_realm_is_changed_three_times_a_day_on_all_pages_together(
     amber: Browser, wolves: Guild
 ) -> None:
     amber.save("guild_overview", wolves.pk, realm=2001)
@@ -173,7 +173,7 @@ def test_a_guild_s_number_is_changed_three_times_a_day_on_all_pages_together(
     assert wolves.realm == 2004
 
 
-def test_the_number_of_another_guild_is_counted_for_itself(
+def test_changes_of_another_guild_s_realm_are_counted_separately(
     amber: Browser, amber_user: User, wolves: Guild
 ) -> None:
     bears = guild("Bears")
@@ -185,14 +185,14 @@ def test_the_number_of_another_guild_is_counted_for_itself(
     assert bears.realm == 2001
 
 
-def test_an_administrator_changes_a_guild_s_number_at_will(browser: Browser, wolves: Guild) -> None:
+def test_an_administrator_changes_a_guild_s_realm_at_will(browser: Browser, wolves: Guild) -> None:
     for realm in range(2001, 2006):
         browser.save("guild_overview", wolves.pk, realm=realm)
     wolves.refresh_from_db()
     assert wolves.realm == 2005
 
 
-# --- The numbers of members -----------------------------------------------------------------------
+# --- The realms of members ------------------------------------------------------------------------
 def use_up(of: Guild) -> None:
     corrections.count_of_members(of, corrections.OF_MEMBERS_AT_LEAST)
 
@@ -236,7 +236,7 @@ WAYS: list[Callable[[Browser, Member], str]] = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_page_changes_more_numbers_of_members_than_the_guild_may_have(
+def test_no_page_corrects_more_realms_of_members_than_the_limit_of_the_guild(
     amber: Browser, wolves: Guild, way: Callable[[Browser, Member], str]
 ) -> None:
     one = wolves.members.all()[0]
@@ -279,13 +279,15 @@ def test_a_large_guild_may_have_three_corrections_for_each_active_member(
     assert "at most 120" in correct_members(everybody, 2004, person=amber_user).refused[0]
 
 
-def test_what_is_the_same_is_not_counted(amber_user: User, wolves: Guild) -> None:
+def test_a_correction_that_changes_nothing_is_not_counted(amber_user: User, wolves: Guild) -> None:
     everybody = list(wolves.members.values_list("pk", flat=True))
     correct_members(everybody, wolves.realm, person=amber_user)
     assert not Throttle.objects.exists()
 
 
-def test_the_numbers_of_an_import_count_when_it_is_undone(amber_user: User, wolves: Guild) -> None:
+def test_the_corrections_of_an_import_count_again_when_it_is_undone(
+    amber_user: User, wolves: Guild
+) -> None:
     known = wolves.members.all()[0]
     listed = [ListedMember(line=1, player_id=known.player_id, realm=2001)]
     made = import_members(wolves.pk, listed, user_id=amber_user.pk)
@@ -319,7 +321,7 @@ def test_personal_links_share_the_limit_of_the_guild(wolves: Guild, amber_user: 
     assert personal_links.correct_realm(link, 2001).changed
 
 
-def test_a_former_member_comes_back_with_another_number_within_the_limit(
+def test_a_former_member_comes_back_with_another_realm_only_within_the_limit(
     amber: Browser, amber_user: User, wolves: Guild
 ) -> None:
     ash = member(wolves, "300000001", active=False)

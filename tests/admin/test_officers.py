@@ -84,12 +84,14 @@ def test_an_officer_adds_a_code_that_is_redeemed_at_once(
     messages = amber.save("giftcode_add", **NEW)
     code = GiftCode.objects.get()
     assert (code.code, code.state) == ("FROST", CodeState.ACTIVE)
-    assert task_queue.arguments("fan_out") == [[code.pk, "admin", None]], "named to no other guild"
+    assert task_queue.arguments("fan_out") == [[code.pk, "admin", None]], (
+        "the officer is named to no other guild"
+    )
     told = next(words for _level, words in messages if "redeemed now" in words)
-    assert "1 member in 1 guild" in told, "and not those of other guilds"
+    assert "1 member in 1 guild" in told, "members of other guilds are not counted"
 
 
-def test_an_officer_adds_codes_of_the_own_games_without_dates(
+def test_an_officer_adds_codes_of_their_own_games_without_dates(
     amber: Browser, guilds: Guilds
 ) -> None:
     page = amber.open("giftcode_add").content.decode()
@@ -107,7 +109,7 @@ def test_an_officer_adds_codes_of_the_own_games_without_dates(
     ("state", "words"),
     [("active", "Open its page"), ("closed", "ask an administrator to reopen it")],
 )
-def test_a_code_that_is_known_already_says_what_an_officer_can_do(
+def test_the_error_about_a_known_code_says_what_an_officer_can_do(
     amber: Browser, state: str, words: str
 ) -> None:
     gift_code("FROST", state=state)
@@ -140,7 +142,7 @@ def test_the_journal_names_no_officer_who_offered_another_spelling(
 # --- Proposing codes ------------------------------------------------------------------------------
 @pytest.fixture
 def _propose(guilds: Guilds) -> None:
-    """New codes need an administrator."""
+    """Let an administrator decide about new codes of officers."""
     set_new_codes(NewCodes.PROPOSE)
 
 
@@ -193,7 +195,7 @@ def test_a_code_that_two_officers_proposed_is_decided_once(
 
 
 @pytest.mark.usefixtures("_propose")
-def test_a_code_that_the_feed_has_added_meanwhile_needs_nobody(
+def test_a_proposed_code_that_the_feed_has_added_meanwhile_needs_no_decision(
     amber: Browser, browser: Browser
 ) -> None:
     amber.save("giftcode_add", **NEW)
@@ -216,7 +218,7 @@ def test_another_spelling_is_proposed_too(amber: Browser, browser: Browser) -> N
 
 
 @pytest.mark.usefixtures("_propose")
-def test_an_officer_decides_nothing_and_sees_only_own_proposals(
+def test_an_officer_cannot_decide_and_sees_only_their_own_proposals(
     amber: Browser, stranger: Browser, task_queue: TaskQueue
 ) -> None:
     stranger.save("giftcode_add", **NEW)
@@ -256,7 +258,7 @@ def test_the_rule_is_set_in_the_browser_by_administrators_only(
     assert new_codes() == NewCodes.PROPOSE
 
 
-def test_the_environment_goes_before_the_browser_and_says_so(
+def test_the_environment_overrides_the_rule_of_the_browser_and_the_page_says_so(
     browser: Browser, settings: Any
 ) -> None:
     settings.OFFICER_CODES = "propose"
@@ -273,7 +275,7 @@ def skip(browser: Browser, code: GiftCode, *guilds: Guild) -> Messages:
 
 
 @pytest.mark.parametrize("state", ["none", "pending", "running", "complete"])
-def test_a_skipped_code_stays_stopped_for_the_own_guild_and_goes_on_for_others(
+def test_a_skipped_code_stays_stopped_for_the_officer_s_guild_and_goes_on_for_others(
     amber: Browser, guilds: Guilds, state: str
 ) -> None:
     code = gift_code("FROST")
@@ -308,7 +310,9 @@ def test_a_skipped_code_stays_stopped_for_the_own_guild_and_goes_on_for_others(
     assert own.state == RunState.RUNNING
 
 
-def test_the_page_before_offers_the_own_guilds_only(amber: Browser, guilds: Guilds) -> None:
+def test_the_page_that_asks_before_skipping_offers_only_the_officer_s_guilds(
+    amber: Browser, guilds: Guilds
+) -> None:
     code = gift_code("FROST")
     assert 'value="skip_codes"' in amber.open("giftcode_change", code.pk).content.decode()
     data = {"action": "skip_codes", "_selected_action": code.pk, "index": 0}
@@ -327,7 +331,7 @@ def test_the_page_before_offers_the_own_guilds_only(amber: Browser, guilds: Guil
     assert not Redemption.objects.exists()
 
 
-def test_the_global_close_stays_with_administrators(amber: Browser) -> None:
+def test_an_officer_cannot_close_delete_reopen_or_reissue_a_code(amber: Browser) -> None:
     code = gift_code("FROST")
     for action in ("close_codes", "delete_codes", "reopen_codes", "reissue_codes"):
         data = {"action": action, "_selected_action": code.pk, "index": 0, "confirm": "yes"}
@@ -344,7 +348,7 @@ def wish(browser: Browser, player_id: str, name: str = "") -> str:
     return page
 
 
-def test_an_officer_takes_an_opt_out_that_holds_in_the_own_guilds(
+def test_an_officer_records_an_opt_out_that_holds_in_their_own_guilds(
     amber: Browser, guilds: Guilds, task_queue: TaskQueue
 ) -> None:
     theirs = member(guilds.strangers, "200", nickname="Other-name")
@@ -372,7 +376,9 @@ def test_an_officer_takes_an_opt_out_that_holds_in_the_own_guilds(
 
 
 @pytest.mark.parametrize("name", ["opt_in", "export", "erase"])
-def test_an_officer_takes_nothing_but_an_opt_out(amber: Browser, guilds: Guilds, name: str) -> None:
+def test_an_officer_can_record_no_wish_except_an_opt_out(
+    amber: Browser, guilds: Guilds, name: str
+) -> None:
     wish(amber, "200", "opt_out")
     page = wish(amber, "200", name)
     assert f'value="{name}"' not in page
@@ -422,10 +428,10 @@ def test_an_administrator_ends_an_opt_out_of_one_guild(
 
 
 @pytest.mark.parametrize("player_id", ["777000111", "999"])
-def test_a_player_of_no_own_guild_is_refused_in_the_same_words(
+def test_players_of_other_guilds_and_unknown_players_are_refused_in_the_same_words(
     amber: Browser, browser: Browser, player_id: str
 ) -> None:
-    """Neither the player nor an opt-out is shown."""
+    """The page shows neither that the player is known nor that they opted out."""
     wish(browser, "777000111", "opt_out")
     for name in ("", "opt_out"):
         page = wish(amber, player_id, name)
@@ -443,7 +449,7 @@ def test_a_member_of_another_guild_is_not_filled_into_the_form(
 
 
 # --- Channels -------------------------------------------------------------------------------------
-def test_an_officer_sets_changes_and_removes_the_channel_of_the_own_guild(
+def test_an_officer_sets_changes_and_removes_the_channel_of_their_own_guild(
     amber: Browser, guilds: Guilds
 ) -> None:
     page = amber.open("channel_add").content.decode()

@@ -1,4 +1,4 @@
-"""Every page opens, history is read-only, and the cost of a page does not grow with its rows."""
+"""Every page opens, history is read-only, and more rows on a page take no more queries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WITHOUT_LIST = {
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),
     *("StoredSetting", "ConnectionCheck"),
 }
-# Versions are shown in the history of their row.
+# Without the models of versions, which are shown in the history of their row.
 MODELS = sorted(
     (
         model
@@ -80,7 +80,7 @@ def test_every_model_has_a_page() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=name)
-def test_it_opens_while_it_is_empty_and_says_so(browser: Browser, model: type[Model]) -> None:
+def test_a_list_opens_while_it_is_empty_and_says_so(browser: Browser, model: type[Model]) -> None:
     response = browser.open(f"{name(model)}_changelist")
     assert response.status_code == 200
     if not model._default_manager.exists():
@@ -90,7 +90,7 @@ def test_it_opens_while_it_is_empty_and_says_so(browser: Browser, model: type[Mo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=name)
-def test_it_opens_with_rows_and_each_row_opens(browser: Browser, model: type[Model]) -> None:
+def test_a_list_opens_with_rows_and_each_row_opens(browser: Browser, model: type[Model]) -> None:
     past.live(2)
     browser.open("ratebudget_changelist")
     assert browser.open(f"{name(model)}_changelist").status_code == 200
@@ -126,7 +126,7 @@ def test_a_list_costs_the_same_with_three_rows_and_with_thirty(
         return len(queries)
 
     past.live(3)
-    cost()  # The first page of a session costs a little more.
+    cost()  # The first page of a session takes a few more queries.
     few = cost()
     past.live(27)
     assert cost() == few

@@ -1,4 +1,4 @@
-"""What Redeem now would do, member by member."""
+"""The page that says what "Redeem now" would do, member by member."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def frost(db: None) -> GiftCode:
     return gift_code("FROST")
 
 
-def test_it_says_for_each_member_what_would_happen_and_why_not(
+def test_the_page_says_for_each_member_what_would_happen_or_why_nothing_would(
     browser: Browser, wolves: Guild, frost: GiftCode
 ) -> None:
     member(wolves, "300000004", nickname="Dora")
@@ -64,7 +64,9 @@ def test_an_obstacle_is_named(browser: Browser, wolves: Guild) -> None:
 @pytest.mark.parametrize(
     "asked", [{}, {"guild": "x"}, {"guild": "0", "code": "0"}, {"guild": "9" * 30}]
 )
-def test_what_is_not_there_is_not_found(browser: Browser, asked: dict[str, str]) -> None:
+def test_a_guild_or_a_code_that_does_not_exist_is_not_found(
+    browser: Browser, asked: dict[str, str]
+) -> None:
     assert browser.client.get(PAGE, asked).status_code == 404
 
 
@@ -73,7 +75,7 @@ def test_a_code_of_another_game_is_not_found(browser: Browser, wolves: Guild) ->
     assert browser.client.get(PAGE, {"guild": wolves.pk, "code": strange.pk}).status_code == 404
 
 
-def test_it_costs_the_same_for_many_members(
+def test_the_page_takes_as_many_queries_for_many_members_as_for_few(
     browser: Browser, wolves: Guild, frost: GiftCode
 ) -> None:
     def cost() -> int:

@@ -45,7 +45,7 @@ def wolves(db: None) -> Guild:
     return guild("Wolves", automatic=False)
 
 
-# --- What it shows --------------------------------------------------------------------------------
+# --- What the page shows --------------------------------------------------------------------------
 def test_each_code_has_its_state_in_words_its_date_and_its_reason(
     browser: Browser, wolves: Guild
 ) -> None:
@@ -63,7 +63,7 @@ def test_each_code_has_its_state_in_words_its_date_and_its_reason(
     assert f"{ann.joined_at:%Y-%m-%d %H:%M:%S}" in page
 
 
-def test_a_code_that_the_game_does_not_know_is_no_code_that_the_player_missed(
+def test_a_code_that_the_game_does_not_know_does_not_count_as_missed(
     browser: Browser, wolves: Guild
 ) -> None:
     ann = member(wolves, "555")
@@ -120,7 +120,7 @@ def test_the_page_updates_while_something_waits(browser: Browser, wolves: Guild)
     answer = browser.client.get(live).json()
     assert answer["again_in_seconds"] == 2
     assert "waiting" in answer["parts"]["codes"]
-    assert browser.client.get(live).json()["parts"] == answer["parts"]  # Nothing that changes.
+    assert browser.client.get(live).json()["parts"] == answer["parts"]  # Two equal answers.
     row.state = "redeemed"
     row.save()
     answer = browser.client.get(live).json()
@@ -141,7 +141,7 @@ def test_the_page_costs_the_same_with_few_and_with_many_codes(
     assert cost(many) == cost(few) <= 14
 
 
-def test_lists_and_pages_lead_to_it(browser: Browser, wolves: Guild) -> None:
+def test_lists_and_pages_lead_to_the_page_of_the_player(browser: Browser, wolves: Guild) -> None:
     ann = astray(wolves, gift_code(), nickname="Ann")
     run = Redemption.objects.get()
     for page in (
@@ -154,7 +154,7 @@ def test_lists_and_pages_lead_to_it(browser: Browser, wolves: Guild) -> None:
 
 
 # --- The correction -------------------------------------------------------------------------------
-def test_the_number_of_guild_mates_corrects_with_one_press(
+def test_one_press_corrects_the_member_to_the_realm_of_guild_mates(
     browser: Browser, task_queue: TaskQueue, wolves: Guild
 ) -> None:
     ann = astray(wolves, gift_code(), gift_code(), nickname="Ann")
@@ -179,7 +179,7 @@ def test_the_number_of_guild_mates_corrects_with_one_press(
     assert "The member was corrected, so the code is asked for again." in page
 
 
-def test_a_typed_number_corrects_and_that_of_the_guild_is_kept_as_none(
+def test_a_typed_realm_corrects_and_the_guild_s_own_realm_is_stored_as_none(
     browser: Browser, wolves: Guild
 ) -> None:
     ann = astray(wolves, gift_code(), realm=1050)
@@ -191,7 +191,7 @@ def test_a_typed_number_corrects_and_that_of_the_guild_is_kept_as_none(
     assert member_row.get().realm is None
 
 
-def test_the_same_number_changes_nothing_and_says_so(
+def test_the_same_realm_changes_nothing_and_the_message_says_so(
     browser: Browser, task_queue: TaskQueue, wolves: Guild
 ) -> None:
     ann = astray(wolves, gift_code())
@@ -202,7 +202,7 @@ def test_the_same_number_changes_nothing_and_says_so(
 
 
 @pytest.mark.parametrize("wrong", ["Tundra", "1.043", "-5", "0", "9" * 30, "10 000 000"])
-def test_what_is_no_number_is_an_error_at_the_field(
+def test_text_that_is_no_number_is_an_error_at_the_field(
     browser: Browser, wolves: Guild, wrong: str
 ) -> None:
     ann = astray(wolves, gift_code())
@@ -222,7 +222,9 @@ def test_a_correction_of_another_membership_is_refused(
     assert correct(browser, ann, membership=membership, realm="7").status_code == 403
 
 
-def test_each_guild_of_the_player_is_corrected_on_its_own(browser: Browser, wolves: Guild) -> None:
+def test_the_realm_of_a_player_is_corrected_in_each_guild_separately(
+    browser: Browser, wolves: Guild
+) -> None:
     bears = guild("Bears", automatic=False)
     code = gift_code()
     ann, twin = astray(wolves, code), None
@@ -236,7 +238,7 @@ def test_each_guild_of_the_player_is_corrected_on_its_own(browser: Browser, wolv
     }
 
 
-def test_failed_rows_are_tried_again_from_here(browser: Browser, wolves: Guild) -> None:
+def test_failed_rows_are_tried_again_from_the_page(browser: Browser, wolves: Guild) -> None:
     ann = member(wolves)
     run = member_redemption(ann, gift_code("FROST"), "failed").redemption
     page = shown(browser, ann)
@@ -247,7 +249,7 @@ def test_failed_rows_are_tried_again_from_here(browser: Browser, wolves: Guild) 
     assert run.state == "running"
 
 
-# --- Who ------------------------------------------------------------------------------------------
+# --- Who may open the page ------------------------------------------------------------------------
 def clerk(django_user_model: Any, *permissions: str) -> Client:
     user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
@@ -278,7 +280,7 @@ def test_without_the_permissions_nothing_is_shown(django_user_model: Any, wolves
 
 
 @pytest.mark.parametrize("pk", [12345, 10**30])
-def test_a_member_who_is_not_there_is_not_found(browser: Browser, pk: int) -> None:
+def test_a_member_who_does_not_exist_is_not_found(browser: Browser, pk: int) -> None:
     for page in ("player_codes", "live_player"):
         assert browser.client.get(reverse(f"admin:{page}", args=[pk])).status_code == 404
 
