@@ -1,4 +1,4 @@
-"""The page for the wishes of players."""
+"""The page for the wishes of players: opt-outs, the export of their data, and its erasure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def wish(browser: Browser, name: str = "", **more: Any) -> str:
     return page
 
 
-def test_what_is_known_is_shown_and_nothing_done(browser: Browser, wolves: Guild) -> None:
+def test_looking_a_player_up_changes_nothing(browser: Browser, wolves: Guild) -> None:
     page = wish(browser)
 
     assert "<bdi>Wolves</bdi>: <bdi>Anna</bdi>" in page
@@ -59,7 +59,7 @@ def test_a_player_who_is_in_no_guild_can_opt_out_beforehand(browser: Browser) ->
     assert OptOut.objects.count() == 1
 
 
-def test_what_is_kept_is_a_file(browser: Browser, wolves: Guild) -> None:
+def test_the_data_of_a_player_is_exported_as_a_file(browser: Browser, wolves: Guild) -> None:
     response = browser.client.post(PAGE, {**WHO, "wish": "export"})
 
     assert response["Content-Type"] == "application/json"
@@ -89,14 +89,16 @@ def test_the_log_says_what_was_done_and_names_no_player(browser: Browser, wolves
 
 
 @pytest.mark.parametrize("who", [{"player_id": "anna"}, {"provider": "chess"}, {"player_id": ""}])
-def test_what_is_no_player_gets_a_clear_error(browser: Browser, who: dict[str, str]) -> None:
+def test_an_id_or_a_game_that_does_not_exist_gets_a_clear_error(
+    browser: Browser, who: dict[str, str]
+) -> None:
     page = wish(browser, "opt_out", **who)
 
     assert "errorlist" in page
     assert not OptOut.objects.exists()
 
 
-def test_a_member_s_page_leads_to_it_without_the_id_in_an_address(
+def test_a_member_s_page_leads_to_the_wishes_without_the_player_id_in_the_address(
     browser: Browser, wolves: Guild
 ) -> None:
     pk = wolves.members.get().pk

@@ -33,7 +33,7 @@ def set_states(row: Redemption, *states: str) -> list[MemberRedemption]:
     return member_redemptions
 
 
-def test_the_bar_and_the_words_count_those_who_have_the_code(browser: Browser) -> None:
+def test_the_bar_and_the_words_count_the_members_who_have_the_code(browser: Browser) -> None:
     row = past.redemption(state="running", members=6)
     set_states(row, "redeemed", "already_received", "same_type", "failed", "pending", "in_flight")
     shown = part(browser, row, "state")
@@ -82,7 +82,7 @@ def test_members_who_need_a_person_come_first_with_the_reason_and_a_link_to_corr
     assert waiting.player_id not in shown
 
 
-def test_the_newest_requests_stand_behind_each_member(browser: Browser) -> None:
+def test_each_member_is_shown_with_the_newest_requests(browser: Browser) -> None:
     row = past.redemption(member_state="failed")
     member_redemption = row.member_redemptions.get()
     rows = [past.attempt(member_redemption, token=token) for token in range(1, 6)]
@@ -91,7 +91,7 @@ def test_the_newest_requests_stand_behind_each_member(browser: Browser) -> None:
     assert links == [False, False, True, True, True]
 
 
-def test_the_journal_says_who_or_what_did_it(browser: Browser, admin_user: Any) -> None:
+def test_the_journal_says_who_or_what_caused_each_entry(browser: Browser, admin_user: Any) -> None:
     row = past.redemption(state="running", member_state="pending")
     row.journal("locked", trigger="poll")  # type: ignore[arg-type]
     row.journal("refused", trigger="admin", user_id=admin_user.pk)  # type: ignore[arg-type]
@@ -127,12 +127,12 @@ def test_without_the_permission_nothing_is_shown(django_user_model: Any, db: Non
     assert client.get(reverse("admin:live_redemption", args=[row.pk])).status_code == 403
 
 
-def test_a_redemption_that_is_not_there_is_not_found(browser: Browser) -> None:
+def test_a_redemption_that_does_not_exist_is_not_found(browser: Browser) -> None:
     assert browser.client.get(reverse("admin:live_redemption", args=[12345])).status_code == 404
 
 
 # --- Retry unsettled ------------------------------------------------------------------------------
-def test_retry_starts_those_with_members_left_and_leaves_the_others_alone(
+def test_retry_starts_only_redemptions_with_members_left(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     left, done = past.redemption(member_state="failed"), past.redemption(member_state="redeemed")
@@ -145,7 +145,7 @@ def test_retry_starts_those_with_members_left_and_leaves_the_others_alone(
     assert task_queue.arguments("dispatch") == [["simulator"]]
 
 
-def test_retry_of_a_running_one_is_refused(browser: Browser) -> None:
+def test_retry_of_a_running_redemption_is_refused(browser: Browser) -> None:
     row = past.redemption(state="running", member_state="pending")
     assert browser.press("retry", row)[0][0] == "warning"
     assert row.events.get().kind == "refused"

@@ -1,4 +1,4 @@
-"""Redeem now, Stop and Resume: the messages say what the row lock decided."""
+"""The actions "Redeem now", "Stop" and "Resume": the messages say what the row lock decided."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def test_the_refusal_says_how_much_time_is_left_if_that_is_known(
     assert said == f"{row} is running already: {words} is asked twice."
 
 
-def test_a_run_that_is_being_stopped_is_refused_with_the_way_on(browser: Browser) -> None:
+def test_redeem_now_for_a_run_that_is_being_stopped_is_refused_and_names_resume(
+    browser: Browser,
+) -> None:
     row = redemption(state=State.RUNNING, member_state="in_flight")
     browser.press("stop", row)
     ((level, words),) = browser.press("redeem_now", row)
@@ -114,7 +116,7 @@ def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
     assert row.state == State.COMPLETE
 
 
-def test_it_starts_outside_of_the_request_s_transaction(
+def test_redeem_now_starts_the_run_outside_of_the_request_s_transaction(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = redemption(member_state="failed")
@@ -131,7 +133,7 @@ def test_it_starts_outside_of_the_request_s_transaction(
     assert depth == [outside]
 
 
-def test_the_others_continue_when_the_database_refuses_one(
+def test_the_other_runs_start_when_the_database_refuses_one(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = redemption(member_state="failed"), redemption(member_state="failed")
@@ -193,7 +195,9 @@ def test_a_redemption_that_waits_is_stopped_before_it_starts(browser: Browser) -
     assert browser.press("stop", row) == [("success", f"{row} is stopped.")]
 
 
-def test_what_does_not_run_is_not_stopped_and_says_why(browser: Browser) -> None:
+def test_a_redemption_that_does_not_run_is_not_stopped_and_the_message_says_why(
+    browser: Browser,
+) -> None:
     row = redemption(state=State.COMPLETE)
     assert browser.press("stop", row) == [
         ("warning", f"There is nothing to stop: {row} is {row.get_state_display()}.")
@@ -201,7 +205,7 @@ def test_what_does_not_run_is_not_stopped_and_says_why(browser: Browser) -> None
 
 
 # --- Resume ---------------------------------------------------------------------------------------
-def test_a_stop_that_has_not_taken_effect_is_taken_back(
+def test_resume_takes_back_a_stop_that_has_not_taken_effect(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     row = redemption(state=State.RUNNING, member_state="in_flight")
@@ -212,7 +216,7 @@ def test_a_stop_that_has_not_taken_effect_is_taken_back(
     assert task_queue.arguments("dispatch") == [["simulator"]]
 
 
-def test_a_stopped_run_starts_again_for_those_who_were_waiting(
+def test_a_stopped_run_starts_again_for_the_members_who_were_waiting(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     row = redemption(state=State.RUNNING, member_state="pending", members=2)
@@ -223,7 +227,9 @@ def test_a_stopped_run_starts_again_for_those_who_were_waiting(
     assert task_queue.arguments("dispatch") == [["simulator"]]
 
 
-def test_what_is_not_stopped_is_not_resumed_and_says_why(browser: Browser) -> None:
+def test_a_redemption_that_is_not_stopped_is_not_resumed_and_the_message_says_why(
+    browser: Browser,
+) -> None:
     row = redemption(state=State.COMPLETE)
     assert browser.press("resume", row) == [
         ("warning", f"There is nothing to resume: {row} is {row.get_state_display()}.")
@@ -312,7 +318,7 @@ def test_a_button_does_not_lead_to_another_site(browser: Browser) -> None:
     )
 
 
-def test_a_run_says_how_many_requests_of_others_come_before(browser: Browser) -> None:
+def test_the_list_says_how_many_requests_of_other_runs_come_before_a_run(browser: Browser) -> None:
     for _ in range(2):
         past.redemption(state="running", member_state="pending", members=3)
 

@@ -70,7 +70,7 @@ STRANGE = (
 class World:
     """Wolves are the officer's guild.
 
-    Strangers play the same game with the same code, Aliens another.
+    Strangers play the same game with the same code, Aliens play another game.
     """
 
     wolves: Guild
@@ -113,7 +113,7 @@ def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
 
 
 def access_of(of: Guild) -> None:
-    """An officer of a guild with an invitation and a proposed code."""
+    """Create an officer of a guild, with an invitation and a proposed code."""
     theirs = User.objects.create_user(f"officer-of-{of.name}", is_staff=True)
     of.officers.add(theirs)
     invite(made_by=theirs, role=Role.OFFICER, guilds=[of], invited=f"Friend of {of.name}")
@@ -128,7 +128,7 @@ def access_of(of: Guild) -> None:
 
 @pytest.fixture
 def groups(db: None) -> None:
-    """The groups of the migration. Tests that empty the tables remove them."""
+    """Create the groups of the migrations, which tests that empty the tables have removed."""
     migration.seed(apps, None)
     imports_migration.let_see(apps, None)
     directories_migration.let_see(apps, None)
@@ -159,7 +159,7 @@ def world(groups: None) -> World:
 
 
 def _twins(own: Redemption, foreign: Redemption) -> None:
-    """A player in both guilds, who has the code through the other one."""
+    """Add a player to both guilds, who has the code through the foreign guild."""
     member_redemptions = [
         MemberRedemption.objects.create(
             redemption=row,
@@ -178,7 +178,7 @@ def _twins(own: Redemption, foreign: Redemption) -> None:
 
 
 def person(name: str, group: str, *guilds: Guild) -> Client:
-    """A user of a group, logged in."""
+    """The browser of a new user of a group."""
     user = User.objects.create_user(name, password="x", is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     for one in guilds:
@@ -217,8 +217,8 @@ def everything() -> dict[str, list[Any]]:
     }
 
 
-# --- Officers: what they do not meet --------------------------------------------------------------
-def test_every_model_with_a_page_says_who_sees_its_rows() -> None:
+# --- Officers: what they must not see -------------------------------------------------------------
+def test_every_model_with_a_page_has_a_rule_about_who_sees_its_rows() -> None:
     assert set(admin.site._registry) <= set(scope.RULES)
     assert all(isinstance(page, admin.ModelAdmin) for page in admin.site._registry.values())
 
@@ -294,14 +294,16 @@ def test_an_action_on_rows_of_another_guild_finds_none(
     assert task_queue.enqueued == []
 
 
-def test_all_rows_of_a_list_are_the_own_ones(officer: Browser, world: World) -> None:
+def test_selecting_all_rows_of_a_list_means_only_those_of_the_officer_s_guilds(
+    officer: Browser, world: World
+) -> None:
     member(world.wolves, "201"), member(world.strangers, "202")
     officer.press("deactivate", world.wolves.members.all()[0], select_across="1")
     assert not world.wolves.members.filter(active=True).exists()
     assert world.strangers.members.filter(active=True).count() == 3
 
 
-def test_a_row_that_was_found_some_other_way_may_be_neither_seen_nor_changed(
+def test_an_officer_has_no_permission_for_another_guild_however_it_was_found(
     officer: Browser, world: World
 ) -> None:
     request = RequestFactory().get("/")
@@ -321,7 +323,7 @@ def test_a_member_cannot_be_added_to_another_guild(officer: Browser, world: Worl
 
 
 @pytest.mark.slow
-def test_an_officer_of_no_guild_sees_none_and_what_to_do(world: World) -> None:
+def test_an_officer_of_no_guild_sees_no_guild_and_reads_what_to_do(world: World) -> None:
     client = person("fresh", OFFICERS)
     assert (
         "You see only the guilds in which you are an officer."
@@ -356,18 +358,18 @@ def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(
             found.append(len(queries))
         return found
 
-    costs()  # The first page of a session costs a little more.
+    costs()  # The first page of a session takes a few more queries.
     few = costs()
     for _ in range(12):
         member(world.wolves)
         run(world.wolves, gift_code())
-    # One query less if no row of the page is covered by another guild.
+    # A page takes one query less if no row of it is covered by another guild.
     assert all(after <= before for after, before in zip(costs(), few, strict=True))
     assert max(few) <= 20
 
 
 # --- Officers: what they do -----------------------------------------------------------------------
-def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(
+def test_an_officer_changes_the_guild_but_not_the_fields_of_the_administrator(
     officer: Browser, world: World
 ) -> None:
     officer.save(
@@ -397,7 +399,9 @@ def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(
     assert not wolves.active
 
 
-def test_an_officer_starts_stops_and_resumes_the_own_runs(officer: Browser, world: World) -> None:
+def test_an_officer_starts_stops_and_resumes_runs_of_their_own_guild(
+    officer: Browser, world: World
+) -> None:
     messages = officer.press("redeem_now", world.own)
     assert "is running already" in messages[0][1]
     assert RedemptionEvent.objects.latest("pk").user == User.objects.get(username="officer")
@@ -437,7 +441,7 @@ def test_an_officer_sees_codes_and_does_not_decide_about_them(
     assert officer.post("giftcode_change", code.pk, data={"rewards": "Gems"}).status_code == 403
 
 
-def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(
+def test_redeem_now_for_a_shared_code_is_only_for_the_officer_s_guilds(
     officer: Browser, world: World
 ) -> None:
     code = world.own.gift_code
@@ -470,7 +474,7 @@ def test_an_answer_for_another_guild_s_member_names_no_member(
     assert crawl.leaks({"code": page.content.decode()}, STRANGE) == []
 
 
-def test_a_code_that_another_guild_s_member_proved_is_accepted_without_a_time(
+def test_a_code_that_another_guild_s_member_proved_is_shown_as_accepted_without_a_time(
     officer: Browser, world: World
 ) -> None:
     code = world.own.gift_code
@@ -563,12 +567,12 @@ def test_the_dashboard_counts_what_the_officer_may_see(officer: Browser, world: 
     assert parts["running"].count('class="share-bar"') == 1
     assert "1 duplicate start was refused" in parts["running"]
     assert "About Wolves." in parts["needs"]
-    assert "requests wait" not in parts["games"], "The queue is that of all guilds."
+    assert "requests wait" not in parts["games"], "The queue holds the requests of all guilds."
     assert "/admin/giftcodes/ratebudget/" not in parts["games"]
     assert "Kingshot" not in parts["games"]
 
 
-def test_numbers_beside_shared_codes_and_in_the_chart_are_those_of_the_own_guilds(
+def test_numbers_beside_shared_codes_and_in_the_chart_count_only_the_officer_s_guilds(
     officer: Browser, admin_client: Client, world: World
 ) -> None:
     Attempt.objects.update(answered_at=timezone.now())
@@ -593,7 +597,7 @@ def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: W
     for row in {
         type(row): row
         for row in crawl.rows()
-        # Who may log in is for administrators.
+        # Only administrators see invitations and accounts.
         if row._meta.app_label == "giftcodes" and not isinstance(row, Invitation)
     }.values():
         name = f"admin:giftcodes_{row._meta.model_name}"
@@ -612,13 +616,15 @@ def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: W
 
 
 # --- Who gives roles ------------------------------------------------------------------------------
-def test_the_groups_can_be_seeded_twice_and_a_changed_one_is_left_alone(groups: None) -> None:
+def test_the_groups_can_be_seeded_twice_and_a_changed_group_is_left_alone(groups: None) -> None:
     group = Group.objects.get(name=OFFICERS)
     granted = officers_migration.GRANTS
     number = len(migration.GROUPS[OFFICERS]) + len(granted[OFFICERS])
-    assert group.permissions.count() == number + 1, "and the imports"
+    assert group.permissions.count() == number + 1, "and one for the imports"
     number = len(migration.GROUPS[VIEWERS]) + len(granted[VIEWERS])
-    assert Group.objects.get(name=VIEWERS).permissions.count() == number + 3, "and the directories"
+    assert Group.objects.get(name=VIEWERS).permissions.count() == number + 3, (
+        "and three for the imports and the directories"
+    )
     group.permissions.clear()
     migration.seed(apps, None)
     assert not group.permissions.exists()
@@ -643,10 +649,14 @@ def test_an_upgrade_gives_existing_groups_the_new_rights_and_keeps_the_others(
     assert own in officers.permissions.all()
     Group.objects.filter(name=OFFICERS).delete()
     officers_migration.grant(apps, None)
-    assert not Group.objects.filter(name=OFFICERS).exists(), "a group that was removed stays so"
+    assert not Group.objects.filter(name=OFFICERS).exists(), (
+        "a group that was removed is not created again"
+    )
 
 
-def test_a_new_officer_of_a_guild_may_log_in_as_one(browser: Browser, world: World) -> None:
+def test_a_new_officer_of_a_guild_gets_the_role_and_may_log_in(
+    browser: Browser, world: World
+) -> None:
     user = User.objects.create_user("amber", password="x")
     messages = browser.save(
         "guild_change",
@@ -662,7 +672,7 @@ def test_a_new_officer_of_a_guild_may_log_in_as_one(browser: Browser, world: Wor
     assert role_of(user) is Role.OFFICER
 
 
-def test_a_person_is_made_an_officer_on_the_own_page_and_made_a_viewer_later(
+def test_a_person_is_made_an_officer_on_their_own_page_and_made_a_viewer_later(
     browser: Browser, world: World
 ) -> None:
     bram = User.objects.create_user("bram")
@@ -741,7 +751,7 @@ def test_people_and_the_groups_of_roles_are_not_deleted(browser: Browser, world:
         assert browser.client.post(page, {"post": "yes"}).status_code == 403
 
 
-def test_an_officer_imports_into_the_own_guilds_only(officer: Browser, world: World) -> None:
+def test_an_officer_imports_only_into_their_own_guilds(officer: Browser, world: World) -> None:
     listing = {"listing": "300000001\n", "apply": "yes"}
     page = officer.client.get(reverse("admin:member_import")).content.decode()
     assert "Wolves" in page
@@ -759,7 +769,7 @@ def test_a_viewer_imports_nothing(viewer: Browser, world: World) -> None:
     assert viewer.client.get(reverse("admin:member_import")).status_code == 403
 
 
-def test_an_officer_moves_members_between_the_own_guilds_only(
+def test_an_officer_moves_members_only_between_their_own_guilds(
     officer: Browser, world: World
 ) -> None:
     amber = world.wolves.members.get(nickname="Amber")
@@ -793,7 +803,7 @@ def test_a_move_takes_no_private_notes_along_and_no_history_names_the_other_guil
     browser.press("move", amber, guild=world.strangers.pk, shown="yes")
     browser.press("move", other, guild=world.wolves.pk, shown="yes")
     arrived = world.wolves.members.get(player_id="777000222")
-    # As earlier versions wrote it.
+    # Earlier versions wrote such a reason and such an entry of the log.
     amber._change_reason = "Moved to Strangers."  # type: ignore[attr-defined]
     amber.save()
     for row in (world.wolves, arrived):
@@ -823,7 +833,7 @@ def test_a_move_takes_no_private_notes_along_and_no_history_names_the_other_guil
 
 
 def browser_log(row: Model, words: str) -> None:
-    """An action that the admin logged."""
+    """Add an entry to the admin's log."""
     LogEntry.objects.log_actions(User.objects.get(username="admin").pk, [row], CHANGE, words)
 
 
@@ -845,7 +855,7 @@ def test_the_preview_of_an_import_says_nothing_of_players_of_other_guilds(
 def test_an_action_of_another_package_needs_the_permission_to_change(
     world: World, task_queue: TaskQueue
 ) -> None:
-    """Those packages declare no permission for their actions."""
+    """Other packages declare no permission for their actions."""
     client = person("watcher", VIEWERS)
     user = User.objects.get(username="watcher")
     attempt = AccessAttempt.objects.create(
@@ -864,7 +874,7 @@ def test_an_action_of_another_package_needs_the_permission_to_change(
     assert task_queue.enqueued == []
 
 
-def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(
+def test_an_officer_s_plan_is_only_for_their_own_guilds_and_names_no_other_guild(
     officer: Browser, world: World
 ) -> None:
     def page(of: Guild) -> Any:
@@ -882,7 +892,7 @@ def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(
 def test_an_officer_s_plan_does_not_say_that_a_player_is_in_another_guild(
     officer: Browser, world: World
 ) -> None:
-    """A request under way, and a code that the player has, look as if they were the own ones."""
+    """A request or a code of another guild is described like one of the officer's own guild."""
     member(world.wolves, "777000111", nickname="Ash")
     query = {"guild": world.wolves.pk, "code": world.own.gift_code_id}
     foreign = world.foreign.member_redemptions.filter(player_id="777000111")

@@ -40,7 +40,7 @@ LIST = "admin:django_celery_beat_periodictask_changelist"
         (2, "moons", "2 moons"),
     ],
 )
-def test_a_period_is_told_in_words(number: int, period: str, words: str) -> None:
+def test_a_period_is_shown_in_words(number: int, period: str, words: str) -> None:
     assert every(number, period) == words
 
 
@@ -51,11 +51,11 @@ def test_a_period_is_told_in_words(number: int, period: str, words: str) -> None
         ({"minute": "5"}, "5 minutes after every full hour"),
     ],
 )
-def test_a_time_of_day_is_told_in_words(fields: dict[str, str], words: str) -> None:
+def test_a_time_of_day_is_shown_in_words(fields: dict[str, str], words: str) -> None:
     assert when_of(PeriodicTask(crontab=CrontabSchedule(**fields))) == words
 
 
-def test_other_entries_are_told_as_well(db: None) -> None:
+def test_other_kinds_of_entries_are_shown_in_words_too(db: None) -> None:
     clocked = ClockedSchedule(clocked_time=dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC))
     assert when_of(PeriodicTask(clocked=clocked)) == "once, at 2026-05-01 12:00 UTC"
     monday = CrontabSchedule(hour="4", minute="10", day_of_week="1")

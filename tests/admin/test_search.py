@@ -16,7 +16,7 @@ URL = "/admin/search/"
 
 
 def found(client: Client, term: str) -> dict[str, list[str]]:
-    """The names of the results, by the title of their group. The page shows all of them."""
+    """The names of the results, by the title of their group, without the group of pages."""
     response = client.get(URL, {"s": term})
     assert response.status_code == 200
     groups = response.context["search"]["groups"]
@@ -61,25 +61,25 @@ def wolves(db: None) -> None:
     ],
 )
 @pytest.mark.usefixtures("wolves")
-def test_it_finds_players_codes_and_guilds(
+def test_the_search_finds_players_codes_and_guilds(
     browser: Browser, term: str, expected: dict[str, list[str]]
 ) -> None:
     assert found(browser.client, term) == expected
 
 
-def test_it_finds_pages_by_their_name_and_by_what_they_are_for(browser: Browser) -> None:
+def test_the_search_finds_pages_by_their_name_and_by_what_they_are_for(browser: Browser) -> None:
     for term, title in (("journal", "Journal"), ("locked out", "Failed logins"), ("home", "Home")):
         page = browser.client.get(URL, {"s": term}).context["search"]
         assert [one.name for one in page["groups"][-1].results][:1] == [title], term
 
 
 @pytest.mark.usefixtures("wolves")
-def test_what_matches_exactly_comes_first(browser: Browser) -> None:
+def test_the_result_that_matches_exactly_comes_first(browser: Browser) -> None:
     member(guild("Bears"), "4100001", nickname="Zoe")
     assert found(browser.client, "4100001")["Players"][0] == "Zoe (4100001)"
 
 
-def test_nothing_found_says_so_and_what_to_try(browser: Browser) -> None:
+def test_a_search_without_results_says_so_and_what_to_try(browser: Browser) -> None:
     page = browser.client.get(URL, {"s": "<b>qqq"}).content.decode()
     assert "Nothing found for “&lt;b&gt;qqq”." in page
     assert "Try a part of the name" in page
@@ -94,7 +94,7 @@ def test_a_text_that_is_too_long_is_not_searched_for(browser: Browser) -> None:
     assert browser.client.get(URL, {"s": "a\0b"}).status_code == 400
 
 
-def test_the_part_is_the_results_alone(browser: Browser) -> None:
+def test_the_part_for_scripts_holds_only_the_results(browser: Browser) -> None:
     page = browser.client.get(URL, {"s": "journal", "part": "1"}).content.decode()
     assert "<html" not in page
     assert "Journal" in page
@@ -114,7 +114,7 @@ def test_more_results_than_shown_lead_to_the_list(browser: Browser) -> None:
     assert browser.client.get(group.more_url).context["cl"].result_count == MOST + 3
 
 
-def test_it_costs_the_same_with_few_rows_and_with_many(browser: Browser) -> None:
+def test_the_search_costs_the_same_with_few_rows_and_with_many(browser: Browser) -> None:
     wolves = guild("Amber wolves")
     member(wolves, nickname="Amber")
 

@@ -97,7 +97,7 @@ def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User
 
 
 def _feed(browser: Browser) -> list[Any]:
-    """The feed, whose address does not answer: the error is shown."""
+    """The feed. Its address does not answer, so the pages show its error."""
     from giftcodes.models import Feed
 
     browser.open("feed_changelist")

@@ -193,7 +193,9 @@ def test_what_others_try_never_locks_the_owner_of_an_account_out(db: None, setti
     for _ in range(4):
         assert attempt(x_forwarded_for="198.51.100.8").status_code == 200, "a known network"
     assert attempt("right-password", x_forwarded_for="198.51.100.8").status_code == 302
-    assert attempt("right-password", x_forwarded_for="192.0.2.1").status_code == 302, "a new one"
+    assert attempt("right-password", x_forwarded_for="192.0.2.1").status_code == 302, (
+        "a new network"
+    )
 
 
 def test_failures_for_one_account_do_not_slow_down_another(
@@ -226,7 +228,9 @@ def test_a_site_without_addresses_guards_accounts_too(db: None) -> None:
     assert is_guarded_against(request, "owner")
 
 
-def test_a_name_longer_than_any_account_s_is_refused_by_the_form(db: None) -> None:
+def test_a_user_name_that_is_longer_than_an_account_may_have_is_refused_by_the_form(
+    db: None,
+) -> None:
     for length in (151, 256, 5_000):
         page = attempt(username="x" * length)
         assert page.status_code == 200
@@ -306,7 +310,7 @@ def test_every_page_says_that_only_our_own_scripts_run(browser: Browser) -> None
     "page",
     ["/admin/", "/admin/password_change/", "/admin/giftcodes/guild/add/", "/admin/auth/user/"],
 )
-def test_no_page_holds_a_script_in_itself(browser: Browser, page: str) -> None:
+def test_no_page_holds_an_inline_script(browser: Browser, page: str) -> None:
     content = browser.client.get(page).content.decode()
     scripts = [part.split(">")[0] for part in content.split("<script")[1:]]
     assert scripts
@@ -325,7 +329,7 @@ def test_production_settings_pass_the_check_for_deployment() -> None:
         "SECRET_KEY": "a-long-random-key-" * 4,
         "ALLOWED_HOSTS": "redeemer.example",
     }
-    # The browser tests set it for their own process.
+    # The browser tests set this variable for their own process.
     environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(
@@ -380,22 +384,22 @@ def test_the_page_for_a_missing_cookie_says_what_to_set(db: None, settings: Any)
     assert "SECURE_COOKIES" not in client.post(LOGIN, {"username": "owner"}).content.decode()
 
 
-def test_monitors_are_not_sent_to_https(db: None, settings: Any) -> None:
+def test_requests_of_monitors_are_not_redirected_to_https(db: None, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz").status_code in (200, 503)
     assert Client().get(LOGIN).status_code == 301
 
 
-# --- Too much at once -----------------------------------------------------------------------------
+# --- Requests that are too large ------------------------------------------------------------------
 @pytest.mark.parametrize(
     "page", ["admin:giftcodes_guild_add", "admin:member_import", "admin:player", "admin:login"]
 )
 @pytest.mark.parametrize("kind", ["text", "values"])
-def test_a_form_that_is_sent_too_much_says_what_to_do(
+def test_a_form_that_is_sent_with_too_much_data_says_what_to_do(
     browser: Browser, page: str, kind: str
 ) -> None:
     browser.client.handler.enforce_csrf_checks = True
-    browser.client.get(reverse("admin:giftcodes_guild_add"))  # Its cookie.
+    browser.client.get(reverse("admin:giftcodes_guild_add"))  # Sets the CSRF cookie.
     data: dict[str, Any] = (
         {"notes": "雪" * 900_000} if kind == "text" else {"pair": [str(n) for n in range(1_001)]}
     )
