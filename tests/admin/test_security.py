@@ -453,7 +453,7 @@ def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
 
 @pytest.mark.parametrize("chosen", ["x", "", "1.5", "9" * 400, "1,2"])
 @pytest.mark.parametrize("page", ["giftcodes_member", "axes_accessattempt"])
-def test_an_action_on_what_is_no_row_is_a_bad_request(
+def test_an_action_on_an_id_that_no_row_can_have_is_a_bad_request(
     browser: Browser, page: str, chosen: str
 ) -> None:
     listing = reverse(f"admin:{page}_changelist")
@@ -462,7 +462,7 @@ def test_an_action_on_what_is_no_row_is_a_bad_request(
 
 
 @pytest.mark.parametrize("guild", ["x", "-1", "9" * 400, "1,2"])
-def test_a_form_for_a_guild_that_cannot_be_opens_and_is_refused(
+def test_a_form_for_an_impossible_guild_opens_and_is_refused_when_it_is_sent(
     browser: Browser, guild: str
 ) -> None:
     for page in ("member", "channel"):
@@ -476,7 +476,7 @@ def test_a_form_for_a_guild_that_cannot_be_opens_and_is_refused(
     assert browser.client.post(address, {"officers": guild}).context["errors"]
 
 
-def test_another_bad_request_is_answered_as_usual(browser: Browser) -> None:
+def test_any_other_bad_request_is_answered_as_usual(browser: Browser) -> None:
     response = browser.client.get("/admin/", headers={"host": "evil.example"})
     assert response.status_code == 400
     assert "Nothing was changed" not in response.content.decode()

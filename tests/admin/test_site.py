@@ -24,7 +24,7 @@ def test_the_index_lists_the_pages_in_the_order_of_the_day_s_work(browser: Brows
     assert {app["app_label"] for app in apps[1:]} == {"auth", "axes", "django_celery_beat"}
 
 
-def test_the_page_of_the_app_lists_all_of_it(browser: Browser) -> None:
+def test_the_page_of_the_app_lists_all_its_models(browser: Browser) -> None:
     (app,) = browser.client.get("/admin/giftcodes/").context["app_list"]
     assert len(app["models"]) == 21
 
@@ -46,7 +46,7 @@ def test_a_demo_says_so_and_a_real_game_does_not(browser: Browser, settings: Any
 @pytest.mark.parametrize(
     "page", ["guild", "member", "giftcode", "redemption", "memberredemption", "attempt", "alarm"]
 )
-def test_a_nul_in_the_search_box_is_refused_in_the_page(browser: Browser, page: str) -> None:
+def test_a_nul_in_the_search_box_is_an_error_on_the_page(browser: Browser, page: str) -> None:
     response = browser.open(f"{page}_changelist", q="a\0b")
     assert response.status_code == 200
     assert "Null characters are not allowed" in response.content.decode()
@@ -137,7 +137,7 @@ def test_without_permission_to_change_there_are_no_buttons(onlooker: Client) -> 
     assert 'name="action"' not in page.content.decode()
 
 
-def test_an_action_without_a_chosen_row_says_so(browser: Browser) -> None:
+def test_for_an_action_without_a_chosen_row_a_message_says_so(browser: Browser) -> None:
     gift_code(), guild()
     response = browser.post("giftcode_changelist", data={"action": "close_codes", "index": 0})
     assert "Items must be selected" in messages_of(response)[0][1]

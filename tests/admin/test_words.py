@@ -1,4 +1,4 @@
-"""The words of players: the game's word for a place, the game's name, starts and ends."""
+"""Pages use the words of players, such as the game's name and its word for a realm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def two_games(settings: Any) -> None:
     settings.PROVIDERS = {**settings.PROVIDERS, "kingshot": on}
 
 
-def test_each_game_has_its_word(settings: Any) -> None:
+def test_each_game_has_its_word_for_a_realm(settings: Any) -> None:
     assert (place_word("simulator"), place_word("kingshot")) == ("State", "Kingdom")
     assert title_of("kingshot") == "Kingshot"
     assert title_of("chess") == "chess"
@@ -73,7 +73,7 @@ def test_a_game_is_called_by_its_name(browser: Browser) -> None:
 
 # --- Links to games -------------------------------------------------------------------------------
 @pytest.mark.parametrize("model", [RateBudget, Feed])
-def test_the_page_of_a_game_opens_before_anything_was_asked_of_it(
+def test_the_page_of_a_game_opens_before_the_first_request_to_the_game(
     browser: Browser, model: Any
 ) -> None:
     model.objects.all().delete()
@@ -98,7 +98,7 @@ def test_an_opt_out_shows_the_member_and_the_game_and_no_hash(browser: Browser) 
     assert not OptOut.objects.exists()
 
 
-def test_an_opt_out_of_no_member_says_so(browser: Browser) -> None:
+def test_the_list_says_if_an_opt_out_belongs_to_no_member(browser: Browser) -> None:
     opt_out("kingshot", "123456789")
     page = browser.open("optout_changelist").content.decode()
     assert "not a member of any guild" in page

@@ -34,7 +34,7 @@ JUNK = [
 
 
 def answer() -> None:
-    """A row whose day PostgreSQL computes."""
+    """Store an answer of this moment. PostgreSQL computes its day for the chart."""
     past.attempt(past.redemption().member_redemptions.get())
     Attempt.objects.update(answered_at=timezone.now())
 
@@ -89,7 +89,7 @@ def test_the_days_of_the_chart_are_the_viewers(in_tokyo: Browser) -> None:
 
 
 @pytest.mark.parametrize("name", JUNK)
-def test_a_cookie_that_names_no_zone_is_the_servers_zone_and_never_an_error(
+def test_a_cookie_that_names_no_zone_means_the_servers_zone_and_never_an_error(
     browser: Browser, name: str
 ) -> None:
     answer()
@@ -102,7 +102,7 @@ def test_a_cookie_that_names_no_zone_is_the_servers_zone_and_never_an_error(
 
 @pytest.fixture
 def python_alone_knows(tmp_path: Path) -> Iterator[str]:
-    """A zone that is too new for PostgreSQL's list, for example."""
+    """A zone that is in Python's list but not in PostgreSQL's, as a very new zone may be."""
     (tmp_path / "Mars").write_bytes(
         files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes()
     )
@@ -129,14 +129,14 @@ def test_without_a_cookie_times_are_in_the_zone_of_the_settings(
     assert "Times are in Europe/Berlin." in browser.client.get("/admin/").content.decode()
 
 
-def test_the_next_request_in_the_same_thread_knows_nothing_of_it(in_tokyo: Browser) -> None:
+def test_the_zone_does_not_hold_for_the_next_request_in_the_same_thread(in_tokyo: Browser) -> None:
     in_tokyo.open("giftcode_changelist")
     assert timezone.get_current_timezone_name() == "UTC"
     del in_tokyo.client.cookies["timezone"]
     assert "Times are in UTC." in in_tokyo.open("giftcode_changelist").content.decode()
 
 
-def test_without_a_database_the_page_reports_it_and_the_zone_is_known_afterwards(
+def test_a_zone_that_was_named_while_the_database_was_away_is_accepted_afterwards(
     db: None,
 ) -> None:
     def away(*_statement: Any) -> None:

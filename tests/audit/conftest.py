@@ -25,7 +25,7 @@ def broken() -> set[str]:
 def sql(*statements: str) -> None:
     """Change the database as no code of ours would."""
     with connection.cursor() as cursor:
-        # So that the schema may be changed too.
+        # A change of the schema would be refused while checks of constraints are pending.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for statement in statements:
             cursor.execute(statement)
@@ -36,8 +36,9 @@ def sql(*statements: str) -> None:
 def healthy(world: World) -> World:
     """FROST is done, and ICE runs for both guilds.
 
-    FROST was granted to two Wolves; one is not eligible, and the game does not know one. One of the
-    players is in Bears too, and is covered there. For ICE one Wolf is in flight, the others wait.
+    FROST was granted to two members of Wolves, the third is not eligible, and the game does not
+    know the fourth. One who has the code is in Bears too, and is covered there. For ICE one member
+    of Wolves is in flight, and all others wait.
     """
     wolves, bears = guild("Wolves", members=1), guild("Bears")
     low = member(wolves)
@@ -52,7 +53,7 @@ def healthy(world: World) -> World:
     world.redeem(wolves, frost)
     world.redeem(bears, frost)
     world.pass_time(300)
-    # So that the stranger waits with the others.
+    # Now the stranger waits for ICE as the others do.
     Member.objects.update(refused_realm=None, refused_at=None)
     runs = [world.begin(of, ice) for of in (wolves, bears)]
     claim = world.claim(runs[0])
@@ -74,7 +75,7 @@ def healthy(world: World) -> World:
 
 @pytest.fixture
 def waiting(world: World) -> World:
-    """A run whose members have been due for ten minutes, and no worker comes."""
+    """A run whose members have been due for ten minutes, while no worker runs."""
     wolves = guild("Wolves", members=2)
     ice = gift_code("ICE")
     world.knows(wolves)

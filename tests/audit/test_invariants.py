@@ -1,4 +1,4 @@
-"""Each invariant of the database, broken alone, is named alone."""
+"""If one invariant of the database is broken, the audit names this one and no other."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _run(change: str, run: str) -> str:
     return f"UPDATE {RUNS} SET {change} WHERE id = {run}"
 
 
-#: Each breaks one invariant of a healthy system, and no other.
+#: Names of invariants, and statements that break only this invariant of a healthy system.
 BREAKAGES: list[tuple[str, list[str]]] = [
     ("runs_do_not_overlap", [_event("unlocked")]),
     ("runs_do_not_overlap", [_event("locked"), _event("unlocked")]),
@@ -174,7 +174,7 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     ("cancelled_rows_say_why", [_row("cancel_kind = 'left'", PARKED)]),
     ("tries_are_limited", [_row("tries = 5", WAITS)]),
 ]
-#: Broken in test_progress.py, by the absence of workers.
+#: Invariants that test_progress.py breaks, by the absence of workers.
 ELSEWHERE = {
     "runs_move",
     "unconfirmed_rows_move",
@@ -188,7 +188,7 @@ ELSEWHERE = {
 @pytest.mark.parametrize(
     ("name", "statements"), BREAKAGES, ids=[f"{name}-{n}" for n, (name, _) in enumerate(BREAKAGES)]
 )
-def test_what_is_broken_is_named_and_nothing_else(
+def test_the_audit_names_the_broken_invariant_and_no_other(
     healthy: World, name: str, statements: list[str]
 ) -> None:
     sql(*statements)
@@ -231,7 +231,7 @@ def test_received_proves_redeemed_where_an_earlier_request_may_have_been_granted
     assert broken() == {"settled_rows_have_a_proof"}
 
 
-def test_a_success_that_came_too_late_has_two_sweeps_of_time(healthy: World) -> None:
+def test_two_sweeps_of_time_are_allowed_until_a_late_success_is_recorded(healthy: World) -> None:
     sql(ATTEMPT_OF.format("outcome = 'success', answered_at = now()", PARKED))
 
     assert broken() == set()
@@ -253,7 +253,7 @@ def _grow_old() -> None:
         lambda: Guild.objects.update(automatic=False),
         lambda: Guild.objects.update(active=False),
         lambda: GiftCode.objects.update(state="closed"),
-        lambda: GiftCode.objects.update(provider="whiteout"),  # It is off.
+        lambda: GiftCode.objects.update(provider="whiteout"),  # This game is off.
         lambda: Redemption.objects.create(
             guild=Guild.objects.get(), gift_code=GiftCode.objects.get(), state="stopped"
         ),
@@ -274,7 +274,7 @@ def _grow_old() -> None:
         "on trial",
     ],
 )
-def test_a_member_with_a_reason_needs_no_member_redemption(db: None, reason: Any) -> None:
+def test_a_member_may_have_no_member_redemption_if_there_is_a_reason(db: None, reason: Any) -> None:
     guild(members=1)
     gift_code()
     assert broken() == set(), "new members have two catch-ups of time"
@@ -286,7 +286,7 @@ def test_a_member_with_a_reason_needs_no_member_redemption(db: None, reason: Any
     assert broken() == set()
 
 
-def test_so_many_rows_are_shown_and_all_are_counted(healthy: World) -> None:
+def test_only_five_rows_are_shown_but_all_are_counted(healthy: World) -> None:
     MemberRedemption.objects.update(cancel_kind="left")
 
     (finding,) = audit().broken

@@ -1,4 +1,4 @@
-"""The simulator's ledger beside the attempts, with the real simulator."""
+"""The audit compares the simulator's ledger with the attempts. The simulator is real."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.simulator.asking import ask
 
 
 def _done(world: World, *, members: int = 2, **fault: Any) -> Redemption:
-    """FROST is redeemed for a guild, as far as it goes without waiting."""
+    """Redeem FROST for a guild, as far as this is possible without waiting."""
     wolves, code = guild(members=members), gift_code("FROST")
     world.knows(wolves)
     world.has(code)
@@ -80,7 +80,7 @@ def test_a_worker_that_died_after_sending_is_no_difference(world: World) -> None
     assert _broken(world) == set()
 
 
-def test_attempts_of_which_nothing_arrived_need_no_request(world: World) -> None:
+def test_attempts_that_did_not_reach_the_game_need_no_request(world: World) -> None:
     redemption = _done(world)
     row = redemption.member_redemptions.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=row.pk).update(token=9)
@@ -99,7 +99,7 @@ def test_attempts_of_which_nothing_arrived_need_no_request(world: World) -> None
     assert _broken(world) == set()
 
 
-def test_check_provider_writes_no_attempt(world: World) -> None:
+def test_requests_of_check_provider_need_no_attempt(world: World) -> None:
     ask(world.game, "1", "REDEEMERCHECK", 1)
 
     report = _audit(world)
@@ -172,7 +172,7 @@ def test_a_double_grant_is_named(world: World) -> None:
 
 
 @pytest.mark.parametrize("simulator", [{"rate": "2/60"}], indirect=True)
-def test_a_request_too_many_in_a_window_is_named(simulator: Simulator, db: None) -> None:
+def test_one_request_too_many_in_a_window_is_named(simulator: Simulator, db: None) -> None:
     for _ in range(2):
         ask(simulator, "1", "REDEEMERCHECK", 1)
     assert audit(ledger_url=simulator.url).broken == []
@@ -184,7 +184,7 @@ def test_a_request_too_many_in_a_window_is_named(simulator: Simulator, db: None)
     assert finding.examples[0]["window_number"] == 3
 
 
-def test_a_scripted_429_is_not_ours(simulator: Simulator, db: None) -> None:
+def test_a_429_that_the_test_scripted_is_not_named(simulator: Simulator, db: None) -> None:
     simulator.merge({"faults": [{"fault": "429"}]})
     assert ask(simulator, "1", "REDEEMERCHECK", 1).status_code == 429
 
@@ -224,7 +224,7 @@ GRANT, RECEIVED, LOST = {"granted": True, "msg": "SUCCESS"}, {"msg": "RECEIVED"}
         ([LOST, GRANT], []),
         ([GRANT, RECEIVED, LOST], [2, 3]),
         ([GRANT, {**LOST, "player": "2"}, {**LOST, "code": "B"}], []),
-        # Two grants are of two issues; an unclear request in between may be for the second one.
+        # Two grants mean two issues. The unclear request between them may be for the second issue.
         ([GRANT, RECEIVED, LOST, GRANT], [2]),
     ],
 )
@@ -232,13 +232,15 @@ def test_a_repeat_comes_after_the_grant(entries: list[dict[str, Any]], repeated:
     assert [entry["n"] for entry in _ledger(*entries).repeats] == repeated
 
 
-def test_a_request_whose_end_was_lost_is_judged_by_its_number() -> None:
+def test_a_request_without_a_recorded_answer_is_judged_by_its_number() -> None:
     assert [entry["n"] for entry in _ledger(LOST, LOST, limit=1).excesses] == [2]
     assert _ledger(LOST, LOST).excesses == []
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/_sim/ledger", "/_sim/ledger/"])
-def test_both_addresses_are_taken(simulator: Simulator, db: None, ending: str) -> None:
+def test_the_address_of_the_simulator_and_that_of_its_ledger_are_accepted(
+    simulator: Simulator, db: None, ending: str
+) -> None:
     assert fetch(simulator.url + ending).url == simulator.url
 
 

@@ -1,4 +1,4 @@
-"""What must be true by now is named if no worker comes, but not if there is a reason to wait."""
+"""The audit names what no worker has done in time, unless there is a reason to wait."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_a_run_that_stands_still_is_named(waiting: World) -> None:
     ],
     ids=["paused", "the window is used up", "back-off", "just started"],
 )
-def test_a_run_with_a_reason_to_wait_is_not(waiting: World, reason: Any) -> None:
+def test_a_run_with_a_reason_to_wait_is_not_named(waiting: World, reason: Any) -> None:
     reason()
 
     assert broken() == set()
 
 
-def test_a_run_of_a_game_that_is_asked_is_not(waiting: World) -> None:
+def test_a_run_is_not_named_while_its_game_gets_other_requests(waiting: World) -> None:
     bears, frost = guild(members=1), gift_code()
     waiting.knows(bears)
     waiting.has(frost)
@@ -51,7 +51,7 @@ def test_a_run_of_a_game_that_is_asked_is_not(waiting: World) -> None:
     assert broken() == set()
 
 
-def test_a_member_who_waits_for_a_duplicate_does_not_stand_still(world: World) -> None:
+def test_a_run_is_not_named_if_its_member_waits_for_a_duplicate(world: World) -> None:
     wolves, bears, code = guild(), guild(), gift_code()
     for of in (wolves, bears):
         member(of, "300000001")
@@ -90,7 +90,7 @@ def test_a_run_that_is_not_ended_is_named(waiting: World) -> None:
 
 def test_a_stop_that_is_not_carried_out_is_named(waiting: World) -> None:
     stop(Redemption.objects.get().pk, trigger=Trigger.ADMIN)
-    assert broken() == set(), "it was asked for just now"
+    assert broken() == set(), "the stop was requested just now"
 
     Redemption.objects.update(stop_requested_at="2020-01-01T00:00:00Z")
 
@@ -120,7 +120,7 @@ def test_a_member_who_waits_for_a_closed_code_is_named(waiting: World) -> None:
 
 
 @pytest.mark.usefixtures("still_clock")
-def test_a_lease_may_be_over_by_two_sweeps(healthy: World) -> None:
+def test_a_lease_may_have_ended_within_the_last_two_sweeps(healthy: World) -> None:
     sql(
         "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' "
         "WHERE state = 'in_flight'"

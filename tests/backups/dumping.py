@@ -1,6 +1,6 @@
 """A separate database for each test of `backup` and `restore`.
 
-They rename databases, and refuse to run while another session is connected.
+These commands rename databases, and refuse to run while another session is connected.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 
 _SEQUENCES = (
     "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
 )
-#: A session's key is enough to be logged in, so that backups have no sessions.
+#: Backups have no sessions, because the key of a session is enough to be logged in.
 _LEFT_OUT = {"django_session"}
 
 
@@ -49,7 +49,7 @@ class Site:
         }
 
     def manage(self, *words: Any, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of manage.py to its end, with more in its environment."""
+        """Run a command of manage.py to its end, with additional environment variables."""
         return subprocess.run(
             [sys.executable, "manage.py", *map(str, words)],
             cwd=ROOT,

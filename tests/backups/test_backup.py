@@ -75,7 +75,7 @@ def test_a_full_disk_leaves_no_partial_file_and_does_not_change_the_old_one(site
 
 
 @pytest.mark.parametrize("place", ["missing/redeemer.dump", "file/redeemer.dump"])
-def test_a_path_that_cannot_be_written_is_one_line(site: Site, place: str) -> None:
+def test_a_path_that_cannot_be_written_is_reported_in_one_line(site: Site, place: str) -> None:
     (site.folder / "file").touch()
 
     done = site.manage("backup", site.folder / place)
@@ -96,11 +96,11 @@ def test_a_database_that_does_not_answer_leaves_no_file_and_shows_no_password(si
     assert list(site.folder.iterdir()) == []
 
 
-def test_no_secret_is_in_a_command_line_and_an_ended_backup_leaves_no_partial_file(
+def test_no_secret_is_in_a_command_line_and_a_terminated_backup_leaves_no_partial_file(
     site: Site,
 ) -> None:
     with site.address.connect() as own, own.transaction():
-        own.execute("LOCK TABLE giftcodes_guild IN ACCESS EXCLUSIVE MODE")  # pg_dump waits for it.
+        own.execute("LOCK TABLE giftcodes_guild IN ACCESS EXCLUSIVE MODE")  # pg_dump waits.
         process = subprocess.Popen(
             [sys.executable, "manage.py", "backup", str(site.folder)],
             cwd=ROOT,
@@ -172,7 +172,7 @@ def test_a_dump_has_no_sessions(site: Site) -> None:
     assert "the-key-of-a-session" not in shown
 
 
-def test_a_server_that_is_newer_than_every_pg_dump_says_what_to_install() -> None:
+def test_if_the_server_is_newer_than_every_pg_dump_the_error_says_what_to_install() -> None:
     with pytest.raises(
         CommandError, match=r"The server is PostgreSQL 99.*postgresql-client-99"
     ) as refusal:
@@ -180,7 +180,7 @@ def test_a_server_that_is_newer_than_every_pg_dump_says_what_to_install() -> Non
     assert "\n" not in str(refusal.value)
 
 
-def test_the_nearest_pg_dump_is_taken_and_never_one_without_tls_where_the_site_uses_it(
+def test_the_nearest_version_of_pg_dump_is_taken_but_none_without_tls_if_tls_is_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = [

@@ -1,4 +1,4 @@
-"""`backup` and `restore` of what `make up` runs, as processes."""
+"""`backup` and `restore` of an installation that `make up` runs, with real processes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ with database_only(Home(Path(sys.argv[1])), "a test", print):
 """
 
 
-def test_make_up_is_refused_meanwhile_and_says_why() -> None:
+def test_make_up_is_refused_during_a_restore_and_says_why() -> None:
     with fresh_home() as home:
         Home(home).prepare()
         Home(home).environment.write_text(

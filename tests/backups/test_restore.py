@@ -43,7 +43,7 @@ def file(site: Site) -> Path:
 
 @pytest.fixture
 def restore(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """Restore within this process, with more in the environment.
+    """Restore within this process, with additional environment variables.
 
     The command does not use Django's connection.
     """
@@ -79,7 +79,9 @@ def test_every_row_and_sequence_is_as_it_was_and_a_new_row_gets_a_new_id(site: S
     assert site.query("SELECT id FROM giftcodes_guild WHERE name = 'Otters'")[0][0] > highest
 
 
-def test_the_old_database_is_kept_and_the_line_shown_drops_it(site: Site, file: Path) -> None:
+def test_the_old_database_is_kept_and_the_command_that_is_shown_drops_it(
+    site: Site, file: Path
+) -> None:
     shown = site.manage("restore", "--yes", file).stdout
 
     found = re.search(r"kept as (\S+)\.", shown)
@@ -90,7 +92,7 @@ def test_the_old_database_is_kept_and_the_line_shown_drops_it(site: Site, file: 
     assert site.databases() == [site.address.name]
 
 
-def test_where_there_is_no_database_yet_one_is_made(site: Site, file: Path) -> None:
+def test_if_there_is_no_database_yet_it_is_created(site: Site, file: Path) -> None:
     there = replace(site, address=site.address.with_name(f"{site.address.name}_elsewhere"))
 
     assert replace_database(there.address, read_dump(file), unseen) is None
@@ -149,7 +151,7 @@ def test_a_file_that_is_not_a_dump_is_refused(tmp_path: Path, content: bytes) ->
         read_dump(tmp_path / "file")
 
 
-def test_a_folder_and_a_missing_file_are_one_line(tmp_path: Path) -> None:
+def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(CommandError, match="cannot be read: "):
             read_dump(path)
@@ -258,7 +260,7 @@ def test_a_second_restore_at_the_same_time_is_refused(site: Site, file: Path) ->
     assert names(site) == {"Wolves", "Śnieg"}
 
 
-def test_it_is_refused_while_another_session_is_connected(
+def test_a_restore_is_refused_while_another_session_is_connected(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     with psycopg.connect(site.address.url, application_name="redeemer"):
@@ -268,7 +270,7 @@ def test_it_is_refused_while_another_session_is_connected(
     assert "is in use (redeemer). Stop the workers, beat and the site" in said.err
 
 
-def test_it_is_refused_while_a_worker_takes_ticks_even_without_a_connection(
+def test_a_restore_is_refused_while_a_worker_takes_ticks_even_without_a_connection(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     site.query("INSERT INTO giftcodes_heartbeat (name) VALUES ('tick')")
@@ -323,10 +325,10 @@ def test_without_opt_outs_and_channels_any_key_is_accepted(
     assert (said.status, "SECRET_KEY" in said.err) == (0, False)
 
 
-def test_addresses_in_a_backup_of_the_version_before_are_encrypted_with_the_own_key(
+def test_unencrypted_addresses_of_an_older_backup_are_encrypted_with_this_site_s_key(
     site: Site, restore: Callable[..., Said]
 ) -> None:
-    """Also if only the file of `make up` has the key."""
+    """This holds also if the key is only in the file of `make up`."""
     assert site.manage("migrate", "giftcodes", "0025").returncode == 0
     site.query(
         "INSERT INTO giftcodes_channel (guild_id, address) "

@@ -1,7 +1,7 @@
 """How a person uses a page: with a mouse, with a phone in the dark, or with a keyboard alone.
 
-A story that is told to a `Hand` is the same for all of them. It finds what it presses by role and
-name, as a person reads.
+A story works with every kind of `Hand`, and finds what it presses by role and name, as a person
+does.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Hand:
 
     @contextmanager
     def without_reload(self) -> Iterator[None]:
-        """What happens within comes to the open page, which is not loaded again."""
+        """Check that the page is not loaded again within this block."""
         self.page.evaluate("window.neverReloaded = true")
         yield
         assert self.page.evaluate("window.neverReloaded") is True
@@ -156,7 +156,7 @@ class Keyboard(Hand):
     """Ten fingers and no pointer."""
 
     def to(self, what: Locator) -> None:
-        """Press Tab until it has the focus, which must be visible."""
+        """Press Tab until the element has the focus, which must be visible."""
         self.look(what)
         for _ in range(MOST_TABS):
             if what.evaluate_all(_IS_FOCUSED):
@@ -203,5 +203,5 @@ def at_work(kind: type[Hand], chromium: Browser, site: str) -> Iterator[Hand]:
 
 
 def _begins(name: str) -> re.Pattern[str]:
-    """A name that begins with these words: more may follow for those who only hear it."""
+    """A name that begins with these words. More words for screen readers may follow."""
     return re.compile(rf"^\W*{re.escape(name)}(?!\w)", re.IGNORECASE)
