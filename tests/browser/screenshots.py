@@ -77,7 +77,7 @@ def pages_of_members(guild: Guild, user: Any) -> dict[str, str]:
 
 
 def press_redeem_now(page: Page, url: str, world: World) -> None:
-    """Open the preview of Redeem now, which has no address."""
+    """Open the preview of "Redeem now", which has no address of its own."""
     page.goto(f"{url}/admin/giftcodes/giftcode/{world.complete.gift_code_id}/change/")
     page.get_by_role("button", name="Redeem now").click()
     page.get_by_role("heading", name="in all").wait_for()

@@ -35,7 +35,7 @@ CONNECTING = {
     "connect a game": "/admin/connect/simulator/",
     "connect another": "/admin/connect/whiteout/",
 }
-#: Lists are all alike, so these are checked in light only.
+#: Lists are all alike, so these are checked in the light variant only.
 LISTS = {
     "guilds",
     "people",

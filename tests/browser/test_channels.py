@@ -40,7 +40,7 @@ def tab(of: Guild) -> str:
 
 
 def work() -> None:
-    """What the workers do: send what waits."""
+    """Send the messages that wait, as the workers do."""
     for claim in announcements.claim():
         announcements.send(*claim)
 

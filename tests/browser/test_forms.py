@@ -1,4 +1,4 @@
-"""What only a browser shows about our own forms: they can be sent, and their fields are seen."""
+"""What only a browser shows about our own forms: they can be sent, and every field is visible."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 # --- Forms on pages with a secret -----------------------------------------------------------------
-def test_a_personal_link_is_made_and_its_page_takes_forms(
+def test_a_personal_link_is_made_and_its_page_accepts_forms(
     page: Page, live_server: Any, admin_user: Any
 ) -> None:
     anna = member(guild("Wolves"), "300000001", nickname="Anna")

@@ -1,4 +1,4 @@
-"""The frame in a browser: the keyboard, the search, phones, and life without JavaScript."""
+"""The admin's frame in a browser: keyboard, search, phones, and pages without JavaScript."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.browser.world import World, build
 pytestmark = pytest.mark.django_db(transaction=True)
 #: The most presses of Tab until a person reaches the first row.
 MOST_TABS = 10
-#: Phones of this width are the narrowest that are supported.
+#: The width of the narrowest phones that are supported.
 NARROWEST = 360
 _FOCUSED = """() => {
     const one = document.activeElement;
@@ -82,9 +82,7 @@ def test_the_first_tab_skips_to_the_content(
     expect(page.locator(".hub a").first).to_be_focused()
 
 
-def test_the_menu_of_the_person_works_by_keyboard(
-    page: Page, live_server: Any, admin_user: Any
-) -> None:
+def test_the_user_menu_works_by_keyboard(page: Page, live_server: Any, admin_user: Any) -> None:
     log_in(page.context, live_server.url, admin_user)
     page.goto(f"{live_server.url}/admin/")
     user = page.get_by_role("button", name="admin")
@@ -178,7 +176,7 @@ def test_a_row_on_a_phone_has_two_lines_at_most(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_new_pages_have_no_serious_fault(
+def test_the_pages_of_the_menu_of_the_search_and_of_errors_have_no_serious_fault(
     chromium: Browser, live_server: Any, admin_user: Any, world: World, variant: str
 ) -> None:
     context = chromium.new_context(**VARIANTS[variant])

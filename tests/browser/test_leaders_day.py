@@ -1,6 +1,6 @@
 """A leader's day from the first login to the last look: with a mouse, a phone, and a keyboard.
 
-The tenth job, from an empty system to the first code, is in test_connect_story.
+The way from an empty system to the first code is in test_connect_story.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ OFFICERS_PASSWORD = "also-only-for-this-test"
 MEMBERS = 40
 #: The realm of most members, and that of those who moved.
 HOME, AWAY = 1042, 77
-#: How long the game takes for an answer while the leader watches a run, and until the second start
-#: of this run is refused: eight members are asked at a time, so the run goes on for long enough.
+#: The seconds that the game takes for an answer: first while the leader watches a run, and then
+#: until a second start of this run is refused. Eight members are asked at a time, so the run lasts
+#: long enough.
 WATCHED_SECONDS, HELD_SECONDS = 3, 10
 
 
@@ -35,7 +36,7 @@ LAST_NAMES = ("Bold", "Calm", "Dire", "Early", "Fair", "Grim", "Happy", "Icy")
 
 @dataclass(frozen=True)
 class Day:
-    """The names of one day. Each kind of hand has its own game, so that days do not meet."""
+    """The names of one day. Each kind of hand has its own game, so that no day disturbs another."""
 
     hand: str
     game: str
@@ -162,7 +163,7 @@ def test_a_leader_does_the_jobs_of_a_day(
         _reads_what_happened(hand, day)
 
 
-# --- 1 --------------------------------------------------------------------------------------------
+# --- 1: the first look ----------------------------------------------------------------------------
 def _sees_what_the_system_does(hand: Hand) -> None:
     hand.log_in(LEADER, PASSWORD)
     for question in ("Needs you", "Running now", "Newest codes", "Games"):
@@ -170,7 +171,7 @@ def _sees_what_the_system_does(hand: Hand) -> None:
     hand.read("Nothing is running now.")
 
 
-# --- 2 --------------------------------------------------------------------------------------------
+# --- 2: guilds and their members ------------------------------------------------------------------
 def _makes_a_guild(hand: Hand, day: Day, name: str) -> None:
     hand.menu("Guilds")
     hand.press(hand.link("Add guild"))
@@ -203,7 +204,7 @@ def _brings_three_more(hand: Hand, day: Day) -> None:
     hand.read("Imported 3, already there 0, left out 0.")
 
 
-# --- 3 --------------------------------------------------------------------------------------------
+# --- 3: a code ------------------------------------------------------------------------------------
 def _adds_a_code_and_watches_it(hand: Hand, day: Day) -> None:
     _adds_a_code(hand, day, day.code)
     hand.read(f"is redeemed now for {MEMBERS + 3} members in 2 guilds")
@@ -261,7 +262,7 @@ def _waits_for_the_end_of_the_runs(hand: Hand) -> None:
         hand.read("Nothing is running now.")
 
 
-# --- 4 --------------------------------------------------------------------------------------------
+# --- 4: a member who has not got the code ---------------------------------------------------------
 def _finds_out_why_one_has_not_got_it(hand: Hand, day: Day) -> None:
     lost = day.name(day.astray[0])
     hand.menu("Coverage")
@@ -277,7 +278,7 @@ def _finds_out_why_one_has_not_got_it(hand: Hand, day: Day) -> None:
         hand.heading("Has it (1)")
 
 
-# --- 5 --------------------------------------------------------------------------------------------
+# --- 5: an officer --------------------------------------------------------------------------------
 def _goes_to(hand: Hand, day: Day, tab: str) -> None:
     """Open a tab of the guild's page."""
     hand.menu("Guilds")
@@ -296,7 +297,7 @@ def _makes_an_officer(hand: Hand, day: Day) -> str:
 
 
 def _begins_as_an_officer(hand: Hand, day: Day, link: str) -> None:
-    """An account, and the correction of a member on the first page."""
+    """Make an account, and correct a member on the home page."""
     hand.open(link)
     hand.read(day.wolves)
     hand.write(hand.field("User name"), day.officer)
@@ -314,7 +315,7 @@ def _begins_as_an_officer(hand: Hand, day: Day, link: str) -> None:
     expect(hand.page.get_by_text(day.bears)).to_have_count(0)
 
 
-# --- 6 --------------------------------------------------------------------------------------------
+# --- 6: what members ask for ----------------------------------------------------------------------
 def _answers_which_codes_a_member_got(hand: Hand, day: Day) -> None:
     hand.menu("Members")
     hand.write(hand.field("Search this list"), day.players[20])
@@ -336,7 +337,7 @@ def _lets_a_member_out(hand: Hand, day: Day) -> None:
     hand.read("opted out")
 
 
-# --- 7 --------------------------------------------------------------------------------------------
+# --- 7: a channel ---------------------------------------------------------------------------------
 def _has_the_runs_told(hand: Hand, day: Day, discord: StandIn) -> None:
     _goes_to(hand, day, "Channels")
     hand.press(hand.link("Add a channel"))
@@ -357,7 +358,7 @@ def _has_the_runs_told(hand: Hand, day: Day, discord: StandIn) -> None:
     )
 
 
-# --- 8 --------------------------------------------------------------------------------------------
+# --- 8: what happened -----------------------------------------------------------------------------
 def _reads_what_happened(hand: Hand, day: Day) -> None:
     content = hand.page.get_by_role("main")
     hand.menu("Activity")

@@ -1,4 +1,4 @@
-"""A spreadsheet is imported, undone and imported again, members move, and the history shows it."""
+"""A spreadsheet is imported, undone and imported again. A member moves, as the history shows."""
 
 from __future__ import annotations
 

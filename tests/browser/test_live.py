@@ -1,4 +1,4 @@
-"""Live pages: they back off and say so, recover, and pause while they are hidden."""
+"""Live pages: without an answer they ask less often and say so, and they pause while hidden."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Line:
 
 @pytest.fixture
 def run(page: Page, live_server: Any, admin_user: Any) -> Redemption:
-    """A run with four members, and a page that shows the dashboard."""
+    """A run with four members. The browser is logged in."""
     row = past.redemption(state="running", member_state="pending", members=4)
     log_in(page.context, live_server.url, admin_user)
     return row
@@ -85,7 +85,7 @@ def test_the_page_says_that_the_server_is_away_and_recovers(
     before = line.asked
     page.clock.run_for(2 * AGAIN_MS - 100)
     page.wait_for_timeout(500)
-    assert line.asked == before, "It asks less often while the server does not answer."
+    assert line.asked == before, "The page asks less often while the server does not answer."
 
     MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     line.is_cut = False
@@ -94,7 +94,7 @@ def test_the_page_says_that_the_server_is_away_and_recovers(
     expect(note).to_be_hidden()
 
 
-def test_while_other_pages_come_first_the_page_asks_later_and_says_nothing(
+def test_if_the_server_is_too_busy_the_page_asks_later_and_says_nothing(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     line = Line(page)
@@ -107,7 +107,7 @@ def test_while_other_pages_come_first_the_page_asks_later_and_says_nothing(
     before = line.asked
     page.clock.run_for(4_900)
     page.wait_for_timeout(500)
-    assert line.asked == before, "It waits as long as the server says."
+    assert line.asked == before, "The page waits as long as the server says."
     expect(page.locator("[data-live-note]")).to_be_hidden()
 
     line.is_crowded = False
@@ -132,7 +132,7 @@ def test_the_page_pauses_while_hidden_and_updates_when_it_is_shown(
     expect(page.locator(".runs .run-progress").first).to_contain_text("1 of ")
 
 
-def test_what_is_open_and_what_is_focused_stay_so(
+def test_an_open_part_stays_open_and_a_focused_link_stays_focused(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     member_redemption = run.member_redemptions.order_by("pk")[0]
@@ -151,7 +151,7 @@ def test_what_is_open_and_what_is_focused_stay_so(
     expect(link).to_be_focused()
 
 
-def test_a_field_stays_while_a_person_fills_it_and_is_exchanged_later(
+def test_a_field_stays_while_a_person_fills_it_in_and_is_replaced_later(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     owls = guild("Owls", members=9)
@@ -179,7 +179,7 @@ def test_a_field_stays_while_a_person_fills_it_and_is_exchanged_later(
     assert first.realm == 77
 
 
-def test_a_part_with_a_form_is_not_exchanged_for_its_token_alone(
+def test_a_part_is_not_replaced_if_only_the_token_of_its_form_differs(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     astray(guild("Owls", members=9), gift_code("FROST"))

@@ -1,4 +1,4 @@
-"""An officer's whole day, who meets nothing of another guild."""
+"""The whole day of an officer, who sees nothing of another guild."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.system
 OFFICER = "amber"
 HOME, AWAY = 1042, 77
-#: The members of both guilds, those who come later, and the one who moved.
+#: The members of both guilds, three players who are imported, one who asks to join, and the member
+#: who moved.
 MEMBERS = [str(410_000_000 + number) for number in range(6)]
 FOREIGN = [str(420_000_000 + number) for number in range(4)]
 NEW = [str(430_000_000 + number) for number in range(3)]
@@ -72,7 +73,7 @@ def discord() -> Iterator[StandIn]:
         yield standin
 
 
-def test_an_officer_does_the_jobs_of_a_day_and_meets_nothing_of_another_guild(
+def test_an_officer_does_the_jobs_of_a_day_and_sees_nothing_of_another_guild(
     chromium: Browser, site: str, running: System, discord: StandIn
 ) -> None:
     with at_work(Hand, chromium, site) as hand:
@@ -252,7 +253,7 @@ def _exports(hand: Hand) -> None:
 
 
 def _finds_nothing_of_another_guild(hand: Hand, running: System) -> None:
-    """Each address of the day is not found for the other guild."""
+    """For the other guild, no address of the day is found."""
     (guild, member, redemption, code), *_ = running.rows(
         "SELECT g.id, m.id, r.id, r.gift_code_id FROM giftcodes_guild g "
         "JOIN giftcodes_member m ON m.guild_id = g.id "

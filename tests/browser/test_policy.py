@@ -36,7 +36,7 @@ def test_every_page_of_the_admin_runs_under_the_policy(
 
 
 def test_the_policy_stops_a_script_in_a_page(chromium: Browser, live_server: Any) -> None:
-    """The policy stops a script that got into a page, and the fixture `page` notices it."""
+    """The policy stops a script that got into a page, and `watch` notices it."""
     page = chromium.new_page()
     troubles = watch(page)
     response = page.goto(f"{live_server.url}/admin/login/", wait_until="networkidle")

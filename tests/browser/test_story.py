@@ -155,9 +155,9 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
 
 
 def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
-    """The second press comes from a window that does not know of the first one.
+    """Press "Retry unsettled" in two windows. The second window does not show the first press.
 
-    The game answers slowly for the last member, so the second press finds the run of the first.
+    The game answers slowly for the last member, so the first run still goes on at the second press.
 
     Returns:
         The addresses of the pages about the guild.

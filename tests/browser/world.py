@@ -65,7 +65,7 @@ CODES = (
     "THANKYOU",
     "SUNRISE",
 )
-#: The state and outcome of member redemptions, and their percentage.
+#: States and outcomes of member redemptions, each with its percentage.
 STATES = (
     ("redeemed", Outcome.SUCCESS, 78),
     ("already_received", Outcome.RECEIVED, 12),
@@ -88,7 +88,7 @@ class World:
 
 
 def imported(into: Guild, *, user: Any) -> tuple[MemberImport, Member]:
-    """An import that added two members and changed one, which has been changed again since."""
+    """An import that added two members and changed a third, who was changed again afterwards."""
     corrected = into.members.order_by("pk")[3]
     changed = f"{corrected.player_id},{corrected.nickname} II,1050"
     listing = f"id,name,realm\n300000001,Otto\n300000002,Pia,1043\n{changed}\n"
@@ -149,7 +149,7 @@ def _close(code: GiftCode, now: dt.datetime) -> None:
 
 
 def _officer(guild: Guild) -> User:
-    """A user who sees one guild. The role is made again, in case a test emptied its tables."""
+    """A user who sees one guild. The roles are made again, in case a test emptied the tables."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
     officer = User.objects.create_user("amber", is_staff=True, first_name="Amber")

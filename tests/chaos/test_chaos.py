@@ -32,7 +32,7 @@ def test_everybody_gets_the_code_once_although_all_workers_are_killed_and_answer
     assert "2 of 2 round(s) passed" in played.stdout
 
 
-def test_a_scenario_that_nobody_knows_is_answered_with_the_list() -> None:
+def test_an_unknown_scenario_is_answered_with_the_list_of_scenarios() -> None:
     played = chaos(SCENARIO="earthquake")
 
     assert played.returncode == 2

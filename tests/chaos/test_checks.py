@@ -1,4 +1,4 @@
-"""Each check of `make chaos` fails on the fault that it is for."""
+"""Each check of `make chaos` finds the fault for which it was written."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _request(*, granted: bool = False, msg: str | None = None, number: int = 1) 
     return {**entry, "window_number": number}
 
 
-def test_a_round_in_which_all_went_well_is_won(round_: Round, evidence: Evidence) -> None:
+def test_a_round_in_which_all_went_well_has_no_problems(round_: Round, evidence: Evidence) -> None:
     assert judge(round_, evidence) == []
 
 
@@ -130,7 +130,7 @@ def test_a_request_without_an_attempt_is_found(round_: Round, evidence: Evidence
     ]
 
 
-def test_a_window_that_was_overdrawn_is_found(round_: Round, evidence: Evidence) -> None:
+def test_a_window_with_too_many_requests_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.requests[0]["window_number"] = 41
 
     assert judge(round_, evidence) == [
@@ -138,7 +138,9 @@ def test_a_window_that_was_overdrawn_is_found(round_: Round, evidence: Evidence)
     ]
 
 
-def test_claims_that_nobody_took_up_in_time_are_found(round_: Round, evidence: Evidence) -> None:
+def test_expired_claims_that_were_not_recovered_in_time_are_found(
+    round_: Round, evidence: Evidence
+) -> None:
     round_.expired_claims_seconds = round_.recovery_seconds + 1
 
     assert judge(round_, evidence)[0].startswith("expired claims were still seen")

@@ -23,7 +23,7 @@ def test_the_text_of_a_guard_occurs_exactly_once(guard: Guard) -> None:
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
-def test_the_watchman_of_a_guard_exists(guard: Guard) -> None:
+def test_the_test_or_scenario_that_watches_a_guard_exists(guard: Guard) -> None:
     kind, _, scenario = guard.watched_by.partition("chaos:")
     if not kind:
         load()

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
-#: An answer with what each of the services expects in one.
+#: One answer that holds what each of the services expects.
 ANSWER = {
     "ok": True,
     "success": True,
@@ -35,11 +35,11 @@ class Recorder:
     """What arrived at one port.
 
     Args:
-        port: on 127.0.0.1.
-        paths: of each HTTP request.
-        bodies: of each HTTP request, or each e-mail, as text.
+        port: the port on 127.0.0.1.
+        paths: the method and path of each HTTP request, or the content type of each e-mail.
+        bodies: the titles and bodies of all HTTP requests and e-mails, as text.
         redirect_to: answer each request with a redirect to this address.
-        status, headers, answer: of each HTTP answer.
+        status, headers, answer: the status, headers and body of each HTTP answer.
     """
 
     port: int

@@ -49,9 +49,9 @@ class Spoil:
     """A scripted answer to the next request.
 
     Args:
-        status: of the answer; 0: close the connection without one.
-        takes_effect: the message is posted or edited nevertheless.
-        method: only for requests of this method.
+        status: the status of the answer. 0 closes the connection without an answer.
+        takes_effect: whether the message is posted or edited nevertheless.
+        method: the method of the request to which this applies, or empty for any method.
     """
 
     status: int
@@ -64,7 +64,7 @@ class Spoil:
     def by_proxy(
         cls, status: int, *, headers: dict[str, str] | None = None, method: str = ""
     ) -> Spoil:
-        """An answer that is not Discord's."""
+        """An answer of a proxy in front of Discord."""
         return cls(
             status, PROXY_PAGE, {"Content-Type": "text/html", **(headers or {})}, method=method
         )
@@ -78,11 +78,11 @@ class StandIn:
         self.requests: list[tuple[str, str, dict[str, Any]]] = []
         self.spoils: list[Spoil] = []
         self.gone: set[str] = set()
-        #: Channels that are threads. A new message opens an archived one; a locked one accepts
-        #: none.
+        #: Channels that are threads. A new message opens an archived thread. A locked thread
+        #: accepts no messages.
         self.archived: set[str] = set()
         self.locked: set[str] = set()
-        #: Messages with too many edits since they were an hour old.
+        #: Messages that were edited too often after they were an hour old.
         self.worn_out: set[str] = set()
         self.latency_seconds = 0.0
         #: The number of requests received, answered or not.
@@ -188,7 +188,7 @@ class _Server(ThreadingHTTPServer):
 
 
 def _problem(body: dict[str, Any]) -> str:
-    """The reason for which Discord would refuse a body; empty: none."""
+    """The reason for which Discord would refuse a body, or an empty text."""
     (embed,) = body["embeds"]
     texts = [
         embed["title"],
