@@ -70,7 +70,7 @@ class Browser:
         return self.client.get(address(page, *arguments), query)
 
     def post(self, page: str, *arguments: Any, data: dict[str, Any]) -> Any:
-        """Submit a form, and run what it put off until the commit: the enqueueing of tasks."""
+        """Submit a form, and then enqueue the tasks that wait for the commit."""
         with self._committing(execute=True):
             return self.client.post(address(page, *arguments), data)
 
@@ -108,7 +108,7 @@ def address(page: str, *arguments: Any) -> str:
 
 
 def messages_of(response: HttpResponse) -> Messages:
-    """Level and words of each message."""
+    """The level and the words of each message."""
     return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
 
 

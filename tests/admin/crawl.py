@@ -13,7 +13,7 @@ from django.urls import reverse
 from giftcodes.admin_menu import MENU
 from giftcodes.models import Guild, Member
 
-#: Pages of a row that are not pages of its model's admin class.
+#: Pages of a row that the admin class of its model does not list.
 _MORE_PAGES: dict[type[Model], str] = {Guild: "joining", Member: "personal_link"}
 
 
@@ -50,7 +50,7 @@ def lists() -> Iterator[str]:
 
 
 def autocompletes() -> Iterator[str]:
-    """The address that completes a typed text, for each field that refers to another model."""
+    """The address of the autocomplete of each field that refers to another model."""
     for model in admin.site._registry:
         for field in model._meta.get_fields():
             if getattr(field, "remote_field", None) and not field.auto_created:

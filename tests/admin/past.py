@@ -72,7 +72,7 @@ def attempt(member_redemption: MemberRedemption, *, token: int = 1) -> Attempt:
 
 
 def live(times: int) -> None:
-    """Some rows of every model, each with its own related rows."""
+    """Create some rows of every model, each with its own related rows."""
     for number in range(times):
         row = redemption()
         member_redemption = row.member_redemptions.get()

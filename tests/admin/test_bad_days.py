@@ -28,10 +28,11 @@ from tests.pipeline.conftest import World, world
 __all__ = ["world"]
 
 GREEN, YELLOW, GREY, RED = 0x2ECC71, 0xF1C40F, 0x95A5A6, 0xE74C3C
-#: Words, and below them classes of a page, that would say that a run went well.
+#: Words that say that a run went well.
 GOOD = re.compile(r"✅|✓|\bcomplete\b", re.IGNORECASE)
+#: Classes of a page that say in green that a run went well.
 GREEN_CLASSES = re.compile(r"tone-good|badge-complete")
-#: Classes that mark in green that a member has the code.
+#: Classes of a page that say in green that a member has the code.
 GREEN_MEMBERS = re.compile(r"badge-redeemed|badge-success|share-has\"|cell-redeemed")
 
 
@@ -166,14 +167,14 @@ def test_the_message_has_the_colour_and_the_percentage_of_members_who_have_the_c
     assert not GOOD.search(message.titles[-1] + message.now["description"])
 
 
-def test_status_names_the_result(played: Redemption, day: Day) -> None:
+def test_the_command_status_names_the_result(played: Redemption, day: Day) -> None:
     lines = run("status").lines
     (line,) = [line for line in lines if "FROST for Wolves" in line]
     assert f"{day.words} ({day.has} of 4 have it" in line
     assert not GOOD.search(line)
 
 
-def test_redeem_with_wait_fails_and_calls_nothing_good(
+def test_the_command_redeem_fails_and_calls_nothing_good(
     played: Redemption, day: Day, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(_seconds: float) -> None:
@@ -205,7 +206,7 @@ def test_the_last_lines_of_the_log_name_the_result(
         assert lines[line] == "WARNING"
 
 
-def test_a_day_on_which_everyone_gets_it_is_good_everywhere(
+def test_a_day_on_which_everyone_gets_the_code_is_good_everywhere(
     world: World, discord: StandIn, browser: Browser, settings: Any, caplog: Any
 ) -> None:
     """On a good day, what the tests above look for does appear."""

@@ -111,7 +111,7 @@ def test_a_mistake_is_explained_and_the_address_is_not_repeated(
     assert wolves.channels.count() == 1
 
 
-def test_a_guild_has_only_so_many_channels(browser: Browser) -> None:
+def test_the_number_of_a_guild_s_channels_is_limited(browser: Browser) -> None:
     wolves = guild("Wolves")
     for number in range(MOST_CHANNELS):
         channel(wolves, name=str(number), address=f"{ADDRESS}{number}")

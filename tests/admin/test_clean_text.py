@@ -52,7 +52,7 @@ def written(table: str, column: str, text: str) -> None:
         cursor.execute(f"UPDATE giftcodes_{table} SET {column} = %s", [text])
 
 
-# --- Entrances ------------------------------------------------------------------------------------
+# --- Text that comes in ---------------------------------------------------------------------------
 @pytest.mark.slow
 def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(
     browser: Browser,
@@ -184,7 +184,9 @@ def test_an_opt_out_finds_the_player_in_spite_of_invisible_characters_around_the
         "Ann\u00ad",
     ],
 )
-def test_a_search_finds_what_is_meant(browser: Browser, typed: str) -> None:
+def test_a_search_finds_the_member_in_spite_of_other_digits_and_invisible_characters(
+    browser: Browser, typed: str
+) -> None:
     wolves = guild()
     member(wolves, "123456789", nickname="Zoë Ann ۱۲")
     member(wolves, "987654321", nickname="Quincey Morris")
@@ -248,7 +250,7 @@ def test_each_text_column_is_cleaned_or_takes_no_text_from_outside() -> None:
     assert plain <= OTHER_COLUMNS
 
 
-# --- Exits ----------------------------------------------------------------------------------------
+# --- Text that goes out ---------------------------------------------------------------------------
 @pytest.fixture
 def stored(db: None) -> Member:
     """A member and a guild as an older version has stored them."""

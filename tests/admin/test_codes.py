@@ -323,7 +323,7 @@ def test_the_preview_costs_the_same_for_many_guilds_and_codes(
     assert response.context["number"] == 48
 
 
-def test_the_preview_says_that_another_guild_asks_and_not_that_all_have_it(
+def test_the_preview_says_that_another_guild_asks_for_a_shared_player(
     browser: Browser,
 ) -> None:
     first, second = guild(members=1), guild()

@@ -33,7 +33,7 @@ SECRETS = (NEW_SALT, FEED_KEY, "aTokenThatNobodySees")
 
 @pytest.fixture(autouse=True)
 def _local(settings: Any) -> None:
-    """Nothing of a game is in the environment, and games may be on this machine."""
+    """The environment sets nothing of a game, and games may be on this machine."""
     settings.GAME_PRIVATE_HOSTS = ["127.0.0.1"]
     config = settings.PROVIDERS["simulator"]
     settings.PROVIDERS = {
@@ -123,7 +123,7 @@ def test_a_new_feed_starts_without_the_failures_of_the_old_one(send: Any) -> Non
     assert (feed.failures, feed.error, feed.etag, feed.last_modified) == (0, "", "", "")
 
 
-def test_a_new_salt_is_probed_at_once_and_not_when_the_pause_would_end(send: Any) -> None:
+def test_a_new_salt_is_probed_at_once_and_not_only_when_the_pause_ends(send: Any) -> None:
     budget = RateBudget(provider="simulator")
     budget.pause(PauseKind.SIGNATURE, "Sign Error.", now=None)
     budget.save()
@@ -149,7 +149,7 @@ def test_a_new_salt_is_probed_at_once_and_not_when_the_pause_would_end(send: Any
         ("api_url", "http://127.0.0.1:9", "Did you mean http://127.0.0.1:9/api/gift_code?"),
     ],
 )
-def test_a_value_that_cannot_work_is_refused_with_what_may_be_meant(
+def test_a_value_that_cannot_work_is_refused_with_advice(
     send: Any, field: str, value: str, words: str
 ) -> None:
     (found,) = errors_of(send("save", **{field: value}))[field]

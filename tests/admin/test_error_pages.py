@@ -19,7 +19,7 @@ from redeemer import error_pages
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-#: The address of no page. It is outside the admin, so it needs no login.
+#: An address without a page. It is outside of the admin, so it needs no login.
 OUTSIDE = "/nothing/here/"
 
 

@@ -1,4 +1,4 @@
-"""Games: the budget, pausing and resuming, the feed, and the schedule."""
+"""Games: the budget, pausing and resuming, and the feed."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_the_list_and_links_lead_to_the_overview(browser: Browser, wolves: Guild
 
 
 def _rows_of_all_kinds(of: Guild, code: Any) -> None:
-    """One more row of everything that the page shows."""
+    """Add one more row of everything that the page shows."""
     astray(of, code)
     astray(of, code, realm=1050)
     for state in ("redeemed", "pending", "failed", "not_eligible"):

@@ -31,7 +31,7 @@ _ADD = "admin:giftcodes_invitation_add"
 
 @pytest.fixture(autouse=True)
 def _groups(db: None) -> None:
-    """Create the groups of the migrations, which tests that empty the tables have removed."""
+    """Create the groups of the migrations again, because some tests empty the tables."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
 

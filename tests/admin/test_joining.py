@@ -108,21 +108,23 @@ def test_an_officer_makes_changes_renews_and_ends_the_link(officer: Browser, wol
 
 
 @pytest.mark.parametrize("fields", [{}, {"approval": "maybe"}, {"approval": "yes", "days": "x"}])
-def test_odd_conditions_make_no_link(
+def test_invalid_conditions_make_no_link(
     officer: Browser, wolves: Guild, fields: dict[str, str]
 ) -> None:
     assert "The link was not made" in press(officer, wolves, "make", **fields)
     assert not JoinLink.objects.exists()
 
 
-def test_a_link_that_cannot_be_decrypted_says_what_to_do(browser: Browser, wolves: Guild) -> None:
+def test_the_page_says_what_to_do_if_the_link_cannot_be_decrypted(
+    browser: Browser, wolves: Guild
+) -> None:
     joining.make_join_link(wolves.pk)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE giftcodes_joinlink SET token = 'enc1:00000000:x'")
     assert "If you need a link to copy, make a new one." in page(browser, wolves)
 
 
-def test_an_ended_link_says_so(officer: Browser, wolves: Guild) -> None:
+def test_the_page_says_that_the_link_has_ended(officer: Browser, wolves: Guild) -> None:
     joining.make_join_link(wolves.pk, ends_at=timezone.now())
     assert "The link ended on" in page(officer, wolves)
 
@@ -166,9 +168,7 @@ def test_several_requests_are_decided_at_once(officer: Browser, wolves: Guild) -
     assert not JoinRequest.objects.exists()
 
 
-def test_a_button_that_is_pressed_without_a_request_says_so(
-    officer: Browser, wolves: Guild
-) -> None:
+def test_a_message_says_that_no_request_was_chosen(officer: Browser, wolves: Guild) -> None:
     for act in ("approve", "refuse"):
         for fields in ({}, {"chosen": ["x", "999999", "9" * 30]}):
             assert "No request was chosen" in press(officer, wolves, act, **fields)

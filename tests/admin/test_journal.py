@@ -38,7 +38,7 @@ def test_the_runs_of_one_catch_up_are_one_entry_that_names_each_code(browser: Br
     assert all(code in page for code in codes)
 
 
-def test_alternating_starts_and_ends_are_one_entry_each_too(browser: Browser) -> None:
+def test_alternating_starts_and_ends_are_two_entries(browser: Browser) -> None:
     wolves = guild()
     for _ in range(3):
         event(wolves), event(wolves, "unlocked")

@@ -19,7 +19,7 @@ from tests.factories import gift_code, guild
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a request start at most two runs itself, and a worker three at a time."""
+    """Let a request start at most two runs itself, and a worker at most three at a time."""
     monkeypatch.setattr("giftcodes.admin.redemptions.runs.AT_ONCE", 2)
     monkeypatch.setattr(tasks, "REQUESTS", 3)
 

@@ -25,7 +25,7 @@ def form(**fields: Any) -> dict[str, Any]:
     }
 
 
-def test_a_new_member_catches_up(browser: Browser, task_queue: TaskQueue) -> None:
+def test_after_a_new_member_the_guild_catches_up(browser: Browser, task_queue: TaskQueue) -> None:
     wolves = guild()
     browser.save("member_add", **form(guild=wolves.pk))
     assert Member.objects.get().player_id == "123456789"
@@ -71,7 +71,9 @@ def test_the_same_player_may_be_in_two_guilds(browser: Browser) -> None:
     assert Member.objects.filter(player_id="123456789").count() == 2
 
 
-def test_a_corrected_realm_catches_up(browser: Browser, task_queue: TaskQueue) -> None:
+def test_after_a_corrected_realm_the_guild_catches_up(
+    browser: Browser, task_queue: TaskQueue
+) -> None:
     ann = member(guild(), nickname="Ann")
     browser.save("member_change", ann.pk, **form(realm=99))
     ann.refresh_from_db()
@@ -79,7 +81,7 @@ def test_a_corrected_realm_catches_up(browser: Browser, task_queue: TaskQueue) -
     assert task_queue.arguments("catch_up") == [[[ann.guild_id]]]
 
 
-def test_another_player_or_guild_cannot_be_written_over_a_member(browser: Browser) -> None:
+def test_the_player_id_and_the_guild_of_a_member_cannot_be_changed(browser: Browser) -> None:
     wolves, bears = guild(), guild()
     ann = member(wolves, "123456789")
     browser.save(
@@ -130,7 +132,7 @@ def test_the_list_can_show_only_members_who_need_a_correction(browser: Browser) 
     wolves = guild()
     ann, bea = astray(wolves, nickname="Ann"), astray(wolves, nickname="Bea")
     member(wolves, nickname="Cyd")
-    Member.objects.filter(pk=bea.pk).update(realm=1043)  # Corrected since.
+    Member.objects.filter(pk=bea.pk).update(realm=1043)  # Bea has been corrected.
     found = browser.open("member_changelist", needs="correction").context["cl"].result_list
     assert found == [ann]
     assert len(browser.open("member_changelist").context["cl"].result_list) == 3

@@ -158,7 +158,7 @@ def test_breadcrumbs_name_the_entry_the_list_and_the_row(browser: Browser) -> No
         assert [re.sub("[\u2066-\u2069]", "", one) for one in trail(browser, url)] == expected, url
 
 
-def test_a_code_keeps_its_capitals(browser: Browser) -> None:
+def test_the_breadcrumbs_do_not_change_the_capitals_of_a_code(browser: Browser) -> None:
     code = gift_code("frost2026")
     assert trail(browser, address("giftcode_change", code.pk)) == ["Codes", "frost2026"]
 
@@ -176,7 +176,7 @@ def test_tabs_lead_to_the_lists_of_the_same_entry(browser: Browser) -> None:
     ]
 
 
-def test_the_members_list_offers_the_import_and_the_wishes(
+def test_the_list_of_members_offers_the_import_and_the_page_for_wishes(
     browser: Browser, people: dict[str, Person]
 ) -> None:
     both = [reverse("admin:member_import"), reverse("admin:player")]

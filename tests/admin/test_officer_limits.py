@@ -150,7 +150,7 @@ def settings_form(realm: int, notes: str = "") -> dict[str, Any]:
     return {"realm": realm, "automatic": "on", "notes": notes}
 
 
-def test_a_guild_s_realm_is_changed_three_times_a_day_on_all_pages_together(
+def test_a_guild_s_realm_is_changed_at_most_three_times_a_day_on_all_pages_together(
     amber: Browser, wolves: Guild
 ) -> None:
     amber.save("guild_overview", wolves.pk, realm=2001)
@@ -236,7 +236,7 @@ WAYS: list[Callable[[Browser, Member], str]] = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_page_corrects_more_realms_of_members_than_the_limit_of_the_guild(
+def test_no_page_corrects_more_realms_of_members_than_the_limit_of_the_guild_allows(
     amber: Browser, wolves: Guild, way: Callable[[Browser, Member], str]
 ) -> None:
     one = wolves.members.all()[0]

@@ -120,7 +120,7 @@ def test_the_page_updates_while_something_waits(browser: Browser, wolves: Guild)
     answer = browser.client.get(live).json()
     assert answer["again_in_seconds"] == 2
     assert "waiting" in answer["parts"]["codes"]
-    assert browser.client.get(live).json()["parts"] == answer["parts"]  # Two equal answers.
+    assert browser.client.get(live).json()["parts"] == answer["parts"]  # Without a change.
     row.state = "redeemed"
     row.save()
     answer = browser.client.get(live).json()

@@ -89,7 +89,7 @@ def test_the_log_says_what_was_done_and_names_no_player(browser: Browser, wolves
 
 
 @pytest.mark.parametrize("who", [{"player_id": "anna"}, {"provider": "chess"}, {"player_id": ""}])
-def test_an_id_or_a_game_that_does_not_exist_gets_a_clear_error(
+def test_an_impossible_player_id_or_game_gets_a_clear_error(
     browser: Browser, who: dict[str, str]
 ) -> None:
     page = wish(browser, "opt_out", **who)

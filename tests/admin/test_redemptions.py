@@ -108,7 +108,7 @@ def test_nothing_to_do_is_reported_as_such_and_not_as_a_success(
     assert task_queue.enqueued == []
 
 
-def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
+def test_the_message_says_that_a_run_is_over_at_once(browser: Browser) -> None:
     row = redemption(state=State.PENDING, member_state="redeemed")
     told = browser.press("redeem_now", row)
     assert told[0][1].endswith("It is complete: there is no member left to redeem for.")
@@ -157,7 +157,9 @@ def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> Non
     assert words.endswith("… and 3 more, 8 in all.")
 
 
-def test_the_lines_of_a_long_report_stand_one_below_the_other_and_as_text(browser: Browser) -> None:
+def test_the_lines_of_a_long_report_stand_one_below_the_other_and_markup_stays_text(
+    browser: Browser,
+) -> None:
     rows = [redemption(state=State.RUNNING, member_state="pending") for _ in range(8)]
     rows[0].guild.name = "<b>Wolves"
     rows[0].guild.save(update_fields=["name"])
@@ -271,7 +273,9 @@ def test_a_run_that_is_being_stopped_can_only_be_resumed(browser: Browser) -> No
 
 
 @pytest.mark.parametrize("state", [State.COMPLETE, State.STOPPED])
-def test_the_run_of_a_closed_code_has_no_button_and_says_why(browser: Browser, state: str) -> None:
+def test_the_page_for_a_closed_code_has_no_button_and_says_why(
+    browser: Browser, state: str
+) -> None:
     row = redemption(state=state, member_state="cancelled")
     GiftCode.objects.update(state="closed", reason="The code has expired.")
     assert buttons(browser, row) == []

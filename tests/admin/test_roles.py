@@ -128,7 +128,7 @@ def access_of(of: Guild) -> None:
 
 @pytest.fixture
 def groups(db: None) -> None:
-    """Create the groups of the migrations, which tests that empty the tables have removed."""
+    """Create the groups of the migrations again, because some tests empty the tables."""
     migration.seed(apps, None)
     imports_migration.let_see(apps, None)
     directories_migration.let_see(apps, None)
@@ -369,7 +369,7 @@ def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(
 
 
 # --- Officers: what they do -----------------------------------------------------------------------
-def test_an_officer_changes_the_guild_but_not_the_fields_of_the_administrator(
+def test_an_officer_changes_the_guild_but_no_field_that_is_for_administrators(
     officer: Browser, world: World
 ) -> None:
     officer.save(
@@ -803,7 +803,7 @@ def test_a_move_takes_no_private_notes_along_and_no_history_names_the_other_guil
     browser.press("move", amber, guild=world.strangers.pk, shown="yes")
     browser.press("move", other, guild=world.wolves.pk, shown="yes")
     arrived = world.wolves.members.get(player_id="777000222")
-    # Earlier versions wrote such a reason and such an entry of the log.
+    # Earlier versions wrote the name of the other guild into the reason and into the log.
     amber._change_reason = "Moved to Strangers."  # type: ignore[attr-defined]
     amber.save()
     for row in (world.wolves, arrived):

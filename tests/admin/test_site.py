@@ -36,7 +36,9 @@ def test_the_site_is_called_redeemer_before_and_after_the_login(browser: Browser
         assert ">Redeemer<" in "".join(content.split())
 
 
-def test_a_demo_says_so_and_a_real_game_does_not(browser: Browser, settings: Any) -> None:
+def test_the_site_says_that_it_is_a_demo_until_a_real_game_is_connected(
+    browser: Browser, settings: Any
+) -> None:
     assert "Demo: only the bundled simulator" in browser.client.get("/admin/").content.decode()
     real = replace(settings.PROVIDERS["whiteout"], salt="real")
     settings.PROVIDERS = {**settings.PROVIDERS, "whiteout": real}
@@ -84,7 +86,7 @@ def test_a_wrong_filter_is_no_server_error(browser: Browser) -> None:
 # --- Who may press what ---------------------------------------------------------------------------
 @pytest.fixture
 def onlooker(django_user_model: Any, task_queue: TaskQueue) -> Client:
-    """A user who may see everything and change nothing."""
+    """The browser of a user who may see everything and change nothing."""
     user = django_user_model.objects.create_user("onlooker", password="x", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="giftcodes", codename__startswith="view_")

@@ -213,7 +213,7 @@ def test_a_pruned_journal_may_begin_with_an_unlock(healthy: World) -> None:
     assert broken() == set()
 
 
-def test_received_proves_redeemed_where_an_earlier_request_may_have_been_granted(
+def test_the_answer_received_proves_redeemed_if_an_earlier_request_may_have_been_granted(
     world: World,
 ) -> None:
     wolves, code = guild(members=1), gift_code()

@@ -191,7 +191,7 @@ def test_a_429_that_the_test_scripted_is_not_named(simulator: Simulator, db: Non
     assert audit(ledger_url=simulator.url).broken == []
 
 
-def test_what_no_honest_client_does_is_named(world: World) -> None:
+def test_a_request_that_no_honest_client_sends_is_named(world: World) -> None:
     requests.get(f"{world.game.url}/_sim/trap", timeout=10)
 
     (finding,) = _audit(world).broken
@@ -228,11 +228,13 @@ GRANT, RECEIVED, LOST = {"granted": True, "msg": "SUCCESS"}, {"msg": "RECEIVED"}
         ([GRANT, RECEIVED, LOST, GRANT], [2]),
     ],
 )
-def test_a_repeat_comes_after_the_grant(entries: list[dict[str, Any]], repeated: list[int]) -> None:
+def test_only_a_request_after_the_grant_is_a_repeat(
+    entries: list[dict[str, Any]], repeated: list[int]
+) -> None:
     assert [entry["n"] for entry in _ledger(*entries).repeats] == repeated
 
 
-def test_a_request_without_a_recorded_answer_is_judged_by_its_number() -> None:
+def test_a_request_without_a_recorded_answer_is_judged_by_its_number_in_the_window() -> None:
     assert [entry["n"] for entry in _ledger(LOST, LOST, limit=1).excesses] == [2]
     assert _ledger(LOST, LOST).excesses == []
 

@@ -65,7 +65,7 @@ def test_a_run_is_not_named_if_its_member_waits_for_a_duplicate(world: World) ->
     assert broken() == set()
 
 
-def test_an_unconfirmed_row_that_is_not_confirmed_is_named(world: World) -> None:
+def test_a_row_that_stays_unconfirmed_is_named(world: World) -> None:
     wolves, code = guild(members=1), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -79,7 +79,7 @@ def test_an_unconfirmed_row_that_is_not_confirmed_is_named(world: World) -> None
     assert broken() == {"unconfirmed_rows_move"}
 
 
-def test_a_run_that_is_not_ended_is_named(waiting: World) -> None:
+def test_a_run_that_should_have_ended_is_named(waiting: World) -> None:
     sql("UPDATE giftcodes_memberredemption SET state = 'needs_correction', next_attempt_at = NULL")
 
     assert broken() == {"runs_end"}

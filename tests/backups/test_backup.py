@@ -42,7 +42,7 @@ def test_a_folder_gets_a_file_with_the_time_in_its_name(site: Site) -> None:
     assert len(list(site.folder.glob("redeemer-*.dump"))) == 1
 
 
-def test_an_older_file_of_that_name_is_replaced_and_becomes_private(site: Site) -> None:
+def test_an_older_file_of_the_same_name_is_replaced_and_becomes_private(site: Site) -> None:
     file = site.folder / "redeemer.dump"
     file.write_text("yesterday's")
     file.chmod(0o644)
@@ -219,7 +219,7 @@ def _wait_for_pg_dump(process: subprocess.Popen[str], folder: Path) -> None:
         list(folder.iterdir()) and any("pg_dump" in found.name() for found in _family(process))
     ):
         assert process.poll() is None
-        assert time.monotonic() < deadline, "Waited for pg_dump to write."
+        assert time.monotonic() < deadline, "pg_dump did not begin to write in time."
         time.sleep(0.05)
 
 

@@ -43,7 +43,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(
             "No Chromium was found: install one, or name it with CHROMIUM=/path/to/chromium."
         )
-    # Playwright runs an event loop in this thread, which Django takes for an asynchronous view.
+    # Playwright runs an event loop in this thread, where Django would refuse to use the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)

@@ -1,4 +1,4 @@
-"""How a person uses a page: with a mouse, with a phone in the dark, or with a keyboard alone.
+"""How a person uses a page: with a mouse, with a phone in dark mode, or with a keyboard alone.
 
 A story works with every kind of `Hand`, and finds what it presses by role and name, as a person
 does.
@@ -90,7 +90,7 @@ class Hand:
 
     # --- What a person reads ----------------------------------------------------------------------
     def read(self, words: str | re.Pattern[str], within: Locator | None = None) -> None:
-        """The words are on the page, or appear on it."""
+        """Check that the words are on the page, or wait until they appear."""
         found = (within or self.page.locator("body")).get_by_text(words).locator("visible=true")
         expect(found.first).to_be_visible()
 
@@ -113,7 +113,7 @@ class Hand:
 
 
 class Phone(Hand):
-    """A thumb, on a phone in the dark. Nothing is wider than its screen, and axe finds no fault."""
+    """A phone in dark mode. Nothing may be wider than its screen, and axe must find no fault."""
 
     options = {
         "viewport": {"width": 390, "height": 844},

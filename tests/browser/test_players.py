@@ -41,7 +41,7 @@ def open_as(page: Page, live_server: Any, user: Any, address: str) -> None:
     page.goto(f"{live_server.url}{address}")
 
 
-def test_the_tip_of_a_table_with_one_row_is_whole_on_hover_and_on_focus(
+def test_the_whole_tip_of_a_table_with_one_row_can_be_seen_on_hover_and_on_focus(
     page: Page, live_server: Any, admin_user: Any, ann: Member
 ) -> None:
     open_as(page, live_server, admin_user, f"/admin/matrix/?guild={ann.guild_id}&who=Ann")
@@ -59,7 +59,7 @@ def test_the_tip_of_a_table_with_one_row_is_whole_on_hover_and_on_focus(
     expect(tip).to_be_hidden()
 
 
-def test_names_and_heads_stay_while_the_table_scrolls(
+def test_names_and_column_heads_stay_visible_while_the_table_scrolls(
     page: Page, live_server: Any, admin_user: Any, ann: Member
 ) -> None:
     for number in range(60):

@@ -1,4 +1,4 @@
-"""A stand-in for Discord's webhooks on HTTP, with scripted failures."""
+"""A stand-in for Discord's webhooks over HTTP, with scripted failures."""
 
 from __future__ import annotations
 
