@@ -132,7 +132,7 @@ def test_the_same_code_of_another_game_is_another_code(browser: Browser) -> None
     assert GiftCode.objects.count() == 2
 
 
-def test_a_code_that_the_feed_stores_at_the_same_moment_is_no_server_error(
+def test_a_code_that_the_feed_stores_at_the_same_moment_causes_no_server_error(
     browser: Browser, task_queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meanwhile(self: GiftCodeForm) -> None:

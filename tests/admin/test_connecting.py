@@ -193,7 +193,7 @@ def test_the_environment_overrides_what_is_stored_and_the_page_says_so(
     assert StoredSetting.objects.get(pk="SIMULATOR_SALT").value == NEW_SALT
 
 
-def test_a_switch_in_the_environment_has_no_button(
+def test_a_switch_that_the_environment_sets_has_no_button(
     send: Any, admin_client: Client, settings: Any
 ) -> None:
     config = settings.PROVIDERS["simulator"]

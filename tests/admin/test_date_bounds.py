@@ -89,7 +89,7 @@ def test_the_bounds_themselves_are_accepted(browser: Browser) -> None:
     assert (code.published_on, code.expires_at) == (EARLIEST_DAY, LATEST)
 
 
-def test_a_model_judges_dates_as_its_form_does() -> None:
+def test_the_validators_of_the_models_have_the_same_bounds() -> None:
     for day in (EARLIEST_DAY, LATEST_DAY):
         validate_day(day)
     for moment in (EARLIEST, LATEST):

@@ -39,7 +39,9 @@ def test_the_budget_shows_how_much_of_the_limit_is_used(
     assert "12 of 30" in browser.open("ratebudget_changelist").content.decode()
 
 
-def test_a_window_that_is_over_has_nothing_used(browser: Browser, budget: RateBudget) -> None:
+def test_a_budget_whose_window_is_over_shows_nothing_as_used(
+    browser: Browser, budget: RateBudget
+) -> None:
     RateBudget.objects.filter(pk=budget.pk).update(used=12, window_ends_at=timezone.now())
     assert "0 of 30" in browser.open("ratebudget_changelist").content.decode()
 
@@ -58,7 +60,7 @@ def test_the_reason_of_a_pause_names_the_person_who_paused_the_game(
     ]
 
 
-def test_pausing_twice_says_that_it_is_paused_and_by_whom(
+def test_pausing_a_paused_game_says_that_it_is_paused_and_why(
     browser: Browser, budget: RateBudget
 ) -> None:
     providers.pause("simulator", reason="Maintenance.")

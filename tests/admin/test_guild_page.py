@@ -315,7 +315,7 @@ def test_the_overview_shows_requests_to_join_unclear_answers_and_alarms(
     assert "Theirs." not in page
 
 
-def test_an_inactive_guild_says_so_on_each_tab(browser: Browser) -> None:
+def test_each_tab_of_an_inactive_guild_says_that_it_is_inactive(browser: Browser) -> None:
     bears = guild("Bears", active=False)
     for name in NAMES:
         assert "This guild is inactive" in shown(browser, name, bears), name

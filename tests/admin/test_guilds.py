@@ -111,7 +111,9 @@ def test_deleting_a_guild_makes_it_inactive_and_says_so(
     assert [entry.is_change() for entry in LogEntry.objects.all()] == [True]
 
 
-def test_the_bulk_action_makes_guilds_inactive_and_says_which_were(browser: Browser) -> None:
+def test_the_bulk_action_makes_guilds_inactive_and_says_which_already_were(
+    browser: Browser,
+) -> None:
     wolves, bears = guild("Wolves"), guild("Bears", active=False)
     messages = browser.press("deactivate", wolves, bears)
     assert not Guild.objects.active().exists()

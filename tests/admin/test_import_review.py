@@ -171,7 +171,7 @@ def test_the_way_back_to_the_text_keeps_the_text_the_guild_and_the_corrections(
     assert again.button == "Import 3 members"
 
 
-def test_a_file_is_not_lost_if_the_guild_is_missing(admin_client: Client, wolves: Guild) -> None:
+def test_a_file_is_not_lost_if_no_guild_is_chosen(admin_client: Client, wolves: Guild) -> None:
     file = SimpleUploadedFile("members.csv", b"Amber 300000011\n")
 
     page = admin_client.post(PAGE, {"guild": "", "file": file}).content.decode()
@@ -204,7 +204,9 @@ def test_a_long_list_has_pages_and_keeps_the_changes_of_all_pages(
     assert names["300000011"] == "Amber"
 
 
-def test_an_error_on_another_page_is_shown(admin_client: Client, wolves: Guild) -> None:
+def test_an_error_on_another_page_of_the_list_opens_that_page(
+    admin_client: Client, wolves: Guild
+) -> None:
     listing = "".join(f"Player {n} {310_000_000 + n}\n" for n in range(150))
     review = reviewed(admin_client, wolves, listing)
     review.write("310000003", player_id="x")
@@ -273,7 +275,7 @@ def test_the_column_of_the_realm_has_the_word_of_the_game(
 def test_thousands_of_unsure_lines_are_ticked_at_once(
     admin_client: Client, wolves: Guild, settings: Any
 ) -> None:
-    """The form carries one short entry for each of them."""
+    """The form carries one short entry for each line."""
     settings.MEMBERS_PER_GUILD = 5_000
     listing = "".join(f"{n}\n" for n in range(10_000, 14_000))
     review = reviewed(admin_client, wolves, listing)

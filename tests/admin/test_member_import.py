@@ -117,7 +117,7 @@ def test_a_file_is_read_like_a_pasted_list(admin_client: Client, wolves: Guild) 
         ({"file": SimpleUploadedFile("members.csv", b"1" * 1_000_001)}, "larger than 1 MB"),
     ],
 )
-def test_a_list_that_cannot_be_used_says_what_to_do(
+def test_the_page_says_what_to_do_about_a_list_that_cannot_be_used(
     admin_client: Client, wolves: Guild, posted: dict[str, Any], words: str
 ) -> None:
     page = admin_client.post(PAGE, {"guild": wolves.pk, **posted}).content.decode()
@@ -164,7 +164,7 @@ def test_a_list_of_nearly_a_megabyte_is_imported_after_its_preview(
     assert wolves.members.get(player_id="300000001").nickname == name
 
 
-def test_a_pasted_list_that_is_too_long_says_what_to_do(
+def test_the_page_says_what_to_do_about_a_pasted_list_that_is_too_long(
     admin_client: Client, wolves: Guild
 ) -> None:
     page = shown(admin_client, wolves, "雪" * 350_000)

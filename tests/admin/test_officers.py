@@ -245,7 +245,7 @@ def test_an_administrator_adds_codes_without_a_proposal(browser: Browser) -> Non
     assert GiftCode.objects.exists()
 
 
-def test_the_rule_is_set_in_the_browser_by_administrators_only(
+def test_only_administrators_set_the_rule_about_new_codes_in_the_browser(
     amber: Browser, browser: Browser
 ) -> None:
     page = reverse("admin:officer_rules")
@@ -486,7 +486,7 @@ def test_an_officer_without_a_guild_reads_what_to_do(amber: Browser, guilds: Gui
     assert "you have no guild yet" not in amber.client.get("/admin/").content.decode()
 
 
-def test_the_answer_of_a_rejection_is_one_line(amber: Browser, browser: Browser) -> None:
+def test_the_reason_of_a_rejection_is_stored_as_one_line(amber: Browser, browser: Browser) -> None:
     set_new_codes(NewCodes.PROPOSE)
     amber.save("giftcode_add", **NEW)
     response = browser.post(

@@ -102,7 +102,9 @@ def test_a_code_of_two_guilds_is_shown_once(browser: Browser, wolves: Guild) -> 
     assert "Wolves" in page.content.decode()
 
 
-def test_a_player_without_codes_is_told_what_happens_next(browser: Browser, wolves: Guild) -> None:
+def test_the_page_of_a_player_without_codes_says_what_happens_next(
+    browser: Browser, wolves: Guild
+) -> None:
     page = shown(browser, member(wolves))
     assert "The next one is asked for as soon as it is known." in page
 

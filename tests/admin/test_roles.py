@@ -562,7 +562,7 @@ def test_an_officer_chooses_among_the_games_of_their_guilds(
     assert "provider" in page.context["form"].errors
 
 
-def test_the_dashboard_counts_what_the_officer_may_see(officer: Browser, world: World) -> None:
+def test_the_dashboard_counts_only_what_the_officer_may_see(officer: Browser, world: World) -> None:
     parts = officer.client.get(reverse("admin:live")).json()["parts"]
     assert parts["running"].count('class="share-bar"') == 1
     assert "1 duplicate start was refused" in parts["running"]
@@ -630,7 +630,7 @@ def test_the_groups_can_be_seeded_twice_and_a_changed_group_is_left_alone(groups
     assert not group.permissions.exists()
 
 
-def test_an_upgrade_gives_existing_groups_the_new_rights_and_keeps_the_others(
+def test_an_upgrade_gives_existing_groups_the_new_rights_and_keeps_their_other_rights(
     groups: None,
 ) -> None:
     officers, viewers = Group.objects.get(name=OFFICERS), Group.objects.get(name=VIEWERS)
@@ -697,7 +697,9 @@ def test_a_person_is_made_an_officer_on_their_own_page_and_made_a_viewer_later(
     assert not world.wolves.officers.exists()
 
 
-def test_the_last_administrator_stays_one(browser: Browser, world: World, admin_user: User) -> None:
+def test_the_last_administrator_stays_an_administrator(
+    browser: Browser, world: World, admin_user: User
+) -> None:
     page = reverse("admin:auth_user_change", args=[admin_user.pk])
     form = {"username": "admin"}
     for change in ({"role": "viewer", "is_active": "on"}, {"role": "administrator"}):
@@ -729,7 +731,7 @@ def test_only_an_administrator_gives_roles(world: World) -> None:
     )
 
 
-def test_the_list_of_people_says_who_is_what_and_costs_the_same_for_many(
+def test_the_list_of_people_shows_their_roles_and_costs_the_same_for_many(
     browser: Browser, world: World
 ) -> None:
     def cost() -> int:

@@ -395,7 +395,7 @@ def test_requests_of_monitors_are_not_redirected_to_https(db: None, settings: An
     "page", ["admin:giftcodes_guild_add", "admin:member_import", "admin:player", "admin:login"]
 )
 @pytest.mark.parametrize("kind", ["text", "values"])
-def test_a_form_that_is_sent_with_too_much_data_says_what_to_do(
+def test_the_answer_to_a_form_with_too_much_data_says_what_to_do(
     browser: Browser, page: str, kind: str
 ) -> None:
     browser.client.handler.enforce_csrf_checks = True

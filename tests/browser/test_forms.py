@@ -66,7 +66,7 @@ _BARE = """() => [...document.querySelectorAll("input, select, textarea")].filte
         return style["border" + side + "Style"] !== "none"
             && parseFloat(style["border" + side + "Width"]) > 0 && !clear;
     };
-    // A field in a frame of its own size is seen, too.
+    // A field is also visible if a frame of about its own size has a border.
     const frames = [field];
     for (let up = field.parentElement; up && frames.length < 3; up = up.parentElement)
         if (up.getBoundingClientRect().height < box.height + 24) frames.push(up);
