@@ -181,7 +181,7 @@ POOL = {
     # So with a low value, work resumes within seconds of the server's return.
     "reconnect_timeout": 2,
 }
-#: If the database has this host, the commands know that no server is running.
+#: If this is the host of the database, no server is running, and commands say so.
 NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):

@@ -138,7 +138,7 @@ class Ledger:
         self.persist({"config_call": call})
 
     def restore(self, kind: str, record: Record) -> None:
-        """Restore one record of a state file. Records of other kinds are ignored."""
+        """Restore one record of a state file. A record of an unknown kind is ignored."""
         if kind == "request":
             self.requests.append(Entry(**record))
         elif kind == "answer":
@@ -157,8 +157,8 @@ class Ledger:
     def as_json(self, since: int = 0) -> Record:
         """Return the ledger as JSON.
 
-        It has all violations and other calls, but only the requests and grants after request number
-        `since`.
+        It has all violations and all calls of the feed and of `/api/gift_code_config`, but only the
+        requests and grants after request number `since`.
         """
         return {
             "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],

@@ -239,7 +239,7 @@ class World:
 
 
 def _names(line: Any) -> set[str]:
-    """Return the names that remove a line from the feed: the whole line, and its code."""
+    """Return what `remove_from_feed` must contain to remove this line: the line, or its code."""
     if isinstance(line, dict):
         return {line["code"]} if isinstance(line.get("code"), str) else set()
     return {line, line.partition(" ")[0]} if isinstance(line, str) else set()

@@ -33,7 +33,7 @@ _LINES_KEPT = 200
 
 @dataclass(frozen=True, order=True)
 class Client:
-    """A folder with pg_dump and pg_restore. Those of the embedded server were built without TLS."""
+    """A folder with pg_dump and pg_restore. The embedded server's programs have no TLS."""
 
     major: int
     speaks_tls: bool

@@ -97,7 +97,7 @@ def _end(pids: list[int], signals: tuple[signal.Signals, ...], *, folder: Path) 
                 continue
             except PermissionError as error:
                 raise CannotStartError(
-                    f"Process {pid} of another user runs in {folder}."
+                    f"Process {pid} of another user runs in {folder}: let that user end it."
                 ) from error
         if _wait_for(lambda: all(map(_has_ended, pids))):
             return
