@@ -133,7 +133,7 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
 
 @shared_task
 def start_requested() -> None:
-    """Start a few runs that a person requested, then let other messages run before the rest."""
+    """Start a few runs that a person requested. Other messages are handled before the rest."""
     providers = set()
     with FailureIsolation("requested runs") as isolation:
         for request in RunRequest.objects.claim(REQUESTS):
@@ -233,7 +233,7 @@ def directory() -> None:
 
 @shared_task
 def look_up(provider: str, left: int = LOOKUPS) -> None:
-    """Look up one player, then enqueue the next lookup, so that other messages run in between."""
+    """Look up one player, and enqueue the next lookup. Other messages are handled in between."""
     result = directory_step.look_up_next(provider)
     if result.guild_ids:
         enqueue_on_commit(catch_up, result.guild_ids)

@@ -335,7 +335,7 @@ def is_cancelled(exception: BaseException) -> bool:
 
 
 def _is_without_database(exception: BaseException) -> bool:
-    """Whether the database could not be reached. Other errors of the database have a code."""
+    """Whether the database could not be reached: the error has no code, or one that says so."""
     if not isinstance(exception, InterfaceError | OperationalError):
         return False
     code = getattr(exception.__cause__, "sqlstate", None)

@@ -1,4 +1,4 @@
-"""How many requests of one logged-in person a web process answers at the same time.
+"""Limits how many requests of one logged-in person a web process answers at the same time.
 
 Without this limit, one session could occupy all threads with slow pages, and nobody else would get
 an answer.

@@ -176,11 +176,11 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
-            # Its lines contain the decoded path of a request, whose line breaks would forge lines.
+            # Waitress logs the decoded path of a request, whose line breaks would forge lines.
             "waitress": {"level": "WARNING", "filters": ["one line"]},
-            # It logs a warning whenever a request waits for a thread, even for a moment.
+            # This logger warns whenever a request waits for a thread, even for a moment.
             "waitress.queue": {"level": "ERROR"},
-            # Its warnings show raw bytes of broken responses, from which no secrets were removed.
+            # The warnings of urllib3 show raw bytes of broken responses, which may have secrets.
             "urllib3": {"level": "ERROR"},
         },
     }

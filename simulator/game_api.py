@@ -222,7 +222,7 @@ class ConfigApi:
     clock: Callable[[], float]
 
     def respond(self, request: Request) -> tuple[Response, dict[str, Any]]:
-        """Process one call. The caller closes its ledger record when the status is known."""
+        """Process one call. The caller closes the call's record when the status is known."""
         call = self.ledger.open_config_call(self.clock(), sorted(request.form()))
         counted = self.world.windows.count(request.address, request.path, self.clock())
         return self._response(request, counted, call["n"]), call

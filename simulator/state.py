@@ -26,7 +26,7 @@ class Entry:
         n: the request's number in the ledger, from 1.
         at: when the whole request had arrived.
         player, realm, code: the values as they were sent. None if they were not sent.
-        window_opened_at: when the window in which the request was counted opened. None if no rate
+        window_opened_at: when the window opened in which the request was counted. None if no rate
             is set, or if the game never saw the request.
         window_number: the request's number within that window. None in the same cases.
         answered_at: when the exchange ended. For a dropped response, this is when the connection

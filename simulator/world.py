@@ -45,8 +45,8 @@ _OPTIONS: dict[str, validation.Check] = {
     "config_checks_sign": validation.flag,
     "feed_format": validation.one_of("community", "kingshot.net"),
 }
-#: The fields of a change that a state file keeps. It does not keep the faults, because each test
-#: sets its own, or the rate, because the command line sets it.
+#: The fields of a change that a state file keeps. It keeps neither the faults, which each test
+#: sets, nor the rate, which the command line sets.
 KEPT = ("players", "codes", "feed", "remove_from_feed", "options")
 _FIELDS = (*KEPT, "faults", "feed_faults", "rate")
 

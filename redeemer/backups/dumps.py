@@ -177,7 +177,7 @@ def check_value(key: str) -> str:
 
 @dataclass(frozen=True)
 class Dump:
-    """What a file of pg_dump contains. The file has been read to its end."""
+    """What a file of pg_dump contains. The file has been read to its end, so it is complete."""
 
     file: Path
     made_at: str

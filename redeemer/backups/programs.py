@@ -147,7 +147,7 @@ def run(
     environment: Mapping[str, str],
     on_line: Callable[[str], None] = lambda _line: None,
 ) -> None:
-    """Run `command` to its end. It cannot outlive this process.
+    """Run `command` to its end. The program cannot outlive this process.
 
     Args:
         command: the program's path and its arguments. Paths must be absolute.
