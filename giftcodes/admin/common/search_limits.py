@@ -30,7 +30,7 @@ def search_problem(term: str) -> str:
     """
     if len(term) > MAX_CHARACTERS:
         return _("Search for at most %(count)d characters.") % {"count": MAX_CHARACTERS}
-    # Cleaning turns some characters that look like a space into spaces.
+    # Cleaning may add words: it turns characters that only look like a space into spaces.
     if any(_word_count(text) > MAX_WORDS for text in (term, clean_name(term))):
         return _("Search for at most %(count)d words.") % {"count": MAX_WORDS}
     return ""
@@ -43,7 +43,7 @@ def _word_count(text: str) -> int:
 def has_too_many_values(query: QueryDict) -> bool:
     """Whether one of the filters in an address has too many values.
 
-    A filter has several values if it stands in the address several times, or if its name ends with
+    A filter has several values if it appears in the address several times, or if its name ends with
     `__in` and its value has commas.
     """
     return any(

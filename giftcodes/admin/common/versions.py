@@ -32,8 +32,8 @@ MOST_ENTRIES = 200
 MOST_SHOWN = 300
 #: An action that was logged within this time of a version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
-#: Entries about members who moved. Earlier versions of this software wrote the name of the other
-#: guild into them.
+#: Entries about members who moved. Earlier releases of Redeemer wrote the name of the other guild
+#: into such an entry.
 _MOVES = re.compile(
     r"(?P<start>Moved (?:from|to)|[0-9]+ members? moved to) (?:guild #(?P<id>[0-9]+)|.+)\."
 )
@@ -126,8 +126,8 @@ def _without_strangers(
 ) -> list[Entry]:
     """The entries of a code or a member, without the names of officers of other guilds.
 
-    Officers of all guilds read the entries of a code, and an earlier version of Redeemer wrote acts
-    in other guilds into those of a member. So an entry names only the reader, officers of the
+    Officers of all guilds read the entries of a code, and an earlier release of Redeemer wrote acts
+    in other guilds into the entries of a member. So an entry names only the reader, officers of the
     reader's guilds, and administrators.
 
     Args:

@@ -79,7 +79,7 @@ class GameForm(forms.Form):
         _("Where new codes are published. Without a feed, codes are added by hand."),
         "https://…",
     )
-    feed_key = _secret(_("API key of the feed"), _("If the feed asks for one."))
+    feed_key = _secret(_("API key of the feed"), _("Needed only if the feed asks for a key."))
     feed_format = forms.ChoiceField(
         label=_("Format of the feed"),
         choices=[(name, FORMAT_LABELS.get(name, name)) for name in FORMATS],
@@ -87,7 +87,7 @@ class GameForm(forms.Form):
     )
     api_url = _address(
         _("Address of the game"),
-        _("Only if the game has moved, or for a simulator of your own."),
+        _("Needed only if the game has moved, or if you run a simulator."),
         f"https://…{_PATH}",
     )
 
@@ -150,7 +150,7 @@ class GameForm(forms.Form):
             if is_kept and _moves(cleaned.get(field, ""), getattr(self.current, field)):
                 self.add_error(
                     secret,
-                    _("Enter it again, because the address has another host."),
+                    _("Enter this secret again, because its address has another host."),
                 )
         return cleaned
 
@@ -266,7 +266,8 @@ def _insist_on_public_host(host: str) -> None:
 def _moves(address: str, before: str) -> bool:
     """Whether the entered address has another scheme or host than the previous address.
 
-    If there was none, it has: the address for which the secret was entered has been removed.
+    Also true if there is no previous address: the address for which the secret was entered has then
+    been removed.
     """
     if not address:
         return False
@@ -275,7 +276,7 @@ def _moves(address: str, before: str) -> bool:
 
 
 def default_of(config: ProviderConfig, field: str) -> str:
-    """The scheme and host of an address. The rest of it may contain a secret."""
+    """The scheme and host of an address. The rest of the address may contain a secret."""
     parts = _parts(getattr(config, field))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts else ""
 

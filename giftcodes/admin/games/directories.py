@@ -1,4 +1,4 @@
-"""Directories of players: the state of each, and its answers. Both lists are read-only."""
+"""Two read-only lists: the directories of players with their states, and their answers."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-#: A test has its turn within this time. If it waits longer, there is another reason.
+#: A test is normally sent within this time. If it waits longer, something is wrong.
 _SENT_WITHIN = dt.timedelta(seconds=30)
 
 

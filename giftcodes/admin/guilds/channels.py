@@ -201,7 +201,7 @@ class ChannelAdmin(Page):
 
     @admin.action(permissions=["change"], description=_("Switch on"))
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
-        """Switch channels on. Runs and alarms from now on are announced there."""
+        """Switch channels on. From now on, runs and alarms are announced there."""
         changed = switch(queryset.select_related("guild"), is_on=True)
         log(request, changed, gettext("Switched on."))
         report = Report()

@@ -82,8 +82,8 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         words = _("Player {} is a member of this guild already: {}.")
         if not known.active:
             words = _(
-                "Player {} is an inactive member of this guild: {}. Open that page and make the "
-                "member active."
+                "Player {} is an inactive member of this guild: {}. Open the member's page "
+                "and make the member active."
             )
         raise ValidationError(
             {"player_id": format_html(str(words), known.player_id, link(known))}, code="unique"

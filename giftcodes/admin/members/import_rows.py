@@ -60,7 +60,8 @@ class Row:
         is_fresh: whether this request changed the values.
         is_forgotten: whether this request changed the values of a row, but did not select the row.
         member: the member, if the values can be used.
-        error, error_field: why a value is unusable, and its name. Empty if all are usable.
+        error, error_field: why a value cannot be used, and the name of the value. Both are empty if
+            all values can be used.
         effect: what the import would do.
         changes: the name, the old and the new value of each field that the import would change.
     """
