@@ -1,7 +1,7 @@
-"""The limits on what a person may search and filter for in a list.
+"""The limits on the searches and filters of a list.
 
-Each word of a search adds conditions to the statement, and each link on a page repeats the filters
-of its address. So without limits, one address could occupy the site for seconds.
+Each word of a search adds conditions to the SQL statement, and each link on a page repeats the
+filters of the page's address. So without limits, one address could occupy the site for seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_VALUES = 50
 
 
 def search_problem(term: str) -> str:
-    """Return what to change in a search that is too long. Empty if it is not too long.
+    """Say how to shorten a search that is too long. Empty if the search is short enough.
 
     Args:
         term: the text as the person typed it.

@@ -30,7 +30,7 @@ from giftcodes.models.self_service_event import reason_words
 MOST_ENTRIES = 200
 #: The maximum number of characters of a value that a page shows.
 MOST_SHOWN = 300
-#: An action that was logged within this time of a version belongs to that version.
+#: An action that was logged within this time of the same person's version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
 #: Entries about members who moved. Earlier releases of Redeemer wrote the name of the other guild
 #: into such an entry.

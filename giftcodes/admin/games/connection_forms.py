@@ -72,7 +72,10 @@ class GameForm(forms.Form):
 
     salt = _secret(
         _("Salt"),
-        _("The secret that signs the requests to the game. The gift page uses the same salt."),
+        _(
+            "The secret that signs the requests to the game. The game's own gift page uses "
+            "the same salt."
+        ),
     )
     feed_url = _address(
         _("Address of the feed"),
@@ -123,7 +126,7 @@ class GameForm(forms.Form):
             raise ValidationError(_("This is an address. Did you mean the address of the feed?"))
         if not is_sendable_key(key):
             raise ValidationError(
-                _("Copy the key again: it has characters that cannot be sent, such as a space.")
+                _("Copy the key again: it has characters that cannot be sent, such as “ü”.")
             )
         return key
 
@@ -167,7 +170,7 @@ class ChannelForm(forms.Form):
 
     address = _secret(
         _("Address"),
-        _("A Discord webhook, or an address of Apprise. It is never shown again."),
+        _("A Discord webhook, or an address of Apprise. The address is never shown again."),
         most=MOST_ADDRESS,
     )
 
@@ -245,7 +248,7 @@ def _insist_on_scheme(address: str) -> None:
 
 
 def _insist_on_public_host(host: str) -> None:
-    """Refuse this machine and private networks. A host that is not found is accepted.
+    """Refuse a host on this machine or in a private network, but accept a host that is not found.
 
     Looking up the host takes at most two seconds. The host is checked again for each connection.
     """

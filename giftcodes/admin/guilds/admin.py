@@ -133,7 +133,7 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Say what to do about a name that is taken, and list the own realms of members."""
+        """Say what to do if the name is taken, and which realms members have of their own."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."
@@ -173,7 +173,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("needs you"))
     def needs_shown(self, guild: Guild) -> SafeString | str:
-        """How many members the game does not know, or that the guild itself must be corrected."""
+        """The number of members whom the game does not know, or the advice to check the realm."""
         unknown: int = guild.unknown  # type: ignore[attr-defined]
         if not unknown:
             return NOTHING

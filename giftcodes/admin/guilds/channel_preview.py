@@ -45,7 +45,7 @@ def previews(channel: Channel) -> list[dict[str, Any]]:
 
 
 def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], Message]]:
-    """Yield each example: its heading, who gets it, the choices of `tells` that get it, and it."""
+    """Yield each example: heading, recipients in words, recipients' choices of `tells`, message."""
     for_runs, for_all = (Tells.RUNS, Tells.ALL), (Tells.RUNS, Tells.ALL, Tells.NEEDED)
     runs, everyone = _("channels that are told of every run"), _("every channel")
     started = _report(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: The permissions that the page needs: those for adding members by hand.
 PERMISSIONS = ("giftcodes.add_member", "giftcodes.change_member")
-#: How many entries of the journal of self-service the page shows.
+#: The number of entries of the self-service journal that the page shows.
 MOST_EVENTS = 30
 
 _DAYS = {

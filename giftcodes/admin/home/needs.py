@@ -122,7 +122,7 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
 
 
 def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iterator[Need]:
-    """Games that are paused, off or unreachable. Officers get none: they may change no game."""
+    """Games that are paused, off or unreachable. Officers get none: they may not change games."""
     may_resume = person.has_perm("giftcodes.change_ratebudget")
     for game in games:
         if not scope.sees_all(person):

@@ -40,7 +40,8 @@ EFFECTS: dict[str, tuple[str, Any]] = {
     THERE: ("pending", _("Already there")),
     OPTED_OUT: ("opted-out", _("Opted out: is left out")),
 }
-#: Effects on known players. A person who has just changed a row has not seen its effect yet.
+#: Effects on known players, which may surprise a person who has just changed a row: the page has
+#: not shown the new effect yet.
 _SURPRISING = (CHANGED, BACK, OPTED_OUT)
 
 

@@ -68,7 +68,7 @@ def may_open(person: Any) -> bool:
 
 
 def may_do_all(person: Any) -> bool:
-    """Whether a person may fulfil every wish. Officers may not: most act on all guilds."""
+    """Whether a person may fulfil every wish. Officers may not: most wishes affect all guilds."""
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 
@@ -125,7 +125,7 @@ def _data_for_officer(provider: str, player_id: str, *, person: scope.Person) ->
     redemptions = MemberRedemption.objects.filter(member__in=members)
     return {
         "player_id": player_id,
-        # The mark of the membership, which the officer also sees in the list of members.
+        # The marks of the memberships, which the officer also sees in the list of members.
         "opted_out": all(member.opted_out for member in members),
         "members": [
             {

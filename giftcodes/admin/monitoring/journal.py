@@ -86,7 +86,7 @@ def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
 
 
 def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
-    """Whether an entry is the end of the newest run. The result of earlier runs is not known."""
+    """Whether an entry ends its redemption's newest run. Only the result of that run is known."""
     return (
         event.kind == EventKind.UNLOCKED
         and event.run_number == run.run_number

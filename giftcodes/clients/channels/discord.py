@@ -256,7 +256,7 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
         )
         raise BadAddressError(message)
     if parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS:
-        message = "The address of a webhook is a secret: it must begin with https://."
+        message = "The address of a webhook is a secret, so it must begin with https://."
         raise BadAddressError(message)
     if _imitates_discord(parts.hostname or ""):
         message = (
