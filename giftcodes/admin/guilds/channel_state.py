@@ -45,7 +45,7 @@ class Said:
         words: the state in a few words.
         why: one or two sentences with the reason and what to do. Empty if there are none.
         sentence: a sentence about `moment`, with `%s` in the place of the time.
-        moment: the time in `sentence`: when something happened, or when it ends.
+        moment: the time in `sentence`: when something happened, or when a pause ends.
     """
 
     tone: Tone

@@ -49,7 +49,7 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         "pace": _pace(game["budget"]),
     }
     if not sees_all:
-        # The queue and the used requests are those of all guilds, and change with their activity.
+        # The queue and the used requests would show what other guilds do.
         return {**found, "feed": None, "queue": None, "budget": None}
     return {
         **found,

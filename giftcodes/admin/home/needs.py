@@ -46,7 +46,7 @@ from giftcodes.queries.served import CodeServed
 
 #: How many lines of each kind are shown.
 MOST_OF_A_KIND = 5
-#: A code that does not exist needs a person for this long after it was closed.
+#: A code that does not exist is listed for this long after it was closed.
 UNKNOWN_FOR = dt.timedelta(days=7)
 #: A channel that has refused messages for less time than this counts as busy, and is not listed.
 REFUSED_FOR = dt.timedelta(minutes=5)

@@ -86,7 +86,7 @@ class DiscordClient:
     """The client of one webhook.
 
     Args:
-        address: the address as Discord shows it, or as `discord://number/token`, Apprise's form.
+        address: the address as Discord shows it, or in Apprise's form, `discord://number/token`.
             It is a secret, because nothing else is needed to post.
         total_seconds: the limit for one request.
         connect_seconds: the part of `total_seconds` that connecting may take.
