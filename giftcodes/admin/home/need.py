@@ -70,7 +70,7 @@ class Need:
         guild: the form to correct a guild, as `guild_correction_of` makes it.
         corrections: the forms to correct members, as `correction_of` makes them.
         button: an action that the person can run from this line.
-        proposal: a code that an officer proposed. The person accepts or rejects it in this line.
+        proposal: a code that an officer proposed. The person approves or rejects it here.
     """
 
     urgency: Urgency
