@@ -84,7 +84,7 @@ def find_guild(name: str) -> Guild:
     guild = Guild.objects.filter(name__in=[name, wanted]).first()
     if guild is not None:
         return guild
-    # The names are compared in Python, because an older version stored names as they were typed,
+    # The names are compared in Python, because an older release stored names as they were typed,
     # and the model cleans such a name only when it reads the row.
     known = Guild.objects.values_list("pk", "name")
     alike = [pk for pk, other in known if other.strip().casefold() == wanted.casefold()]

@@ -203,5 +203,5 @@ class MemberRedemptionAdmin(History):
 
     @admin.display(description=_("covered by"))
     def covered_link(self, row: MemberRedemption) -> SafeString | str:
-        """The member redemption of another guild which proves that the player has the code."""
+        """Another guild's member redemption, whose answer proves that the player has the code."""
         return link(row.covered_by) if row.covered_by else NOTHING
