@@ -81,7 +81,7 @@ def _read_failpoint(text: str) -> _Failpoint | None:
     name, action, when = [*text.split(":"), "1", "1"][:3]
     if name not in NAMES or action not in _SIGNALS:
         msg = (
-            f"{FAILPOINT}={text}: it needs a name of {sorted(NAMES)} and an action of "
+            f"{FAILPOINT}={text}: the name must be one of {sorted(NAMES)}, and the action one of "
             f"{sorted(_SIGNALS)}."
         )
         raise ValueError(msg)

@@ -64,7 +64,10 @@ SHARE_LABELS = {
 
 
 def share_of(state: State, ending: Ending) -> Share:
-    """The share of a member in this state. Nobody can help with a code that does not exist."""
+    """The share of a member in this state.
+
+    If the code does not exist, no person can help, so nobody has the share NEEDS_YOU.
+    """
     share = SHARES[state]
     return Share.CANNOT if share is Share.NEEDS_YOU and ending is Ending.UNKNOWN else share
 

@@ -87,7 +87,8 @@ class AttemptContext:
     Args:
         confirming: the effect of an earlier request is still unknown.
         tries: the number of counted tries before this attempt.
-        uncounted_failures: the number of uncounted failures in a row before this attempt.
+        uncounted_failures: the number of failures in a row, before this attempt, that did not count
+            as tries.
         earlier_unknown: the game may have granted the code to this player in an earlier attempt.
         code_is_closed: the code was closed by this answer, an earlier one or a person.
         code_is_held: the code is held back because of unclear answers.
@@ -114,7 +115,8 @@ class Transition:
         reason: why, for people.
         delay_seconds: the seconds until the next request. None if no request is planned.
         counts: the attempt counts as a try.
-        is_uncounted_failure: the attempt is an uncounted failure, so the next delay is longer.
+        is_uncounted_failure: the attempt failed without counting as a try. The delay after the next
+            such failure is longer.
     """
 
     state: State

@@ -127,7 +127,8 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
 
     A channel that is told of every run gets one if the start was announced there, or would have
     been if the channel had existed. A channel that is told only when a person is needed gets one if
-    the result says so.
+    the result needs a person. If the run is one that is announced only for many members
+    (`FEW_MEMBERS`), then more than that many must also have come to need a person in it.
 
     Args:
         redemption: the redemption, whose run has ended.

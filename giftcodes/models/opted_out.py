@@ -42,7 +42,7 @@ def _hash(key: str, provider: str, player_id: str) -> str:
 class OptOut(models.Model):
     """A player for whom no code may be redeemed in any guild. No import can undo the opt-out.
 
-    An opt-out in one guild is no row of this table, but the mark of the membership there.
+    An opt-out in one guild is not a row of this table. It is a mark of the member in that guild.
     """
 
     player_hash = models.CharField(_("keyed hash"), max_length=64, primary_key=True)

@@ -51,8 +51,9 @@ class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
 class PlayerLink(models.Model):
     """A personal link. It shows what one guild knows of one player, and nothing of other guilds.
 
-    A player who joins without an officer only claims to be this player. So the link cannot opt the
-    player out, give the data or erase it before an officer has confirmed it (`is_confirmed`).
+    A person who joins without an officer only claims to be this player. So the link cannot opt the
+    player out, or give or erase the player's data, before an officer has confirmed the link
+    (`is_confirmed`).
     """
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="player_links")

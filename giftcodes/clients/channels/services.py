@@ -56,7 +56,7 @@ _MATTERMOST = _service(
 _NTFY = _service("to priority tags xtags mode auth token image", host="host")
 _ROCKET = _service("to mode avatar webhook", markup=Markup.MARKDOWN, host="host")
 
-#: Services that are known to show a name unchanged (tests/clients/channels/test_services.py).
+#: Services that show a name as plain text, as tests/clients/channels/test_services.py checks.
 SERVICES: Mapping[str, Service] = {
     "gchat": _service("workspace key token thread threadkey", markup=Markup.MARKDOWN),
     "gotify": _GOTIFY,
@@ -116,7 +116,7 @@ def service_of(address: str, rules: ChannelRules) -> Service:
     """Return the service that an address names.
 
     Raises:
-        BadAddressError: the service is not known here, and no setting allows it.
+        BadAddressError: the service is not in `SERVICES`, and no setting allows it.
     """
     scheme = scheme_of(address)
     if scheme in SERVICES:

@@ -97,7 +97,7 @@ def _is_id(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    """Return a nickname in one clean line, as it can be stored. Empty if `value` is no name."""
+    """Return the nickname as one clean line that can be stored. Empty if `value` is no name."""
     if not isinstance(value, str):
         return ""
     kept = "".join(

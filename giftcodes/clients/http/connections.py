@@ -140,13 +140,13 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def connect(host: str, port: int, budget: Budget) -> socket.socket:
-    """Return a socket that is connected to the first address of the host that accepts.
+    """Return a socket that is connected to the first of the host's addresses that accepts.
 
     Each address gets an equal part of the connect time, so that a dead one does not use all of it.
 
     Raises:
         OSError: the name is unknown, or no address could be reached in time.
-        ForbiddenAddressError: none of its addresses may be connected to.
+        ForbiddenAddressError: none of the host's addresses may be connected to.
     """
     addresses = resolve(host, port, budget.connect_seconds_left())
     problem: OSError | None = None
