@@ -66,7 +66,7 @@ def hit(name: str) -> None:
     if _FAILPOINT is not None and name == _FAILPOINT.name and _FAILPOINT.is_due():
         os.write(2, f"FAILPOINT: {_FAILPOINT.action} at {name}\n".encode())
         # The signal goes to this thread. If another thread took it, this one could run on for a
-        # moment, past the check that a scenario is about.
+        # moment, past the place in the code that a scenario tests.
         signal.pthread_kill(threading.get_ident(), _SIGNALS[_FAILPOINT.action])
 
 

@@ -74,11 +74,12 @@ class Meaning:
         scope: what the outcome concerns.
         words: the game's message, or our words if the game sends none. Log lines show this.
         reason: what happened and what to do, for people.
-        proves_code: the answer proves that the code works. The player was just granted it, or
-            already has it.
-        decisive: the effect in the game is known. After an attempt that is not decisive, the code
-            may have been granted.
-        recognised: the answer is a known one of the game. It ends a series of unknown answers.
+        proves_code: whether the answer proves that the code works. If so, the player was just
+            granted it, or already has it.
+        decisive: whether the effect in the game is known. After an attempt that is not decisive,
+            the code may have been granted.
+        recognised: whether the answer is a known one of the game. If so, it ends a series of
+            unknown answers.
     """
 
     scope: Scope

@@ -35,7 +35,7 @@ class _CostRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The cost of a run that has not been started yet.
+    """The cost of starting a run.
 
     Args:
         members: the guild's members for whom codes may be redeemed.

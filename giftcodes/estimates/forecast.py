@@ -125,7 +125,7 @@ def in_all(outlooks: Iterable[Outlook]) -> Outlook:
 def last_turns(requests: Sequence[int]) -> list[int]:
     """The place of each run's last request among runs of equal rank, which take turns.
 
-    In each turn a run sends one request.
+    In each round, every run that has requests left sends one.
 
     Args:
         requests: the number of requests of each run, in the order of their turns. It may be 0.
@@ -142,8 +142,8 @@ def last_turns(requests: Sequence[int]) -> list[int]:
         return sums[exhausted] + rounds * (len(ascending) - exhausted)
 
     places = [0] * len(requests)
-    # The loop starts with the longest run. The list contains the runs that send a request in the
-    # round of the current run's last request.
+    # The loop starts with the longest run. `taking_part` contains the runs that send a request in
+    # the round in which the current run sends its last request.
     taking_part: list[int] = []
     for turn in sorted(range(len(requests)), key=lambda turn: (-requests[turn], turn)):
         if requests[turn] > 0:

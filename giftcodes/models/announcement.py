@@ -204,7 +204,7 @@ def queue_alarms(subjects: Mapping[int, Subject], kind: Announcement.Kind) -> No
 
 
 def _guilds_of(subjects: Mapping[int, Subject]) -> dict[int, int]:
-    """The guild of each alarm that concerns one, by the id of the alarm."""
+    """The guild of each alarm, by the alarm's id. Alarms that concern no guild are left out."""
     keys: dict[str, dict[int, int]] = defaultdict(dict)
     for alarm_id, subject in subjects.items():
         if (key := row_id(subject.key)) is not None:

@@ -38,7 +38,7 @@ CLAIM_LIMIT_GUILDS = 2
 #: A proven code is held back only after unclear answers for this many players in a row.
 ODD_PLAYERS = 3
 #: How long a code is held back after the first unclear answer that counts against it. Each further
-#: one triples the time, up to `LONGEST_HOLD_SECONDS`.
+#: unclear answer triples the time, up to `LONGEST_HOLD_SECONDS`.
 FIRST_HOLD_SECONDS = 5.0
 LONGEST_HOLD_SECONDS = 3_600.0
 

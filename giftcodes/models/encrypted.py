@@ -95,7 +95,7 @@ def keyed_hash(purpose: str, text: str) -> str:
 
 
 def encrypt_again(rows: models.QuerySet[Any], name: str) -> int:
-    """Encrypt a field of each row with the first key in the settings, unless that key was used.
+    """Encrypt a field of each row with the first key in the settings, unless that key encrypted it.
 
     Values that cannot be read stay as they are.
 

@@ -32,7 +32,7 @@ class Trigger(models.TextChoices):
 
     @property
     def is_housekeeping(self) -> bool:
-        """Whether members join a run in progress, and no refusal is written to the journal."""
+        """Whether this trigger adds late members to a run in progress, instead of being refused."""
         return self in (Trigger.CATCH_UP, Trigger.SWEEP)
 
     @property

@@ -49,7 +49,8 @@ def _places() -> str:
     return capfirst(_place_nouns())
 
 
-#: The word for several games, for headings of columns and labels of fields: evaluated when shown.
+#: The word for several games, for headings of columns and labels of fields. It is evaluated when
+#: it is shown.
 places = lazy(_places, str)
 
 

@@ -88,7 +88,7 @@ class Guild(models.Model):
         return max(0, settings.MEMBERS_PER_GUILD - self.members.filter(active=True).count())
 
     def may_add(self, player_ids: Iterable[str]) -> bool:
-        """Whether these players, and those added in the last seven days, are not too many together.
+        """Whether these players may be added, given who was added in the last seven days.
 
         A player who was added and then removed counts. A player who is added again counts once.
         """

@@ -57,8 +57,8 @@ _EARLIER_COVERED = "Covered: "
 def is_refused_sql(member: str, guild: str) -> str:
     """An SQL condition: less than `REFUSED_FOR` ago, the game did not know a member in their realm.
 
-    `MemberRedemptionQuerySet.reopenable` expresses the same condition with the ORM. The statement
-    needs the parameter `refused_for`.
+    `MemberRedemptionQuerySet.reopenable` expresses the same condition with the ORM. A statement
+    with the SQL condition needs the parameter `refused_for`.
 
     Args:
         member, guild: the aliases of the member and of the member's guild in the statement.

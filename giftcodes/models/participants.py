@@ -20,7 +20,7 @@ from giftcodes.sql import fetch, statement
 
 
 def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
-    """Insert a row for every eligible member of these redemptions' guilds who has none.
+    """Insert the rows that are missing: one for each redemption and eligible member of its guild.
 
     The redemptions must be locked or new. The rows of members whom the game does not know in their
     realm wait for correction.

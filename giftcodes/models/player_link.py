@@ -67,8 +67,8 @@ class PlayerLink(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     ends_at = models.DateTimeField(_("ends"))
-    #: When this link opted the player out. The link can take back only this opt-out, and each other
-    #: opt-out sets this to null.
+    #: When this link opted the player out. The link can take back only this opt-out. Any other
+    #: opt-out of the player sets this field to null.
     opted_out_at = models.DateTimeField(null=True)
 
     objects = PlayerLinkQuerySet.as_manager()

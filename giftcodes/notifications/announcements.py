@@ -38,8 +38,8 @@ from giftcodes.sql import fetch, statement
 STILL_CHANGING = dt.timedelta(seconds=20)
 #: The key of the advisory lock under which announcements are claimed, by one process at a time.
 _CLAIM_LOCK = 7_310_001
-#: The name of a guild's cursor without the guild's id. The cursor says when a message of the guild
-#: was last claimed.
+#: The name of a guild's cursor is this text and the guild's id. The cursor says when a message of
+#: the guild was last claimed.
 _SERVED = "told:"
 #: The longest time for a test. A later answer is as bad as none, and other messages wait meanwhile.
 TEST_SECONDS = 3.0

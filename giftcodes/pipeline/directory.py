@@ -316,7 +316,7 @@ def _correct(
     answer: DirectoryAnswer,
     answers: dict[int, GameAnswers],
 ) -> list[str]:
-    """Set the fields that the directory knows better, and name it as the source in the history.
+    """Set the fields that the directory knows better. It is named as the source in the history.
 
     Returns:
         The fields that have changed.

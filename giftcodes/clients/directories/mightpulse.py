@@ -79,7 +79,7 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    """Return `value` and the objects in it under the names `_WRAPPERS`, outermost first.
+    """Return `value` and the objects nested in it under a name in `_WRAPPERS`, outermost first.
 
     The result is empty if `value` is not an object.
     """
