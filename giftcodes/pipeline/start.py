@@ -65,12 +65,12 @@ class _Call:
 
 
 class _Look(NamedTuple):
-    """What the first query found.
+    """What the statement `look` found.
 
     Args:
         is_locked: whether this call has locked the row. If so, the other fields are None.
-        guild, code, issue, held_until: the values of the redemption, if it is running. In that
-            case the call has been refused and journalled.
+        guild, code, issue, held_until: the values of a redemption that is running. The call has
+            been refused and journalled.
     """
 
     is_locked: bool
@@ -98,8 +98,8 @@ def start(
 
     Returns:
         The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
-        for too long. Both are journalled. Housekeeping (`Trigger.is_housekeeping`) is not refused:
-        it joins the run.
+        for too long. Both are journalled. A call by housekeeping (`Trigger.is_housekeeping`) is
+        never refused or journalled as busy: its late members join the run.
 
     Raises:
         django.db.IntegrityError: there is no such guild, or no such code.

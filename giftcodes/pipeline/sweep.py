@@ -136,7 +136,7 @@ def _expired(left_out: set[int]) -> list[int]:
 
 @transaction.atomic
 def _recover_batch(ids: list[int]) -> list[int]:
-    """Recover these claims if they are still expired. Returns the redemption id of each."""
+    """Recover those claims that are still expired. Returns the redemption id of each of them."""
     rows = list(
         MemberRedemption.objects.select_for_update(no_key=True, skip_locked=True)
         .in_flight()
@@ -199,16 +199,16 @@ def _settle_by_evidence(pk: int) -> int:
         with transaction.atomic():
             return len(MemberRedemption.objects.settle_by_evidence([pk]))
     except IntegrityError:
-        # A duplicate holds the code by now. Once the duplicate is settled, it covers this row.
+        # A duplicate is in flight or settled by now. Once it is settled, it covers this row.
         return 0
 
 
 @transaction.atomic
 def settle_new_duplicates() -> None:
-    """Settle duplicates of rows settled since the last sweep, in case settling was interrupted.
+    """Settle the duplicates that an interruption left open, of rows settled since the last sweep.
 
-    Rows that were settled earlier need no look: a transaction that opens a duplicate of one settles
-    the duplicate at once.
+    Rows that were settled earlier need no look: a transaction that opens a duplicate of such a row
+    settles the duplicate at once.
     """
     now = database_now()
     last = Cursor.position("duplicates")
@@ -287,7 +287,7 @@ def _codes_with_waiting_rows() -> list[int]:
     """
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
-    # A redemption in another state has no row that waits.
+    # Only redemptions in these two states can have a waiting row.
     rows = Redemption.objects.filter(
         Exists(waiting),
         Q(state=RunState.RUNNING) | Q(state=RunState.PENDING),

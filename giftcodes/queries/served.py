@@ -120,7 +120,7 @@ def _phase_of_all(phases: dict[Phase, int]) -> Phase:
 
 
 def last_results(redemptions: QuerySet[Redemption]) -> dict[int, RedemptionServed]:
-    """The run that ended last of each guild, by the guild's id, in two statements.
+    """For each guild, the run that ended last, by the guild's id, in two statements.
 
     Args:
         redemptions: the rows to choose from.

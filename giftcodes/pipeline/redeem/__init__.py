@@ -26,8 +26,8 @@ from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_wa
 
 __all__ = ["FollowUp", "Intent", "ask", "intend", "record", "redeem_member"]
 
-#: How often recording an answer is tried. If there is no connection to the database, each try waits
-#: some seconds for one.
+#: How many times recording an answer is tried. If there is no connection to the database, each try
+#: waits some seconds for one.
 RECORD_TRIES = 3
 
 NOT_SENT = Answer(
