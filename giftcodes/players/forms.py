@@ -100,7 +100,7 @@ class JoinForm(forms.Form):
     consent = forms.BooleanField(
         label=gettext_lazy("I want this, and it is my own account."),
         error_messages={
-            "required": gettext_lazy("Tick the box if you agree. Without it nothing is stored.")
+            "required": gettext_lazy("If you agree, tick the box. Otherwise nothing is stored.")
         },
     )
 

@@ -149,7 +149,7 @@ def _correct(visit: Visit) -> HttpResponse | None:
         result = personal_links.correct_realm(visit.link, realm)
     except TooManyCorrectionsError as error:
         words = _(
-            "Nothing was changed: too many numbers of members of this guild were changed today. "
+            "Nothing was changed: too many corrections were made in this guild today. "
             "Try again in %s."
         )
         messages.warning(visit.request, words % about(error.seconds))

@@ -197,7 +197,7 @@ def _import_batch(
 
 
 def _opted_out(guild: Guild, player_ids: list[str]) -> set[str]:
-    """The IDs of the players in this list who have opted out."""
+    """The IDs of the players in this list who have opted out in all guilds."""
     hashes = {
         found: player_id
         for player_id in player_ids

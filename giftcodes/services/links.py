@@ -160,7 +160,7 @@ def guilds_of(invitation: Invitation) -> list[Guild]:
 
 
 def note_refusal(link: Link) -> None:
-    """Count a form that was refused. After too many, the link ends."""
+    """Count a form that was refused. After too many refusals, the link ends."""
     type(link)._default_manager.filter(pk=link.pk).update(refusals=F("refusals") + 1)
 
 

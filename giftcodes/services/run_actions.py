@@ -158,7 +158,7 @@ def skip_code(
 
 
 def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) -> ActionResult:
-    """Ask a run to stop. Requests under way finish first; `finish` then unlocks it.
+    """Ask a run to stop. Requests under way finish first; then `finish` unlocks the run.
 
     Raises:
         Redemption.DoesNotExist: there is no such row.
