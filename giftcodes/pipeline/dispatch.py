@@ -128,7 +128,7 @@ def _choose(provider: str, *, permits: int, now: dt.datetime) -> list[_Chosen]:
 
 
 def _note_served(chosen: list[_Chosen], running: list[int], *, now: dt.datetime) -> None:
-    """Put the served runs behind the other runs of their code, in the order of their last rows."""
+    """Put the served runs behind the others of their code, in the order of being served."""
     last = {
         row.redemption_id: place for place, row in enumerate(chosen) if row.redemption_id in running
     }

@@ -252,7 +252,7 @@ def _flag_stalled(redemption: Redemption) -> None:
 
 @transaction.atomic
 def _note_sweep() -> None:
-    """Note the time of this sweep, also as `awake` if it is the first after the system was down."""
+    """Note the time of this sweep. If the system was down until now, note it as `awake`, too."""
     if not Cursor.move_to_now("sweep", longest_gap=DOWN_AFTER):
         Cursor.move_to("awake", database_now())
 
@@ -283,7 +283,7 @@ def _maybe_over() -> list[int]:
 def _codes_with_waiting_rows() -> list[int]:
     """The ids of closed codes for which rows still wait.
 
-    A row is left waiting by an interruption, or by a claim that is given back after the closing.
+    Cancelling these rows was interrupted, or their claims were given back after the code closed.
     """
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))

@@ -1,4 +1,4 @@
-"""Who has which codes: the numbers behind each bar and each result, for lists and for codes.
+"""Who has which codes: the numbers behind each bar and each result, by redemption and by code.
 
 The rows are given by the caller, who limits them to those that a person may see. Every function
 takes a fixed number of statements, however many codes, guilds and members there are.

@@ -54,7 +54,7 @@ def _only_player(reading: LineReading) -> Reading | None:
 
 
 def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
-    """Name the players of a list in which each name is above its ID. Returns False for others."""
+    """If each name of a list is above its ID, name the players. Returns whether this is so."""
     above, below = readings[0::2], readings[1::2]
     if len(below) < _LEAST_PAIRS or len(above) != len(below):
         return False
@@ -166,7 +166,7 @@ def _used(entry: Entry) -> str:
 def _decide_bare_numbers(readings: Sequence[tuple[Entry, LineReading]]) -> None:
     """Decide whether short numbers beside the players are realms.
 
-    They are if all are the same, or if a line without a player has a word for a realm.
+    They are realms if all are the same, or if a line without a player has a word for a realm.
     """
     players = [player for _entry, reading in readings for player in reading.players]
     bare = [player for player in players if player.bare and not player.realm]

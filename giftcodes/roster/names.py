@@ -72,9 +72,9 @@ def is_rank(piece: str) -> bool:
 
 
 def without_numbers(piece: str) -> tuple[str, str]:
-    """Return a piece without its cells that are only a rank or a number, and its bare number.
+    """Return a piece without its cells that are only a rank or a number, and its short number.
 
-    The bare number may be the realm. It is an empty text if there is none, or more than one.
+    The short number may be the realm. It is an empty text if there is none, or more than one.
 
     Args:
         piece: what is before or after a player ID. Tabs, bars, semicolons or several spaces divide

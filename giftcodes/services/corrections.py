@@ -99,7 +99,7 @@ def count_of_member(member: Member, person: Any) -> None:
         TooManyCorrectionsError: the limit is reached. Nothing was counted.
     """
     if is_limited(person):
-        # Members are locked before they are counted, as in a correction of many members.
+        # Members are locked before corrections are counted, as in corrections of many members.
         Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         count_of_members(member.guild, 1)
 

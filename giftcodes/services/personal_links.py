@@ -106,7 +106,7 @@ def correct_realm(link: PlayerLink, realm: int) -> Correction:
 
 @transaction.atomic
 def leave(link: PlayerLink) -> bool:
-    """Make the member inactive. Catch-up cancels what waits. Returns whether anything changed."""
+    """Make the member inactive. Catch-up cancels waiting rows. Returns whether anything changed."""
     member = _locked(link)
     if not member.active:
         return False
@@ -121,7 +121,7 @@ def stop(link: PlayerLink) -> None:
     assert link.is_confirmed
     member = _locked(link)
     if member.opted_out:
-        # The button was pressed twice, or an officer or administrator made the opt-out before.
+        # The button was pressed twice, or another person was faster: the earlier opt-out counts.
         return
     opt_out_in(Member.objects.filter(pk=member.pk), reason=SelfServiceKind.OPTED_OUT)
     link.opted_out_at = database_now()

@@ -83,7 +83,7 @@ def opt_out(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
 
 @transaction.atomic
 def opt_out_in(members: QuerySet[Member], *, reason: str = "") -> OptOutResult:
-    """Stop redeeming codes for these members, and in no other guild of theirs.
+    """Stop redeeming codes for these members, but not in other guilds of the player.
 
     No import into their guilds brings them back, because imports leave out opted-out members.
 
@@ -107,7 +107,7 @@ def opt_in_again(member: Member, *, reason: str = "") -> None:
 
 @transaction.atomic
 def opt_in(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
-    """End all opt-outs of a player who asked for it: for all guilds, and in each single guild.
+    """End every opt-out of a player, at the player's request: for all guilds and for single ones.
 
     Catch-up then redeems what the player does not have.
 

@@ -98,7 +98,7 @@ def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
             return record(intent, answer)
         except (OperationalError, InterfaceError) as error:
             log_lines.warning(
-                "The database did not take an answer; recording it is tried again.",
+                "The database did not store an answer. Storing it is tried again.",
                 error=type(error).__name__,
             )
             connection.close()

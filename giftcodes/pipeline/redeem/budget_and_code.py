@@ -150,7 +150,7 @@ def _concerns_code(outcome: Outcome, known: Snapshot) -> bool:
 
 
 def _words(answer: Answer) -> str:
-    """An answer in a few words: the game's own ones if they are odd, or else the outcome's."""
+    """An answer in a few words: the game's own words if these are odd, or else the outcome's."""
     if answer.outcome in ODD_WORDS:
         number = f" (err_code {answer.err_code})" if answer.err_code else ""
         return f"“{answer.msg}”{number}"
