@@ -1,4 +1,4 @@
-"""The SECRET_KEY of the installation. It has no default, because a published key protects nothing."""
+"""The installation's SECRET_KEY. It has no default, because a published key protects nothing."""
 
 from __future__ import annotations
 

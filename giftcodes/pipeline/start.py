@@ -98,8 +98,8 @@ def start(
 
     Returns:
         The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
-        for too long. Both are journalled. A call by housekeeping (`Trigger.is_housekeeping`) is
-        never refused or journalled as busy: its late members join the run.
+        for too long. Both are journalled, except for housekeeping (`Trigger.is_housekeeping`):
+        instead of a refusal, it lets late members join the run.
 
     Raises:
         django.db.IntegrityError: there is no such guild, or no such code.
@@ -167,7 +167,7 @@ def _try_to_start(call: _Call) -> StartResult | None:
                 result = _start_locked(redemption, trigger=call.trigger, user_id=call.user_id)
                 held_until = redemption.gift_code.held_until
     except OperationalError as error:
-        # This is caught outside the transaction, which accepts no more statements after an error.
+        # The error is caught outside the transaction, which accepts no more statements after it.
         if isinstance(error.__cause__, LockNotAvailable):
             return None
         raise

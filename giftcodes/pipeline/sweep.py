@@ -205,10 +205,10 @@ def _settle_by_evidence(pk: int) -> int:
 
 @transaction.atomic
 def settle_new_duplicates() -> None:
-    """Settle the duplicates that an interruption left open, of rows settled since the last sweep.
+    """Settle the duplicates of the rows that were settled since the last sweep.
 
-    Rows that were settled earlier need no look: a transaction that opens a duplicate of such a row
-    settles the duplicate at once.
+    An interruption may have left such duplicates open. Rows that were settled earlier need no look:
+    a transaction that opens a duplicate of one settles that duplicate at once.
     """
     now = database_now()
     last = Cursor.position("duplicates")

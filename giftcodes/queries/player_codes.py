@@ -191,7 +191,7 @@ def served_by_member(member_ids: Iterable[int]) -> dict[int, Served]:
 
 
 def _of_rows(rows: list[MemberRedemption]) -> PlayerCode:
-    """The code of these rows, which are the player's rows for it in one or several guilds."""
+    """The code that these rows are for: the player's rows in one or several guilds."""
     row = min(rows, key=_rank)
     return PlayerCode(row.gift_code, _share(row), row)
 

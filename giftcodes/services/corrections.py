@@ -174,7 +174,7 @@ def correct_members(member_ids: Iterable[int], realm: int | None, *, person: Any
 
 def _allowed(ids: list[int], realm: int | None) -> tuple[list[int], list[str]]:
     """The members who may be changed, and the sentences about the guilds of the others."""
-    # The same order as in `set_on_members`, which locks them again.
+    # They are locked in the same order as in `set_on_members`, which locks them again.
     rows = Member.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids)
     members = list(rows.order_by("guild_id", "pk"))
     concerned = Guild.objects.filter(pk__in={member.guild_id for member in members})

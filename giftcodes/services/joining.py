@@ -138,7 +138,7 @@ def ask_to_join(link: JoinLink, wish: Wish, *, address: str = "") -> tuple[str, 
     """
     # Imports and requests of one guild take turns.
     guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
-    # This comes first, so that the answer does not tell whether the guild knows the player.
+    # The place comes first, so that the answer does not tell whether the guild knows the player.
     place = _place(guild, address)
     member = None if _must_wait(link, guild, wish) else _added(guild, wish)
     player_link, token = PlayerLink.objects.issue(guild_id=guild.pk, member=member)

@@ -175,7 +175,7 @@ def accept(secret_hash: str, *, username: str, password: str) -> tuple[User, Inv
         LinkRefused: the link can no longer be used.
         NameTaken: there is an account with this user name.
     """
-    hashed = make_password(password)  # This is slow, so it happens before the row is locked.
+    hashed = make_password(password)  # Hashing is slow, so it comes before the row lock.
     with transaction.atomic():
         row = _usable(_locked(Invitation), secret_hash)
         guilds, role = guilds_of(row), Role(row.role)

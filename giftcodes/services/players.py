@@ -173,7 +173,7 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
         player_id: decimal digits.
     """
     members = Member.objects.filter(guild__provider=provider, player_id=player_id)
-    # This is committed first, so that runs that start from now on leave this player out.
+    # The opt-out is committed first, so that runs that start from now on leave the player out.
     with transaction.atomic():
         _write_opt_out(provider, player_id)
         members.update(active=False, opted_out=True)
@@ -266,7 +266,7 @@ def erase_in_guild(member: Member, *, reason: str = "") -> EraseResult:
         member: the member.
         reason: the change reason of the member's version, if nothing can be erased yet.
     """
-    # This is committed first, so that runs that start from now on leave this player out.
+    # The opt-out is committed first, so that runs that start from now on leave the player out.
     opt_out_in(Member.objects.filter(pk=member.pk, opted_out=False), reason=reason)
     with transaction.atomic():
         return _erase_in_guild(
