@@ -69,7 +69,7 @@ class Visit:
 
     @property
     def look(self) -> int:
-        """How many times the page has been loaded since a correction. 0: there was none."""
+        """How many times the page has been loaded since a correction, or 0 if there was none."""
         number = self.request.GET.get("look", "")
         return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
 

@@ -99,7 +99,7 @@ class LineReading:
 
 @dataclass(slots=True)
 class _Line:
-    """A line while it is read: as written, and with masks (`plain`), at the same length."""
+    """A line while it is read: `shown` as written, and `plain` with masks, of the same length."""
 
     shown: str
     plain: str

@@ -265,8 +265,8 @@ class UndoResult:
     """What an undo did to the members of an import.
 
     Args:
-        deleted: player IDs of members whom the import added and to whom no row refers, such as a
-            redemption.
+        deleted: player IDs of members whom the import added and to whom no other row, such as a
+            redemption, refers.
         retired: player IDs of members whom the import added and who are inactive now, because other
             rows refer to them.
         restored: player IDs of members whose fields have their earlier values again.

@@ -347,7 +347,7 @@ def _waiting(guild: Guild, request_ids: Iterable[int]) -> list[JoinRequest]:
 
 
 def _may_correct(guild: Guild, member: Member | None, request: JoinRequest, user_id: int) -> bool:
-    """Count it if a request changes a former member's realm. Returns whether that is allowed."""
+    """If a request changes a former member's realm, count that. Returns whether it is allowed."""
     if member is None or member.active or member.realm == own_realm(guild, request.realm):
         return True
     if not is_user_limited(user_id):
