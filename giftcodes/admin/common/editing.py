@@ -126,7 +126,7 @@ class KeepsHistory(Editable):
 
 
 def leave_out(request: HttpRequest, form: Any, name: str, words: str) -> None:
-    """Keep the stored value of a field of a valid form, and say why. The others are saved."""
+    """Keep the stored value of a field of a valid form, and say why. Other fields are saved."""
     form.changed_data.remove(name)
     setattr(form.instance, name, form.initial[name])
     messages.error(request, words)
