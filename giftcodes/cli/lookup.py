@@ -35,9 +35,7 @@ def find_provider(name: str) -> ProviderConfig:
     providers: dict[str, ProviderConfig] = games()
     config = providers.get(clean_token(name).casefold())
     if config is None:
-        raise CommandError(
-            f"There is no provider “{name}”. There are: {', '.join(sorted(providers))}."
-        )
+        raise CommandError(f"There is no game “{name}”. There are: {', '.join(sorted(providers))}.")
     return config
 
 

@@ -40,7 +40,7 @@ MOST_CHANNELS = 10
 DEFAULT_NAME = "Discord"
 
 validate_role = RegexValidator(
-    r"\A[0-9]{15,20}\Z",
+    r"\A[0-9]{17,20}\Z",
     _(
         "The ID of a role is a number of 17 to 20 digits. In Discord, switch the developer mode on "
         "(User settings, Advanced), then right-click the role and choose “Copy Role ID”."

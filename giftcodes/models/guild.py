@@ -61,7 +61,10 @@ class Guild(models.Model):
     priority = models.SmallIntegerField(
         _("priority"),
         default=0,
-        help_text=_("Of codes that end at the same time, those of the higher number are first."),
+        help_text=_(
+            "Of codes that end at the same time, those of guilds with a higher priority are "
+            "redeemed first."
+        ),
     )
     officers = models.ManyToManyField(
         settings.AUTH_USER_MODEL, verbose_name=_("officers"), blank=True, related_name="guilds"

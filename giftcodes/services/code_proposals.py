@@ -127,7 +127,7 @@ def approve(proposal_id: int, *, user_id: int | None) -> Decision:
 
 @transaction.atomic
 def reject(proposal_id: int, *, user_id: int | None, answer: str = "") -> Decision:
-    """Reject a proposal, and all other waiting proposals of the same code.
+    """Reject a proposal, and all other waiting proposals with the same spelling of the code.
 
     Args:
         proposal_id: the proposal.
@@ -153,8 +153,11 @@ def _decide(
     answer: str = "",
 ) -> None:
     same = CodeProposal.objects.filter(
-        provider=proposal.provider, code=proposal.code, state=ProposalState.WAITING
+        provider=proposal.provider, folded=proposal.folded, state=ProposalState.WAITING
     )
+    if state == ProposalState.REJECTED:
+        # It may have been rejected for its spelling, which another officer has right.
+        same = same.filter(code=proposal.code)
     same.update(
         state=state,
         decided_by_id=user_id,

@@ -338,7 +338,12 @@ def test_members_without_a_clear_answer_are_counted_by_code(browser: Browser) ->
     owls, code = guild(), gift_code("FROST")
     for _ in range(2):
         member_redemption(member(owls), code, "failed")
-    assert titles(browser.client) == ["FROST: the game gave no clear answer for 2 members"]
+    member_redemption(member(owls), gift_code("OTHER"), "failed")
+    assert "FROST: the game gave no clear answer for 2 members" in titles(browser.client)
+    link = re.search(rf'href="([^"]*failed[^"]*={code.pk})"', needs(browser.client))
+    assert link is not None
+    rows = browser.client.get(unescape(link[1]))
+    assert rows.context["cl"].result_count == 2
     Redemption.objects.update(state="running")
     assert titles(browser.client) == []
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from django.forms import TypedChoiceField
     from django.utils.functional import _StrPromise as Words
 
+    from giftcodes.clients.games.config import ProviderConfig
+
 
 class Editable(Page):
     """Saves only the fields that were changed in the form.
@@ -134,10 +136,11 @@ def leave_out(request: HttpRequest, form: Any, name: str, words: str) -> None:
 
 def game_choices() -> list[tuple[str, str]]:
     """The games in the settings. The label of a game that is off says so."""
-    return [
-        (
-            config.name,
-            config.title if config.is_on else gettext("%s (off: no salt is set)") % config.title,
-        )
-        for config in games().values()
-    ]
+    return [(config.name, _choice(config)) for config in games().values()]
+
+
+def _choice(config: ProviderConfig) -> str:
+    if config.is_on:
+        return config.title
+    words = gettext("%s (off)") if config.salt else gettext("%s (off: no salt is set)")
+    return words % config.title

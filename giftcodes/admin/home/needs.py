@@ -237,8 +237,12 @@ def _unclear(found: CodeServed) -> Need:
         _("Look at the answers, then press “Retry unsettled” on the page of the redemption."),
         url=list_url(Redemption, gift_code__id__exact=found.code.pk),
         link=_("The redemptions of the code"),
-        more=((list_url(MemberRedemption, state__exact="failed"), _("The members")),),
+        more=((_unclear_members(found), _("The members")),),
     )
+
+
+def _unclear_members(found: CodeServed) -> str:
+    return list_url(MemberRedemption, state__exact="failed", gift_code__id__exact=found.code.pk)
 
 
 # --- People who wait for a decision --------------------------------------------------------------
