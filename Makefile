@@ -20,7 +20,7 @@ test test-fast: export PYTHONDONTWRITEBYTECODE =
 test: .venv/.installed-dev  ## Run the tests in three processes; ARGS="-k lock" for some tests, JOBS=n for n processes
 	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
-test-fast: .venv/.installed-dev  ## Run the quick tests, for use while you work; ARGS and JOBS as for test
+test-fast: .venv/.installed-dev  ## Run the quick tests, for use while you work; ARGS and JOBS as for make test
 	$(RUN) -m pytest -n $(or $(JOBS),2) -m 'not long and not slow' $(ARGS)
 
 properties: .venv/.installed-dev  ## Check the properties on many random histories and answers; EXAMPLES=5000 for more

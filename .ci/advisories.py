@@ -1,9 +1,9 @@
 """Check pinned requirements for known vulnerabilities, for the Makefile: `advisories.py FILE …`.
 
-pip-audit does the work, in an environment of its own. This program has it ask the Python Package
-Index first, and then OSV about the packages that remain. pip-audit also says “No known
-vulnerabilities found” if a service knows nothing about a package; here such a package counts as not
-checked.
+pip-audit does the work, in an environment of its own. This program lets pip-audit ask the Python
+Package Index first, and then OSV about the packages for which the index had no answer. pip-audit
+also says “No known vulnerabilities found” if a service knows nothing about a package; here such a
+package counts as not checked.
 
 The exit status is 0 if every package was checked and none has a known vulnerability, 1 if a package
 has one, and 2 if some packages could not be checked.
@@ -75,7 +75,7 @@ def _line(package: dict[str, Any], vulnerability: dict[str, Any]) -> str:
 
 
 def check(files: Iterable[Path], audit: Audit) -> Result:
-    """Ask one service after the other until every pinned package has been checked."""
+    """Ask the services in turn until every pinned package is checked or no service is left."""
     files = list(files)
     result = Result({name for file in files for name in pinned(file.read_text("utf-8"))})
     for service in SERVICES:

@@ -165,7 +165,7 @@ def _pages_of_an_officer() -> None:
 
 
 def _spread_over_two_weeks() -> None:
-    """Spread the answers over the two weeks that the chart shows, which is its worst case."""
+    """Spread the answers over the two weeks that the chart shows: the worst case for the chart."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {Attempt._meta.db_table} "

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from django.db import connection
 
-#: In every second guild, this many members are also in the guild before it, and have got each code
-#: as members of that guild.
+#: In every second guild, this many members are also in the previous guild, and got each code there.
 DUPLICATES = 5
 
 _FILL = (

@@ -191,12 +191,12 @@ GUARDS = (
         "tests/pipeline/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
     ),
     Guard(
-        "a SUCCESS settles its row: by the sweep",
+        "the sweep settles the row of a SUCCESS",
         ((_SWEEP, '    isolation.call("evidence", settle_by_evidence, isolation)\n', ""),),
         "tests/pipeline/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
     ),
     Guard(
-        "a SUCCESS settles its row: by a late answer",
+        "a late SUCCESS settles its row",
         (
             (
                 _RECORDING,
@@ -247,7 +247,7 @@ GUARDS = (
         "tests/pipeline/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
     ),
     Guard(
-        "no request for each new code for a member whom the game does not know",
+        "a new code causes no request for a member whom the game does not know",
         (
             (
                 _MEMBERS_SQL,

@@ -57,8 +57,8 @@ class System:
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
         }
-        #: How many repeated requests the rounds so far allow. The audit needs it, because it checks
-        #: all rounds together.
+        #: How many repeated requests the rounds so far allow. The audit needs this number, because
+        #: it checks all rounds together.
         self.repeats_allowed = 0
         #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
@@ -101,7 +101,7 @@ class System:
             timeout=120,
         )
 
-    # --- While it runs ----------------------------------------------------------------------------
+    # --- While the system runs --------------------------------------------------------------------
     def supervise(self) -> None:
         """Report processes that have died, and restart those whose delay is over."""
         for process in self.processes.values():
@@ -158,7 +158,7 @@ class System:
     def thaw(self, name: str) -> None:
         self.processes[name].send(signal.SIGCONT)
 
-    # --- How it is made ---------------------------------------------------------------------------
+    # --- The processes and their environment ------------------------------------------------------
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,

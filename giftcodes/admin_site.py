@@ -27,7 +27,7 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = []
 
 
 class LongAddressError(BadRequest):
-    """The address of a page has more words or filters than any page offers."""
+    """The address is longer than any link of the site: it has too many words or filters."""
 
 
 class RedeemerSite(UnfoldAdminSite):
@@ -59,7 +59,7 @@ class RedeemerSite(UnfoldAdminSite):
         return sorted(apps, key=lambda app: app["app_label"] != _APP)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """The choices for a search field of a form. Django itself would answer for any relation.
+        """The choices for a search field of a form. Django itself would offer any relation.
 
         Raises:
             PermissionDenied: no form has this search field.

@@ -55,5 +55,7 @@ class WholeNumberField(forms.IntegerField):
         except NotWholeError as error:
             raise ValidationError(str(error), code="invalid") from error
         if len(digits) > _MAX_DIGITS:
-            raise ValidationError(_("This number has too many digits."), code="invalid")
+            raise ValidationError(
+                _("This number has too many digits. Write a smaller number."), code="invalid"
+            )
         return sign + digits

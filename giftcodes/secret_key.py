@@ -1,4 +1,4 @@
-"""The SECRET_KEY of the installation. It has no default: a published key protects nothing."""
+"""The installation's SECRET_KEY. It has no default, because a published key protects nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ NOT_SET = (
     "of the site, and must not change. (`make up` makes a key itself.)"
 )
 LEAST_KEY_LENGTH = 32
-#: Random text of this length has more different characters than this. A repeated word has fewer.
+#: Random text of LEAST_KEY_LENGTH has at least this many different characters, but a repeated word
+#: may have fewer.
 _LEAST_DIFFERENT_CHARACTERS = 5
 #: The start of the keys that Django generates for a new project. They are often in a repository.
 _SAMPLE = "django-insecure-"

@@ -59,7 +59,7 @@ TICK_REST_SECONDS = 0.1
 #: How many players at most are looked up in a game's directory after each run of the task
 #: `directory`. Each lookup has its own message.
 LOOKUPS = 5
-#: How many requested runs one message starts. Other messages run before the next ones.
+#: How many requested runs one message starts. Other messages are handled before the next runs.
 REQUESTS = 10
 
 
@@ -133,7 +133,7 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
 
 @shared_task
 def start_requested() -> None:
-    """Start a few runs that a person requested, then let other messages run before the rest."""
+    """Start a few runs that a person requested. Other messages are handled before the rest."""
     providers = set()
     with FailureIsolation("requested runs") as isolation:
         for request in RunRequest.objects.claim(REQUESTS):
@@ -141,7 +141,8 @@ def start_requested() -> None:
             providers.add(
                 isolation.call(str(request), start_run, *pair, Trigger.ADMIN, request.user_id)
             )
-            # If the database is down, the request stays, and is claimed again later.
+            # If the database is down, an error ends this task before the next line: the request
+            # stays, and is claimed again later.
             request.delete()
     for provider in sorted(filter(None, providers)):
         enqueue_on_commit(dispatch, provider)
@@ -232,7 +233,7 @@ def directory() -> None:
 
 @shared_task
 def look_up(provider: str, left: int = LOOKUPS) -> None:
-    """Look up one player, then enqueue the next lookup, so that other messages run in between."""
+    """Look up one player, and enqueue the next lookup. Other messages are handled in between."""
     result = directory_step.look_up_next(provider)
     if result.guild_ids:
         enqueue_on_commit(catch_up, result.guild_ids)
@@ -315,7 +316,7 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Make the lookups of members who need correction due now, before the runs start.
+    """Mark the lookups of members who need a correction as due now, before the runs start.
 
     This sends no request. The task `directory` does so a few seconds later.
     """

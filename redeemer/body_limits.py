@@ -4,7 +4,8 @@ The web server applies them before and while it reads a body. A body above 64 kB
 and no login is checked until the whole body has arrived. So without limits, anyone could fill the
 disk.
 
-Only the bytes that have arrived count, because a client can announce a long body and send nothing.
+Only bytes that have arrived count as used, because a client can announce a long body and send
+nothing.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class _Discarded:
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
-    """A request whose body is refused if it is too long, has no length, or finds no space.
+    """A request that is refused if its body is too long or has no length, or no space is left.
 
     `reserved_bytes` is the disk space that its body uses, in whole blocks.
     """
@@ -172,7 +173,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
     def received(self, data: bytes) -> int:
         """Read the next part of the request, and return how many of its bytes were used.
 
-        The rest of a body that finds no space is not kept.
+        If no space is left for the body, what has arrived is dropped, and the rest is not kept.
         """
         if self.headers_finished and not self.completed and self.body_is_large:
             arrived = min(self.body_bytes_received + len(data), self.content_length)
@@ -196,7 +197,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
             self._discard_body(error, self.content_length)
             return
         self.error, self.completed, self.expect_continue = error, True, False
-        # Waitress would replace the error because of the length.
+        # Otherwise waitress would see a body that is too long, and replace our error by its own.
         self.content_length = 0
 
     def _discard_body(self, error: BadRequest, byte_count: int) -> None:
@@ -235,7 +236,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return self._rules.session_cookie in parse_cookie(self.headers.get("COOKIE", ""))
 
     def _reserve(self, byte_count: int) -> BadRequest | None:
-        """Reserve disk space for the bytes of the body that have arrived."""
+        """Reserve disk space for the bytes that have arrived. Returns an error if none is left."""
         if byte_count <= self.reserved_bytes:
             return None
         wanted = min(math.ceil(byte_count / _BLOCK_BYTES) * _BLOCK_BYTES, self.content_length)
@@ -245,7 +246,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return None
 
     def _no_space_for(self, byte_count: int) -> BadRequest | None:
-        """Return an error if this request cannot have so much disk space beside all others."""
+        """Return an error if the other requests leave less disk space than `byte_count`."""
         channels = list(self._server.active_channels.values())
         found = [one for channel in channels for one in (*channel.requests, channel.request)]
         others = [one for one in found if one not in (None, self) and one.reserved_bytes]

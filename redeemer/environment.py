@@ -49,8 +49,8 @@ def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None
 
     Args:
         path: the file. It need not exist.
-        environment: the settings are added to it. A name that it already has keeps its value, even
-            an empty one.
+        environment: where the settings are added. A name that is already there keeps its value,
+            even an empty one.
 
     Raises:
         SettingError: the file, or a line of it, cannot be read.

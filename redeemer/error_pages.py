@@ -45,9 +45,9 @@ _BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
 #: What PostgreSQL answers to a connection that it cannot serve: connection errors, shutdown and
 #: start of the server, and too many connections. A failed connection has no code at all.
 _NO_CONNECTION = ("08", "57P01", "57P02", "57P03", "53300")
-#: Browsers and proxies may try again after so many seconds.
+#: After this many seconds, browsers and proxies may try whether the database answers again.
 _AGAIN_SECONDS = "15"
-#: When a person may try again whose other requests are still being answered.
+#: After this many seconds, a person who had too many open requests may try again.
 _SOON_SECONDS = "5"
 #: This is shown if even the template cannot be read.
 _LAST_RESORT = (
@@ -58,12 +58,12 @@ _LAST_RESORT = (
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What a page of this kind says.
+    """What an error page says.
 
     Args:
         status: the HTTP status.
-        title: what is the case, in a few words.
-        sentences: what is the case, then what to do.
+        title: what is wrong, in a few words.
+        sentences: what is wrong, then what to do.
         links: the address and the text of each link.
         can_reload: whether the page offers to load the same address again.
         outside: the sentences for a person who is not logged in, if they differ.
@@ -86,14 +86,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
             _("This page does not exist"),
             [
                 _(
-                    "The address is wrong, or what was here is no longer here, or it belongs to a "
-                    "guild that is not yours."
+                    "The address is wrong, or its page no longer exists or belongs to a guild that "
+                    "is not yours."
                 ),
                 _("Check the address, search for what you want above, or choose it in the menu."),
             ],
             [("/admin/", _("Home"))],
             outside=[
-                _("The address is wrong, or what was here is no longer here."),
+                _("The address is wrong, or its page no longer exists."),
                 _("Check the address. If you have an account, log in first."),
             ],
         ),
@@ -205,7 +205,7 @@ def _too_much() -> Trouble:
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form without a valid token: without a cookie, or from an earlier session."""
+    """Answer a form with an invalid CSRF token: there is no cookie, or the session has changed."""
     if reason == REASON_NO_CSRF_COOKIE and settings.CSRF_COOKIE_SECURE and not request.is_secure():
         sentences = [
             _(
@@ -253,9 +253,9 @@ def locked_out(request: HttpRequest, until: dt.datetime, *, is_guarded: bool) ->
 
 
 def too_many_at_once(request: HttpRequest) -> HttpResponse:
-    """Answer a request of a person for whom as many others are being answered as are allowed.
+    """Refuse a request because too many others of the same person are being answered.
 
-    It needs no database query, because the requests that are being answered already need many.
+    The page needs no database query, because those other requests already make many.
     """
     sentences = [
         _(
@@ -335,7 +335,7 @@ def is_cancelled(exception: BaseException) -> bool:
 
 
 def _is_without_database(exception: BaseException) -> bool:
-    """Whether the database could not be reached. Other errors of the database have a code."""
+    """Whether the database could not be reached: the error has no code, or one that says so."""
     if not isinstance(exception, InterfaceError | OperationalError):
         return False
     code = getattr(exception.__cause__, "sqlstate", None)

@@ -1,4 +1,4 @@
-"""How many requests of one logged-in person a web process answers at the same time.
+"""Limits how many requests of one logged-in person a web process answers at the same time.
 
 Without this limit, one session could occupy all threads with slow pages, and nobody else would get
 an answer.
@@ -23,10 +23,10 @@ MOST_OF_PERSON = max(3, THREADS // 2)
 
 
 class FairShareMiddleware:
-    """Refuses a request if so many others of the same person are being answered.
+    """Refuses a request if MOST_OF_PERSON others of the same person are being answered.
 
-    The number is kept in memory, because it is about the threads of this process. It belongs after
-    the middleware that finds the person, and after the one that logs requests.
+    The count is kept in memory, because it is about the threads of this process. In MIDDLEWARE,
+    this class belongs after the middleware that finds the person and the one that logs requests.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -37,7 +37,7 @@ class FairShareMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request, or return a 429 that says what to do."""
-        # Only the pages of the admin need a login. The others must not read the session.
+        # Only the pages of the admin need a login. For the others, the session must not be read.
         person = request.user.pk if request.path.startswith("/admin/") else None
         if person is None:
             return self._get_response(request)

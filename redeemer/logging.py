@@ -25,7 +25,7 @@ _SENT = ("request", "user_agent", "correlation_id", "request_id")
 
 
 def shortened(_logger: Any, _method: str, event: Any) -> Any:
-    """Cut what a request sends, and the messages of Django that contain a path or a header."""
+    """Shorten the values that a request sends, and Django's messages, which may contain them."""
     for name in _SENT:
         if isinstance(event.get(name), str):
             event[name] = _cut(event[name], _MAX_SENT_CHARACTERS)
@@ -100,8 +100,8 @@ class RefusedRequest(logging.Filter):
         """Replace the traceback by the path and the client's address.
 
         Returns:
-            False if the record is dropped, because the line about the end of the request has the
-            reason, too (redeemer.security.bad_request).
+            False if the record is dropped, because the line about the end of the request also has
+            the reason (redeemer.error_pages.bad_request).
         """
         request = getattr(record, "request", None)
         if request is None or not record.exc_info or getattr(record, "status_code", 500) >= 500:
@@ -176,11 +176,11 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
-            # Its lines contain the decoded path of a request, whose line breaks would forge lines.
+            # Waitress logs the decoded path of a request, whose line breaks would forge lines.
             "waitress": {"level": "WARNING", "filters": ["one line"]},
-            # It logs a warning whenever a request waits for a thread, even for a moment.
+            # This logger warns whenever a request waits for a thread, even for a moment.
             "waitress.queue": {"level": "ERROR"},
-            # Its warnings show raw bytes of broken responses, from which no secrets were removed.
+            # The warnings of urllib3 show raw bytes of broken responses, which may have secrets.
             "urllib3": {"level": "ERROR"},
         },
     }

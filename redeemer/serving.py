@@ -41,8 +41,8 @@ OWN_THREADS = {"/healthz": 1, "/admin/login/": 2}
 #: at the slowest accepted rate.
 REQUEST_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 16_384
-#: How long a connection may be idle between a response and the next request. Proxies keep idle
-#: connections for 60 s.
+#: How long a connection may be idle between a response and the next request. Proxies close idle
+#: connections after 60 s, so a proxy never sends a request on a connection that we close.
 IDLE_SECONDS = 75.0
 #: A client that does not read its response for this long is disconnected, because a long response
 #: occupies a thread.
@@ -64,7 +64,7 @@ _Listener = socket.socket
 
 
 class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
-    """A connection that knows how long it has waited for its client.
+    """A connection that measures how long it has waited for its client.
 
     `begun_at` is when a request began to arrive, or when the connection was opened; None between
     two requests. `received_bytes` counts the request's bytes. All times are in seconds of the
@@ -96,7 +96,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         super().service()
 
     def is_overdue(self, now: float, *, is_crowded: bool) -> bool:
-        """Whether the client has taken too long. The time of the application does not count.
+        """Whether the client has taken too long. The time that the site takes does not count.
 
         Args:
             now: the time of the monotonic clock, in seconds.

@@ -41,7 +41,7 @@ THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# `make up` reads these two before Django's settings. Here they are only checked.
+# `make up` reads BIND and PORT before Django's settings. Here they are only checked.
 BIND = env.str("BIND", default="").strip() or "127.0.0.1"
 PORT = env.int("PORT", default=8000, least=1, most=65_535)
 ROOT_URLCONF = "redeemer.urls"
@@ -181,7 +181,7 @@ POOL = {
     # So with a low value, work resumes within seconds of the server's return.
     "reconnect_timeout": 2,
 }
-#: If the database has this host, the commands know that no server is running.
+#: If this is the host of the database, no server is running, and commands say so.
 NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
@@ -281,8 +281,8 @@ CHANNEL_SCHEMES = env.list("CHANNEL_SCHEMES", default=[])
 #: The public address of the site, for links in messages and links for players. If it is empty,
 #: messages have no links, and links for players begin with the address in the officer's browser.
 SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
-#: The time limit for one message, in seconds. Only a few messages are sent at a time, so that
-#: channels that do not answer do not delay the ticks.
+#: The time limit for one message, in seconds. At most ANNOUNCE_MAX messages are sent at a time, so
+#: that channels that do not answer do not delay the ticks.
 ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
 ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
 

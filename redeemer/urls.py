@@ -17,7 +17,8 @@ handler500 = "redeemer.error_pages.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("healthz", healthz),
-    # The periods of the schedule have no pages of their own any more.
+    # Intervals, crontabs and the like have no pages of their own any more. Old addresses of such
+    # pages lead to the schedule.
     re_path(
         r"^admin/django_celery_beat/(?:interval|crontab|clocked|solar)schedule/",
         RedirectView.as_view(pattern_name="admin:django_celery_beat_periodictask_changelist"),

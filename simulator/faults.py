@@ -85,7 +85,7 @@ _DETAILS: dict[str, validation.Check] = {
 
 @dataclass(slots=True)
 class Fault:
-    """One scripted fault. It can affect `times` more requests, or any number if None."""
+    """One scripted fault. It can affect `times` more requests; None means any number."""
 
     kind: str
     number: int = 0

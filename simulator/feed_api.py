@@ -26,7 +26,7 @@ class FeedApi:
     clock: Callable[[], float]
 
     async def respond(self, request: Request) -> tuple[Reply, dict[str, Any]]:
-        """Process one call. The caller closes its ledger record when the status is known."""
+        """Process one call. The caller closes the call's record when the status is known."""
         call = self.ledger.open_feed_call(self.clock(), request.method)
         n = call["n"]
         if request.method != "GET":

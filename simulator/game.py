@@ -29,8 +29,8 @@ ERR_CODES: dict[str, int | str] = {
     "NOT LOGIN": 40009,
     "Sign Error": 0,
     "params error": "",
-    # The game's messages for these numbers are not known. These messages are invented, so no client
-    # may depend on them.
+    # The game's messages for the numbers below are not known. Their messages here are invented, so
+    # no client may depend on them.
     "ACCOUNT AGE ERROR": 40012,
     "LEVEL OR MONEY ERROR": 40010,
     "CDK GENERAL ERROR": 40015,

@@ -41,8 +41,8 @@ def decide(world: World, fields: Mapping[str, str], *, salt: str, now: float) ->
     """Return the game's message for a request processed at `now` (Unix seconds). Grants nothing.
 
     docs/reference/protocol.md says only that player and realm are checked before the code. Here,
-    the gap between a player's requests is checked right after them: it can be checked only for a
-    known player, and it protects every later check.
+    the gap between a player's requests is checked between the two: it can be checked only for a
+    known player, and a request that comes too soon should reach no later check.
     """
     if any(not fields.get(name) for name in _REQUIRED):
         return "params error"
@@ -222,7 +222,7 @@ class ConfigApi:
     clock: Callable[[], float]
 
     def respond(self, request: Request) -> tuple[Response, dict[str, Any]]:
-        """Process one call. The caller closes its ledger record when the status is known."""
+        """Process one call. The caller closes the call's record when the status is known."""
         call = self.ledger.open_config_call(self.clock(), sorted(request.form()))
         counted = self.world.windows.count(request.address, request.path, self.clock())
         return self._response(request, counted, call["n"]), call

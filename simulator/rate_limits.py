@@ -94,8 +94,8 @@ class Windows:
 class PlayerPace:
     """The minimum gap between requests for one player.
 
-    docs/reference/protocol.md: a gap of about 2 s is safe, or 4 s after a refusal. So a refusal
-    doubles the gap, and another early request starts the longer gap again.
+    docs/reference/protocol.md says that a gap of about 2 s is safe, or 4 s after a refusal. So a
+    refusal doubles the gap, and another early request starts the longer gap again.
     """
 
     _next_at: dict[str, float] = field(default_factory=dict)

@@ -42,7 +42,7 @@ class Simulator:
 
     All state belongs to one thread with an event loop, so nothing needs a lock, and a connection
     that hangs occupies only a coroutine. To simulate an outage, stop the simulator and start it
-    again on the same port. Its public methods may be called from any thread.
+    again on the same port. The public methods may be called from any thread.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Simulator:
             host: the address to listen on.
             port: the port. With 0, the first start picks a free port, and later starts reuse it.
             salt: the salt of the signatures.
-            feed_key: the X-API-Key that the feed requires. If it is empty, the feed accepts any.
+            feed_key: the X-API-Key that the feed requires. If it is empty, any key is accepted.
             token: the token that the control paths require. If it is empty, they are closed.
             rate: the limit for each address: `unlimited`, or `30/60` for 30 requests in 60 s.
             players: the number of seeded players.

@@ -26,7 +26,7 @@ class Entry:
         n: the request's number in the ledger, from 1.
         at: when the whole request had arrived.
         player, realm, code: the values as they were sent. None if they were not sent.
-        window_opened_at: when the window in which the request was counted opened. None if no rate
+        window_opened_at: when the window opened in which the request was counted. None if no rate
             is set, or if the game never saw the request.
         window_number: the request's number within that window. None in the same cases.
         answered_at: when the exchange ended. For a dropped response, this is when the connection
@@ -138,7 +138,7 @@ class Ledger:
         self.persist({"config_call": call})
 
     def restore(self, kind: str, record: Record) -> None:
-        """Restore one record of a state file. Records of other kinds are ignored."""
+        """Restore one record of a state file. A record of an unknown kind is ignored."""
         if kind == "request":
             self.requests.append(Entry(**record))
         elif kind == "answer":
@@ -157,8 +157,8 @@ class Ledger:
     def as_json(self, since: int = 0) -> Record:
         """Return the ledger as JSON.
 
-        It has all violations and other calls, but only the requests and grants after request number
-        `since`.
+        It has all violations and all calls of the feed and of `/api/gift_code_config`, but only the
+        requests and grants after request number `since`.
         """
         return {
             "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],

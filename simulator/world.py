@@ -45,8 +45,8 @@ _OPTIONS: dict[str, validation.Check] = {
     "config_checks_sign": validation.flag,
     "feed_format": validation.one_of("community", "kingshot.net"),
 }
-#: The fields of a change that a state file keeps. It does not keep the faults, because each test
-#: sets its own, or the rate, because the command line sets it.
+#: The fields of a change that a state file keeps. It keeps neither the faults, which each test
+#: sets, nor the rate, which the command line sets.
 KEPT = ("players", "codes", "feed", "remove_from_feed", "options")
 _FIELDS = (*KEPT, "faults", "feed_faults", "rate")
 
@@ -239,7 +239,7 @@ class World:
 
 
 def _names(line: Any) -> set[str]:
-    """Return the names that remove a line from the feed: the whole line, and its code."""
+    """Return what `remove_from_feed` must contain to remove this line: the line, or its code."""
     if isinstance(line, dict):
         return {line["code"]} if isinstance(line.get("code"), str) else set()
     return {line, line.partition(" ")[0]} if isinstance(line, str) else set()

@@ -37,18 +37,20 @@ def layer_imports(contract: dict[str, Any]) -> list[Import]:
 #: For each contract, the imports that it must reject.
 WRONG_IMPORTS: dict[str, list[Import]] = {
     "Imports go downwards only": layer_imports(CONTRACTS["Imports go downwards only"]),
-    "Models have no circle": [("giftcodes.models.guild", "giftcodes.models.member_redemption")],
+    "Models do not import each other in a circle": [
+        ("giftcodes.models.guild", "giftcodes.models.member_redemption")
+    ],
     "Steps of the pipeline do not import each other": [
         ("giftcodes.pipeline.poll", "giftcodes.pipeline.sweep")
     ],
-    "Clients of outside services know nothing of the database": [
+    "Clients of outside services do not import the database": [
         ("giftcodes.clients", "django.db"),
         ("giftcodes.clients", "giftcodes.models"),
         ("giftcodes.domain.outcomes", "django.db"),
         ("giftcodes.domain.backoff", "django.db"),
     ],
     "The app imports nothing of the Django project around it": [("giftcodes.domain", "redeemer")],
-    "The simulator is a program of its own": [
+    "The simulator imports nothing of the application": [
         ("simulator", "giftcodes"),
         ("simulator", "redeemer"),
     ],

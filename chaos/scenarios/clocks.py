@@ -1,4 +1,4 @@
-"""Scenarios: two Celery beats, wrong clocks, SIGTERM, another worker, a killed `make up`."""
+"""Scenarios with two Celery beats, wrong clocks, SIGTERM, a third worker or a killed `make up`."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def zombie_after_intent(round_: Round) -> None:
 
 @scenario(
     "zombie-record",
-    "A worker that has an answer wakes up while another one repeats the request.",
+    "A worker that has an answer wakes up while another worker repeats the request.",
 )
 def zombie_record(round_: Round) -> None:
     _fall_asleep(round_, "before-record")

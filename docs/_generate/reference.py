@@ -78,10 +78,10 @@ class Setting:
     """A setting of `.env.example`.
 
     Args:
-        section: the title above it.
+        section: the title of the section that has the setting.
         name: the name, as it is in the file.
         value: the text after the `=`, which is the default. Empty if there is no default.
-        description: the comment above it, on one line.
+        description: the comment above the setting, on one line.
     """
 
     section: str

@@ -1,4 +1,4 @@
-"""The pages Activity, Games and feeds, and System: links to their pages, each with its purpose."""
+"""The pages “Activity”, “Games and feeds” and “System”, which link to other pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def hub(request: HttpRequest, name: str) -> HttpResponse:
-    """Show the pages of a menu entry that the person may see.
+    """Show links to those pages of a menu entry that the person may see, with their purposes.
 
     Args:
         request: the person's request.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: The longest text that is searched for. The longest names have this many characters, too.
 LONGEST_TERM = 80
-#: The maximum number of results of each kind. The list of the kind has the others.
+#: The maximum number of results of each kind. A link leads to a list with all of them.
 MOST = 8
 #: What people put between the digits of a player ID.
 _BETWEEN_DIGITS = re.compile(r"[\s.,_-]+")
@@ -61,7 +61,7 @@ class Group:
 def page(request: HttpRequest) -> TemplateResponse:
     """Show the results of a search. With `part=1`, only the results, without the page around them.
 
-    The number of statements depends neither on the term nor on the number of rows.
+    The number of SQL statements is the same for every term and any number of rows.
     """
     if not request.user.is_staff:
         raise PermissionDenied

@@ -11,7 +11,7 @@ EXAMPLES = 5
 
 
 class Section(StrEnum):
-    """The part of the audit (docs/reference/invariants.md). The other parts rely on `FIELDS`."""
+    """A part of the audit (docs/reference/invariants.md). The others assume that `FIELDS` holds."""
 
     RUNS = "1 runs"
     PLAYERS = "2 players"
@@ -32,7 +32,7 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A sentence that must be true, and the query that finds where it is not.
+    """A sentence that must be true, and the query that finds the rows for which it is not.
 
     Args:
         name: a stable identifier for programs.

@@ -30,8 +30,8 @@ class Ledger:
 
     Args:
         url: the simulator's base address.
-        asked_at: the time just before it was read, by the database's clock. The ledger has all
-            answers from before this time.
+        asked_at: the time just before the ledger was read, by the database's clock. The ledger has
+            all answers from before this time.
         requests: every request, including those of `check_provider`.
         grants: which player was granted which issue of which code.
         violations: what the game saw that an honest client would not do.
@@ -125,7 +125,7 @@ def _get(url: str) -> Any:
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise LedgerError(
                 f"The simulator at {url} refuses this request: set SIMULATOR_TOKEN to the token "
-                "that the simulator was started with. `make up` sets both."
+                "that the simulator was started with. `make up` sets it on both sides."
             )
         answer.raise_for_status()
         return answer.json()

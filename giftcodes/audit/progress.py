@@ -28,7 +28,7 @@ PROGRESS = (
         """,
         words=(
             "Member redemption {id} (player {player_id}, redemption {redemption_id}) is in flight; "
-            "its lease ended {lease_until}."
+            "its lease ended at {lease_until}."
         ),
         look_again_seconds=20.0,
     ),
@@ -156,7 +156,7 @@ PROGRESS = (
         """,
         words=(
             "Member redemption {id} (player {player_id}, redemption {redemption_id}) waits for "
-            "code {code}, closed {closed_at}."
+            "code {code}, which was closed at {closed_at}."
         ),
         look_again_seconds=20.0,
     ),

@@ -1,6 +1,6 @@
 """Invariant 3: a settled row has a proof and no later request.
 
-Also: the fields of attempts agree with their rows.
+Here are also the invariants about the fields of attempts.
 """
 
 from __future__ import annotations

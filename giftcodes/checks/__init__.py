@@ -1,4 +1,4 @@
-"""System checks. A setting that cannot work stops the start, and the error has a hint.
+"""System checks. A setting that cannot work keeps Redeemer from starting. The error has a hint.
 
 Each module has the checks of one subject. Importing this package registers all of them.
 """

@@ -1,4 +1,4 @@
-"""What only the database knows. Django runs these checks in `migrate` and `check --database`."""
+"""Checks that read the database. Django runs them in `migrate` and `check --database`."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 @register
 def check_poll_interval(**_: Any) -> list[CheckMessage]:
-    """The feed wants at least three seconds between two calls (docs/reference/protocol.md)."""
+    """Two calls of a feed must be at least three seconds apart (docs/reference/protocol.md)."""
     least, most = LEAST_POLL_SECONDS, MOST_POLL_SECONDS
     return errors(
         "giftcodes.E003",
@@ -34,7 +34,7 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
             if not least <= config.poll_seconds <= most
         ),
         hint=(
-            f"The feed wants at least {least:g} seconds between two calls. Set a number from "
+            f"Two calls of a feed must be at least {least:g} seconds apart. Set a number from "
             f"{least:g} to {most:.0f}, which is a day."
         ),
     )
@@ -97,7 +97,7 @@ def check_keys_of_games(**_: Any) -> list[CheckMessage]:
             )
             if not is_sendable_key(key)
         ),
-        hint="Copy the key again. It has only ASCII letters and digits, and no space around it.",
+        hint="Copy the key again: only printable ASCII characters, and no space around them.",
     )
 
 

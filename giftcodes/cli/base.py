@@ -30,7 +30,7 @@ class ServerCommand(BaseCommand, ABC):
     says what to do. Results go to `screen`, and warnings go to `warn`.
     """
 
-    #: Other errors that a subclass expects. Only their text is shown, without a traceback.
+    #: Errors besides CommandError that a subclass expects. Their text is shown without a traceback.
     expected_errors: tuple[type[Exception], ...] = ()
     #: Django sets this if the command was started from the command line.
     _called_from_command_line = False

@@ -35,9 +35,7 @@ def find_provider(name: str) -> ProviderConfig:
     providers: dict[str, ProviderConfig] = games()
     config = providers.get(clean_token(name).casefold())
     if config is None:
-        raise CommandError(
-            f"There is no provider “{name}”. There are: {', '.join(sorted(providers))}."
-        )
+        raise CommandError(f"There is no game “{name}”. There are: {', '.join(sorted(providers))}.")
     return config
 
 
@@ -84,7 +82,7 @@ def find_guild(name: str) -> Guild:
     guild = Guild.objects.filter(name__in=[name, wanted]).first()
     if guild is not None:
         return guild
-    # The names are compared in Python, because an older version stored names as they were typed,
+    # The names are compared in Python, because an older release stored names as they were typed,
     # and the model cleans such a name only when it reads the row.
     known = Guild.objects.values_list("pk", "name")
     alike = [pk for pk, other in known if other.strip().casefold() == wanted.casefold()]

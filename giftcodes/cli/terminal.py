@@ -70,7 +70,8 @@ class Screen:
     def table(self, table: Table) -> None:
         """Print a table with aligned columns. A table without rows is not printed.
 
-        On a terminal that is too narrow for it, each row is a block of lines: no word is broken.
+        On a terminal that is too narrow for it, each row becomes a block of lines, so that no word
+        is broken.
         """
         if not table.rows:
             return
@@ -153,7 +154,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [str(line).rstrip() for line in Text(text).wrap(_RULER, max(width, 10))] or [""]
 
 
-#: Rich measures texts with a console, whose output is not used.
+#: Rich needs a console to measure texts. The output of this console is not used.
 _RULER = Console(file=io.StringIO(), markup=False, highlight=False, emoji=False)
 
 

@@ -236,7 +236,7 @@ class _Bar:
 
 @dataclass(slots=True)
 class _Lines:
-    """Prints a line for each further tenth of the members, else at most one per LINE_SECONDS."""
+    """Prints a line after each tenth of the members. In between, at most one every LINE_SECONDS."""
 
     screen: Screen
     _shown: RunProgress | None = field(default=None)

@@ -66,7 +66,7 @@ def hit(name: str) -> None:
     if _FAILPOINT is not None and name == _FAILPOINT.name and _FAILPOINT.is_due():
         os.write(2, f"FAILPOINT: {_FAILPOINT.action} at {name}\n".encode())
         # The signal goes to this thread. If another thread took it, this one could run on for a
-        # moment, past the check that a scenario is about.
+        # moment, past the place in the code that a scenario tests.
         signal.pthread_kill(threading.get_ident(), _SIGNALS[_FAILPOINT.action])
 
 
@@ -81,7 +81,7 @@ def _read_failpoint(text: str) -> _Failpoint | None:
     name, action, when = [*text.split(":"), "1", "1"][:3]
     if name not in NAMES or action not in _SIGNALS:
         msg = (
-            f"{FAILPOINT}={text}: it needs a name of {sorted(NAMES)} and an action of "
+            f"{FAILPOINT}={text}: the name must be one of {sorted(NAMES)}, and the action one of "
             f"{sorted(_SIGNALS)}."
         )
         raise ValueError(msg)

@@ -1,7 +1,7 @@
 """The outcomes of an attempt and their meanings: the table on which every decision is based.
 
-This module has only values and does no I/O. Only `giftcodes.clients.games` knows the game's own
-strings.
+This module has only values and does no I/O. Only `giftcodes.clients.games` translates the game's
+own strings.
 """
 
 from __future__ import annotations
@@ -74,11 +74,12 @@ class Meaning:
         scope: what the outcome concerns.
         words: the game's message, or our words if the game sends none. Log lines show this.
         reason: what happened and what to do, for people.
-        proves_code: the answer proves that the code works. The player was just granted it, or
-            already has it.
-        decisive: the effect in the game is known. After an attempt that is not decisive, the code
-            may have been granted.
-        recognised: the answer is a known one of the game. It ends a series of unknown answers.
+        proves_code: whether the answer proves that the code works. If so, the player was just
+            granted it, or already has it.
+        decisive: whether the effect in the game is known. After an attempt that is not decisive,
+            the code may have been granted.
+        recognised: whether the answer is a known one of the game. If so, it ends a series of
+            unknown answers.
     """
 
     scope: Scope
@@ -263,8 +264,8 @@ UNDECIDED = frozenset(o for o, m in MEANINGS.items() if not m.decisive)
 ABOUT_THE_CODE = frozenset(o for o, m in MEANINGS.items() if m.scope is Scope.CODE)
 #: The game does not know this pair of player ID and realm. It checks the pair before the code.
 WRONG_PLAYER = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
-#: The account does not meet a condition of the code. An account that meets a condition meets it for
-#: all codes with that condition.
+#: The account does not meet a condition of the code. An account that meets a condition for one code
+#: meets it for all codes with that condition, so one request answers for all of them.
 ACCOUNT_CONDITIONS = frozenset(
     {
         Outcome.LEVEL_TOO_LOW,

@@ -1,8 +1,8 @@
 """Who has a code, and the result of a redemption: values that pages, messages and commands share.
 
 Only a member who has the code is served. A settled member may have another code of the same group,
-and a run that has ended may have served nobody. So this module is the only place that decides which
-numbers count as a success, and in which tone a result is shown.
+and a run that has ended may have served nobody. Because this is easily counted wrongly, only this
+module decides which numbers count as a success, and in which tone a result is shown.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ SHARE_LABELS = {
 
 
 def share_of(state: State, ending: Ending) -> Share:
-    """The share of a member in this state. Nobody can help with a code that does not exist."""
+    """The share of a member in this state.
+
+    If the code does not exist, no person can help, so nobody has the share NEEDS_YOU.
+    """
     share = SHARES[state]
     return Share.CANNOT if share is Share.NEEDS_YOU and ending is Ending.UNKNOWN else share
 
@@ -350,9 +353,9 @@ class Result:
             case ResultKind.USED_UP:
                 return gettext("The game gives this code to no more players.")
             case ResultKind.CODE_CLOSED:
-                return gettext("“Reopen code” on the page of the code continues the run.")
+                return gettext("To continue the run, press “Reopen code” on the page of the code.")
             case ResultKind.STOPPED:
-                return gettext("“Resume” on the page of the run continues it.")
+                return gettext("To continue the run, press “Resume” on its page.")
             case ResultKind.NOTHING if not served.total:
                 return gettext("The guild has no members to redeem for.")
         return ""

@@ -212,7 +212,7 @@ def _ends_in_emoji(text: str) -> bool:
 
 
 def _is_emoji(character: str) -> bool:
-    """Return whether it is an emoji or a skin tone, even if it is newer than Python's Unicode."""
+    """Return whether a character is an emoji or a skin tone, even if Python does not know it."""
     if not character:
         return False
     if unicodedata.category(character) == "So" or character in _ODD_EMOJI:

@@ -19,7 +19,7 @@ _LENGTH = 28
 
 
 class TokenKind(StrEnum):
-    """What a link is for. Each token begins with it, so that a log can recognise a token."""
+    """What a link is for. Each token begins with its kind, by which `hide_tokens` recognises it."""
 
     JOIN = "jn"
     PLAYER = "pl"

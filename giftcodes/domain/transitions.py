@@ -85,13 +85,16 @@ class AttemptContext:
     """The facts about an attempt's member redemption that the decision depends on.
 
     Args:
-        confirming: the effect of an earlier request is still unknown.
+        confirming: whether the effect of an earlier request is still unknown.
         tries: the number of counted tries before this attempt.
-        uncounted_failures: the number of uncounted failures in a row before this attempt.
-        earlier_unknown: the game may have granted the code to this player in an earlier attempt.
-        code_is_closed: the code was closed by this answer, an earlier one or a person.
-        code_is_held: the code is held back because of unclear answers.
-        is_probe: the request was a probe of a paused provider, which does not count as a try.
+        uncounted_failures: the number of failures in a row, before this attempt, that did not count
+            as tries.
+        earlier_unknown: whether the game may have granted the code to this player in an earlier
+            attempt.
+        code_is_closed: whether this answer, an earlier answer or a person has closed the code.
+        code_is_held: whether the code is held back because of unclear answers.
+        is_probe: whether the request was a probe of a paused provider. A probe does not count as a
+            try.
         jitter: a random number in [0, 1) that spreads the delays.
     """
 
@@ -113,8 +116,9 @@ class Transition:
         state: the next state.
         reason: why, for people.
         delay_seconds: the seconds until the next request. None if no request is planned.
-        counts: the attempt counts as a try.
-        is_uncounted_failure: the attempt is an uncounted failure, so the next delay is longer.
+        counts: whether the attempt counts as a try.
+        is_uncounted_failure: whether the attempt failed without counting as a try. If so, the delay
+            after the next such failure is longer.
     """
 
     state: State

@@ -19,8 +19,8 @@ validate_code = RegexValidator(
     ),
 )
 validate_player_id = RegexValidator(
-    # No ID begins with 0. A game may ignore zeros in front of an ID, which would then be a second
-    # name of the same player, under which an opt-out is not found.
+    # No ID begins with 0. If a game ignores zeros in front of an ID, the ID with zeros would be a
+    # second name of the same player, under which an opt-out is not found.
     r"\A[1-9][0-9]{2,19}\Z",
     _(
         "A player ID is digits only (8 to 10 as a rule), and does not begin with 0. The game shows "

@@ -35,15 +35,15 @@ class _CostRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The cost of a run that has not been started yet.
+    """The cost of starting a run.
 
     Args:
         members: the guild's members for whom codes may be redeemed.
         requests: the number of members for whom a request would be sent. No request is sent if the
             player has the code, or if a request for it is under way.
-        outlook: the outlook as if this run and the others in the preview began now. For a run that
-            is in the queue already, its outlook there.
-        is_running: whether the run has been started already. Another start would be refused.
+        outlook: the outlook as if this run and the others in the preview began now. If the run is
+            in the queue already, its outlook in the queue.
+        is_running: whether the run has been started already. If so, another start would be refused.
         having: the number of members whose player has the code, in this guild or another one.
         elsewhere: the number of members for whom another guild in the preview sends the request.
     """

@@ -31,7 +31,7 @@ class Run:
         waits_for: the other redemptions that send requests for players who are also members here.
             Each entry is the id of such a redemption and the number of these players.
         is_stopping: whether requests under way are finished, but no more are sent.
-        is_proven: whether a member has certainly got the code.
+        is_proven: whether the code is proven: a player certainly has it.
         hindrance: the reason why it is unknown when the requests will be sent, in words. It is
             empty if nothing prevents them. Other runs do not wait for these requests.
     """
@@ -125,7 +125,7 @@ def in_all(outlooks: Iterable[Outlook]) -> Outlook:
 def last_turns(requests: Sequence[int]) -> list[int]:
     """The place of each run's last request among runs of equal rank, which take turns.
 
-    In each turn a run sends one request.
+    In each round, every run that has requests left sends one.
 
     Args:
         requests: the number of requests of each run, in the order of their turns. It may be 0.
@@ -142,8 +142,8 @@ def last_turns(requests: Sequence[int]) -> list[int]:
         return sums[exhausted] + rounds * (len(ascending) - exhausted)
 
     places = [0] * len(requests)
-    # The loop starts with the longest run. The list contains the runs that send a request in the
-    # round of the current run's last request.
+    # The loop starts with the longest run. `taking_part` contains the runs that send a request in
+    # the round in which the current run sends its last request.
     taking_part: list[int] = []
     for turn in sorted(range(len(requests)), key=lambda turn: (-requests[turn], turn)):
         if requests[turn] > 0:
@@ -210,10 +210,12 @@ class _Line:
         return max(0, place - own - confirmations)
 
     def answered_from(self, seconds: float) -> float:
-        """Seconds until the answer to a request that is not due yet. Once it is due, it goes first.
+        """Seconds until the answer to a request that is not due yet.
+
+        Once the request is due, it is sent before those that are waiting.
 
         Args:
-            seconds: the seconds until it is due.
+            seconds: the seconds until the request is due.
         """
         ready = seconds + TICK_WAIT_SECONDS + self.pace.latency
         nth = 1 + bisect_left(range(1, self.total + 1), ready, key=self.pace.answered_in)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop
 
 #: When a window or a pause ends, or a member becomes due, nothing is enqueued. The next tick finds
-#: the work.
+#: the work, after half a tick on average.
 TICK_SECONDS = 0.25
 TICK_WAIT_SECONDS = TICK_SECONDS / 2
 #: The latency that is assumed if nothing was measured.
@@ -103,7 +103,7 @@ class Pace:
             starts_in = max(window.ends_in + self._noticed_after(window), self._held)
         windows, place = divmod(nth - 1, self._in_each(window))
         length = self.latency + window.seconds + self._noticed_after(window)
-        # No other request of a window is sent until its first one is answered.
+        # A window's first request is answered before any other request of the window is sent.
         return starts_in + windows * length + self.latency + self._batches(place)
 
     def _noticed_after(self, window: Window) -> float:

@@ -53,8 +53,8 @@ class _QueueRow(NamedTuple):
 class _DuplicatesRow(NamedTuple):
     """Waiting members of a redemption who need no request from it.
 
-    `asked_by` is the redemption that sends the request for their player. It is None if no request
-    is needed, because the player has the code.
+    `asked_by` is the redemption that sends the requests for the same players. It is None if no
+    request is needed, because the players have the code.
     """
 
     redemption_id: int

@@ -127,7 +127,8 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
 
     A channel that is told of every run gets one if the start was announced there, or would have
     been if the channel had existed. A channel that is told only when a person is needed gets one if
-    the result says so.
+    the result needs a person. If the run is one that is announced only for many members
+    (`FEW_MEMBERS`), then more than that many must also have come to need a person in it.
 
     Args:
         redemption: the redemption, whose run has ended.
@@ -203,7 +204,7 @@ def queue_alarms(subjects: Mapping[int, Subject], kind: Announcement.Kind) -> No
 
 
 def _guilds_of(subjects: Mapping[int, Subject]) -> dict[int, int]:
-    """The guild of each alarm that concerns one, by the id of the alarm."""
+    """The guild of each alarm, by the alarm's id. Alarms that concern no guild are left out."""
     keys: dict[str, dict[int, int]] = defaultdict(dict)
     for alarm_id, subject in subjects.items():
         if (key := row_id(subject.key)) is not None:

@@ -40,7 +40,7 @@ MOST_CHANNELS = 10
 DEFAULT_NAME = "Discord"
 
 validate_role = RegexValidator(
-    r"\A[0-9]{15,20}\Z",
+    r"\A[0-9]{17,20}\Z",
     _(
         "The ID of a role is a number of 17 to 20 digits. In Discord, switch the developer mode on "
         "(User settings, Advanced), then right-click the role and choose “Copy Role ID”."
@@ -102,11 +102,14 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         return self.on().filter(tells__in=TELLS_ALARMS)
 
     def with_key(self) -> ChannelQuerySet:
-        """Add `key` to each row: the start of the stored address. It names the encryption key."""
+        """Add `key` to each row: the start of the stored address.
+
+        It names the key with which the address was encrypted.
+        """
         return self.annotate(key=Left("address", encryption.PREFIX_LENGTH))
 
     def encrypt_again(self) -> int:
-        """Encrypt each address with the first key in the settings, unless it already is.
+        """Encrypt each address with the first key in the settings, unless that key encrypted it.
 
         Addresses that cannot be read stay as they are.
 

@@ -38,7 +38,7 @@ CLAIM_LIMIT_GUILDS = 2
 #: A proven code is held back only after unclear answers for this many players in a row.
 ODD_PLAYERS = 3
 #: How long a code is held back after the first unclear answer that counts against it. Each further
-#: one triples the time, up to `LONGEST_HOLD_SECONDS`.
+#: unclear answer triples the time, up to `LONGEST_HOLD_SECONDS`.
 FIRST_HOLD_SECONDS = 5.0
 LONGEST_HOLD_SECONDS = 3_600.0
 
@@ -81,8 +81,8 @@ class CodeLife(models.Model):
     closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     proven_at = models.DateTimeField(_("proven"), null=True, editable=False)
-    # One member got the answer that the code does not work. Another one is asked before the code is
-    # closed.
+    # One member got the answer that the code does not work. Another member is asked before the code
+    # is closed.
     doubt_outcome = models.CharField(max_length=20, blank=True, editable=False)
     doubt_player_id = models.CharField(max_length=20, blank=True, editable=False)
     doubt_guild = models.ForeignKey(
@@ -108,7 +108,7 @@ class CodeLife(models.Model):
     held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
 
     #: The end of the last wait that a person cut short. Until then, no person can cut short another
-    #: one. Otherwise one guild's presses would use up the tries of all guilds.
+    #: wait. Otherwise the officers of one guild could use up the tries of all guilds.
     released_until = models.DateTimeField(null=True, editable=False)
 
     # Redeemer compares codes without case, and the game compares them with case.
@@ -312,15 +312,15 @@ class CodeLife(models.Model):
     def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
         """Use another spelling of the code in requests, and save it. The row must be locked.
 
-        If the code is open, the new spelling is used only once the game says that it does not know
-        the current one. If the code is closed, a person's spelling reopens it, and the feed's
+        If the code is open, the new spelling is used only after the game has said that it does not
+        know the current one. If the code is closed, a person's spelling reopens it, and the feed's
         spelling is probed.
         """
         others = [one for one in self.other_spellings if one != spelling]
         if self.is_open:
             self.other_spellings = [spelling, *others] if is_person else [*others, spelling]
         elif not is_person and self.next_probe_at is not None and self.next_probe_at <= now:
-            # The spelling in use is about to be probed. This one is probed after it.
+            # The spelling in use is about to be probed. The new spelling is probed after it.
             self.other_spellings = [*others, spelling]
         else:
             tried = [one for one in self.tried_spellings if one != spelling]

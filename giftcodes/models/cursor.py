@@ -12,9 +12,9 @@ from giftcodes.sql import fetch
 
 
 class Cursor(models.Model):
-    """How far the periodic step of this name has come: up to this moment. No page shows it.
+    """The moment up to which the periodic step of this name has come. No page shows it.
 
-    For the announcements, each guild has a cursor: the moment when it had its turn last.
+    For the announcements, each guild has a cursor: the moment when the guild last had its turn.
     """
 
     name = models.CharField(max_length=20, primary_key=True)

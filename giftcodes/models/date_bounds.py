@@ -33,7 +33,7 @@ def within(bounds: tuple[dt.date, dt.date], field: str, *, name: str) -> CheckCo
 
 
 class _PatientDateLoader(DateLoader):
-    """Loads days. A day that is out of bounds becomes the nearest bound."""
+    """Loads days. A day with which Python cannot calculate is replaced (`_near`)."""
 
     def load(self, data: Any) -> dt.date:
         """Load a day from what PostgreSQL sends."""

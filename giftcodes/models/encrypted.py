@@ -1,4 +1,4 @@
-"""A field for a secret. The table holds it encrypted, so that no statement can compare it."""
+"""A field for a secret. The table holds the encrypted text, so no statement can compare secrets."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class EncryptedTextField(TextField):
 
 
 def keyed_hash(purpose: str, text: str) -> str:
-    """A hash that tells secrets apart without revealing them. It needs our key.
+    """A hash that tells secrets apart without revealing them. Only our key can produce it.
 
     Args:
         purpose: hashes for different purposes cannot be compared.
@@ -95,7 +95,7 @@ def keyed_hash(purpose: str, text: str) -> str:
 
 
 def encrypt_again(rows: models.QuerySet[Any], name: str) -> int:
-    """Encrypt a field of each row with the first key in the settings, unless that key was used.
+    """Encrypt a field of each row with the first key in the settings, unless that key encrypted it.
 
     Values that cannot be read stay as they are.
 

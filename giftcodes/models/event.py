@@ -24,12 +24,15 @@ class Trigger(models.TextChoices):
 
     @property
     def is_person(self) -> bool:
-        """Whether a person asked. People reopen more rows, and may start a stopped redemption."""
+        """Whether a person requested the run.
+
+        A person reopens more rows than the automatic triggers, and may start a stopped redemption.
+        """
         return self in (Trigger.ADMIN, Trigger.COMMAND)
 
     @property
     def is_housekeeping(self) -> bool:
-        """Whether members join a run in progress, and no refusal is written to the journal."""
+        """Whether this trigger adds late members to a run in progress, instead of being refused."""
         return self in (Trigger.CATCH_UP, Trigger.SWEEP)
 
     @property
@@ -53,7 +56,7 @@ class EventKind(models.TextChoices):
 
 
 class RedemptionEvent(models.Model):
-    """An event with its user and time: a run began, a call was refused, or a code was closed."""
+    """An event with its user and time: a run began, a start was refused, or a code was closed."""
 
     redemption = models.ForeignKey(
         "giftcodes.Redemption",

@@ -24,7 +24,7 @@ def title_of(provider: str) -> str:
 
 
 def place_noun(provider: str) -> str:
-    """What a game calls the place of a player within a sentence, such as `state` or `kingdom`.
+    """A game's word for the place of a player, for use within a sentence: `state` or `kingdom`.
 
     Args:
         provider: the key of the game. If no such game is in the settings, the word fits all games.
@@ -34,7 +34,7 @@ def place_noun(provider: str) -> str:
 
 
 def place_word(provider: str) -> str:
-    """The same word with a capital, for labels and for headings: `State` or `Kingdom`."""
+    """The word of `place_noun` with a capital, for labels and headings: `State` or `Kingdom`."""
     return capfirst(place_noun(provider))
 
 
@@ -49,7 +49,8 @@ def _places() -> str:
     return capfirst(_place_nouns())
 
 
-#: The word for several games, for headings of columns and labels of fields: evaluated when shown.
+#: The word for several games, for headings of columns and labels of fields. It is evaluated when
+#: it is shown.
 places = lazy(_places, str)
 
 

@@ -82,7 +82,7 @@ def with_stored(config: ProviderConfig, stored: Any) -> ProviderConfig:
 
 
 def fingerprint(config: ProviderConfig) -> str:
-    """A hash of the values that decide whether a game can be reached, without revealing them."""
+    """A hash of the values that decide whether a game can be reached. It does not reveal them."""
     parts = (config.is_enabled, config.api_url, config.salt, config.feed_url, config.feed_key)
     return keyed_hash("connection", repr((*parts, config.feed_format)))
 

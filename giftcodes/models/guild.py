@@ -27,7 +27,7 @@ from giftcodes.models.history import MemberVersion, Versions
 #: ever sent for an erased player.
 ERASED = "erased-"
 #: In this time, at most MEMBERS_PER_GUILD different players may be added to a guild. Otherwise, the
-#: members could be replaced by others again and again, and each costs requests of the game.
+#: members could be replaced again and again, and each new member costs requests of the game.
 ADDING_PERIOD = dt.timedelta(days=7)
 
 
@@ -61,7 +61,10 @@ class Guild(models.Model):
     priority = models.SmallIntegerField(
         _("priority"),
         default=0,
-        help_text=_("Of codes that end at the same time, those of the higher number are first."),
+        help_text=_(
+            "Of codes that end at the same time, those of guilds with a higher priority are "
+            "redeemed first."
+        ),
     )
     officers = models.ManyToManyField(
         settings.AUTH_USER_MODEL, verbose_name=_("officers"), blank=True, related_name="guilds"
@@ -88,9 +91,9 @@ class Guild(models.Model):
         return max(0, settings.MEMBERS_PER_GUILD - self.members.filter(active=True).count())
 
     def may_add(self, player_ids: Iterable[str]) -> bool:
-        """Whether these players may be added, with all who were added in the last seven days.
+        """Whether these players may be added, given who was added in the last seven days.
 
-        A player who was added and removed counts. One who is added again counts once.
+        A player who was added and then removed counts. A player who is added again counts once.
         """
         lately = Member.history.filter(
             guild=self, history_type="+", history_date__gt=timezone.now() - ADDING_PERIOD
@@ -164,7 +167,8 @@ class Member(models.Model):
     #: with this realm is sent for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
-    #: When the game first said so. This time stays if a corrected realm is unknown, too.
+    #: When the game first did not know the player. The time stays if it does not know the player in
+    #: a corrected realm either.
     refused_since = models.DateTimeField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()

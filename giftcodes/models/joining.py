@@ -78,7 +78,7 @@ class JoinRequest(models.Model):
 
 
 class PublicPage(models.Model):
-    """The page of a guild's codes that anyone may open. The row exists while it is switched on."""
+    """The page of a guild's codes that anyone may open. The row exists while the page is on."""
 
     guild = models.OneToOneField(Guild, on_delete=models.CASCADE, related_name="public_page")
     #: The name of the page in its address. A guild's number would say how many guilds there are.

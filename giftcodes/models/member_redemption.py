@@ -50,15 +50,15 @@ WAITS_FOR_CORRECTION = (
 #: mention that guild, because an officer must not learn that a player is in a guild which the
 #: officer may not see (`MemberRedemption.full_reason`).
 COVERED = "The player has the code already."
-#: The beginning of the reason that earlier versions stored instead. It mentions the other guild.
+#: Earlier versions stored a reason that begins with this word and mentions the other guild.
 _EARLIER_COVERED = "Covered: "
 
 
 def is_refused_sql(member: str, guild: str) -> str:
     """An SQL condition: less than `REFUSED_FOR` ago, the game did not know a member in their realm.
 
-    `MemberRedemptionQuerySet.reopenable` expresses the same condition with the ORM. The statement
-    needs the parameter `refused_for`.
+    `MemberRedemptionQuerySet.reopenable` expresses the same condition with the ORM. A statement
+    with the SQL condition needs the parameter `refused_for`.
 
     Args:
         member, guild: the aliases of the member and of the member's guild in the statement.
@@ -324,7 +324,7 @@ class MemberRedemption(models.Model):
 
     @property
     def full_reason(self) -> str:
-        """The reason, with the guild through which the player has the code.
+        """The reason. For a covered row, it names the guild through which the player has the code.
 
         Not every officer may see that guild. For those who may not, `admin.common.scope.redact`
         removes `covered_by` from the rows of a page, and the reason mentions no guild.

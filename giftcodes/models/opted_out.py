@@ -28,7 +28,7 @@ def player_hash(provider: str, player_id: str) -> str:
 def player_hashes(provider: str, player_id: str) -> list[str]:
     """The hashes under which an opt-out of a player may be stored.
 
-    The first is that of SECRET_KEY. The second is that of OLD_SECRET_KEY, if it is set.
+    The first hash is made with SECRET_KEY, and the second with OLD_SECRET_KEY, if it is set.
     """
     old = [settings.OLD_SECRET_KEY] if settings.OLD_SECRET_KEY else []
     return [_hash(key, provider, player_id) for key in [secret_key(), *old]]
@@ -42,7 +42,7 @@ def _hash(key: str, provider: str, player_id: str) -> str:
 class OptOut(models.Model):
     """A player for whom no code may be redeemed in any guild. No import can undo the opt-out.
 
-    An opt-out in one guild is no row of this table, but the mark of the membership there.
+    An opt-out in one guild is not a row of this table. It is a mark of the member in that guild.
     """
 
     player_hash = models.CharField(_("keyed hash"), max_length=64, primary_key=True)

@@ -20,7 +20,7 @@ from giftcodes.sql import fetch, statement
 
 
 def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
-    """Insert a row for every eligible member of these redemptions' guilds who has none.
+    """Insert the rows that are missing: one for each redemption and eligible member of its guild.
 
     The redemptions must be locked or new. The rows of members whom the game does not know in their
     realm wait for correction.
@@ -47,8 +47,8 @@ def bring_in_members(redemption_ids: list[int], trigger: Trigger) -> int:
         The number of rows that were added or reopened, and now wait for a request.
     """
     rows = MemberRedemption.objects.filter(redemption__in=redemption_ids)
-    # This precedes the insert, because new rows that wait for correction must not be reopened. A
-    # person's trigger would reopen them.
+    # This precedes the insert. Otherwise, a person's trigger would also reopen the new rows that
+    # wait for correction.
     reopened = rows.reopenable(is_person=True).requeue() if trigger.is_person else 0
     added, has_others = admit_members(redemption_ids)
     if has_others and not trigger.is_person:
@@ -73,7 +73,7 @@ def settle_duplicates(
 ) -> list[int]:
     """Settle the rows of players who have the code through another guild, without a request.
 
-    Each of these rows points at the row that proves it (`covered_by`).
+    Then `covered_by` of each of these rows points to the row through which the player has the code.
 
     Args:
         redemption_ids: settle only rows of these redemptions.

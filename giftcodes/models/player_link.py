@@ -51,8 +51,9 @@ class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
 class PlayerLink(models.Model):
     """A personal link. It shows what one guild knows of one player, and nothing of other guilds.
 
-    A player who joins without an officer only claims to be this player. So the link cannot opt the
-    player out, give the data or erase it before an officer has confirmed it (`is_confirmed`).
+    A person who joins without an officer only claims to be this player. So the link cannot opt the
+    player out, or give or erase the player's data, before an officer has confirmed the link
+    (`is_confirmed`).
     """
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="player_links")
@@ -66,8 +67,8 @@ class PlayerLink(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     ends_at = models.DateTimeField(_("ends"))
-    #: When this link opted the player out. The link can take back only this opt-out, and each other
-    #: opt-out sets this to null.
+    #: When this link opted the player out. The link can take back only this opt-out. Any other
+    #: opt-out of the player sets this field to null.
     opted_out_at = models.DateTimeField(null=True)
 
     objects = PlayerLinkQuerySet.as_manager()

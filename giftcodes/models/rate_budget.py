@@ -113,7 +113,7 @@ class RateBudget(models.Model):
     pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
     #: Players whose last answers were unknown, with no recognised answer in between.
     unknown_players = models.JSONField(default=list, blank=True)
-    #: The codes in those requests.
+    #: The codes in the requests for `unknown_players`.
     unknown_codes = models.JSONField(default=list, db_default=[], blank=True)
     last_answer_at = models.DateTimeField(_("last recognised answer"), null=True)
 
@@ -212,8 +212,8 @@ class RateBudget(models.Model):
     def _anchor(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
         """Set the window by the answer to the request that opened it.
 
-        The game's window opened between the request and its answer. So it is open for at least one
-        window's length after the request, and is certainly over one length after the answer.
+        The game's window opened between the request and its answer. So it stays open for at least
+        one window's length after the request, and has ended one window's length after the answer.
         """
         length = rate.seconds if rate else USUAL_WINDOW_SECONDS
         self.permits_until = seen.sent_at + dt.timedelta(seconds=length)
@@ -226,8 +226,9 @@ class RateBudget(models.Model):
     def _close_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
         """Allow no more requests until the game's next window, because it refused one.
 
-        If the game does not say when that is, it is the known end of this window. If the refused
-        request should have opened a window, no end is known, and the wait is a whole window.
+        If the game does not say when the next window opens, it is taken to open when this window
+        ends. If the refused request should have opened this window, its end is not known, and the
+        wait is a whole window.
         """
         reported = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (
@@ -308,8 +309,8 @@ class RateBudget(models.Model):
         ends_a_streak = bool(self.unknown_players)
         if ends_a_streak:
             self.unknown_players, self.unknown_codes = [], []
-        # This is not set at every answer, so that the row is seldom written. It is always set after
-        # unknown answers.
+        # `last_answer_at` is not set at every answer, so that the row is seldom written. It is
+        # always set after unknown answers.
         if (
             ends_a_streak
             or self.last_answer_at is None

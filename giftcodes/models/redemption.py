@@ -26,8 +26,8 @@ class RunState(models.TextChoices):
     STOPPED = "stopped", _("stopped")
 
 
-#: A catch-up run for at most this many members is not announced. Otherwise each new member would be
-#: announced for each code.
+#: A run for at most this many members is not announced, unless it is the redemption's first run, or
+#: a poll or a person started it. Otherwise each new member would be announced for each code.
 FEW_MEMBERS = 5
 
 
@@ -49,7 +49,9 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         return found
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> RedemptionQuerySet:
-        """Lock the rows in id order. Others may still insert rows that refer to them (`no_key`).
+        """Lock the rows in id order.
+
+        Other transactions may still insert rows that refer to the locked rows (`no_key`).
 
         Args:
             nowait: raise an error if another transaction holds a row.
@@ -66,7 +68,8 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
 class Redemption(models.Model):
     """The redemption of one gift code for one guild.
 
-    A run lasts from the moment this row is `running` until it is unlocked. No process owns it.
+    A run lasts from the moment this row is `running` until the row is unlocked. No process owns a
+    run.
     """
 
     guild = models.ForeignKey(
@@ -144,8 +147,8 @@ class Redemption(models.Model):
         """What has come of this redemption.
 
         Args:
-            served: the numbers of its members (`self.shares_of(self.tally())`, or for a list
-                `queries.served.served_in`).
+            served: the numbers of its members: from `self.shares_of(self.tally())`, or, for many
+                redemptions at once, from `queries.served.served_in`.
         """
         return Result.of(served, phase=self.phase, ending=self.gift_code.ending)
 

@@ -74,7 +74,7 @@ def providers_on() -> list[str]:
 
 
 def provider_obstacle(provider: str) -> Obstacle | None:
-    """Why no request can be sent to a game. None if one can be sent now or after its pause."""
+    """Why no request can be sent to a game. None if one can be sent, now or after a pause."""
     config = games().get(provider)
     if config is None:
         return Obstacle.of(ObstacleKind.GAME_UNKNOWN, game=provider)

@@ -8,7 +8,7 @@ announcements.py     claims a message to a guild's channel, and posts or edits i
 recording.py         records what became of the message
 alarms.py            raises and clears alarms, and notifies the operator's channel of each change
 
-Messages are queued at the start of a run (models.redemption), at its end and by a person who sends
-a test (models.announcement), and when an alarm changes (models.alarm). The tasks call
-announcements.py and alarms.py, and giftcodes.clients.channels makes the requests.
+Messages are queued at the start of a run (models.redemption), at its end (models.announcement),
+when an alarm changes (models.alarm), and when a person sends a test (services.channels). The tasks
+call announcements.py and alarms.py, and giftcodes.clients.channels makes the requests.
 """

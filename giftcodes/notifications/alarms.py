@@ -98,7 +98,7 @@ def _forget_after_a_gap() -> None:
 
 
 def _compare_with(found: list[Finding]) -> list[int]:
-    """Add a suspected alarm for each new cause, and delete those whose cause is gone.
+    """Add a suspected alarm for each new cause, and delete suspected alarms without a cause.
 
     Returns:
         The ids of the raised alarms whose cause is over.

@@ -34,13 +34,14 @@ from giftcodes.notifications.recording import (
 )
 from giftcodes.sql import fetch, statement
 
-#: After the last claim of a member in a run, its figures may change for this long.
+#: After the last claim of a member in a run, the run's figures may change for this long.
 STILL_CHANGING = dt.timedelta(seconds=20)
 #: The key of the advisory lock under which announcements are claimed, by one process at a time.
 _CLAIM_LOCK = 7_310_001
-#: With the id of a guild, the name of the cursor that says when a message of it was claimed last.
+#: The name of a guild's cursor is this text and the guild's id. The cursor says when a message of
+#: the guild was last claimed.
 _SERVED = "told:"
-#: The longest time for a test. An answer that comes later is as bad as none, and others wait.
+#: The longest time for a test. A later answer is as bad as none, and other messages wait meanwhile.
 TEST_SECONDS = 3.0
 
 _NO_CHANNEL = "The channel was deleted or switched off."
@@ -81,7 +82,7 @@ def claim() -> list[tuple[int, int]]:
 
 
 def _drop_without_channel() -> None:
-    """Give up messages whose channel was deleted or switched off. Tests are sent nevertheless."""
+    """Give up messages whose channel was deleted or switched off, but not tests of a channel."""
     channels = Channel.objects.on().filter(pk=OuterRef("channel"))
     is_test = Q(kind=Announcement.Kind.TEST, channel__isnull=False)
     outbox.give_up(

@@ -61,7 +61,7 @@ class Job:
 
 @transaction.atomic(durable=True)
 def record(job: Job, delivery: Delivery) -> None:
-    """Record the result of the request, unless the claim is over and another worker has done so."""
+    """Record the result of the request, unless the message was claimed again in the meantime."""
     row, channel = job.row, job.channel
     if delivery.wait_seconds:
         _rest(channel, delivery.wait_seconds)
@@ -212,7 +212,7 @@ def _raise_alarm(channel: Channel, message: str) -> None:
 
 
 def _test_again(row: Announcement, channel: Channel, delivery: Delivery) -> None:
-    """Send a test later if the service asks for a pause. Otherwise give it up: a person waits."""
+    """Send a test later if the service asks for a pause. Otherwise give up: a person is waiting."""
     tries = row.tries + 1
     if not delivery.wait_seconds or tries >= MOST_TEST_TRIES:
         fail(row, channel, DeliveryState.FAILED, delivery.error)

@@ -81,7 +81,7 @@ def report_of(row: Announcement) -> RunReport:
         row: an announcement of the kind `started` or `complete`.
     """
     redemption = row.redemption
-    assert redemption is not None  # The kind says so (a constraint of the table).
+    assert redemption is not None  # A constraint of the table requires it for these kinds.
     code = redemption.gift_code
     is_over = row.kind == Announcement.Kind.COMPLETE
     is_last_run = redemption.run_number == row.run_number

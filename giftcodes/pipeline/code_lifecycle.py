@@ -103,7 +103,7 @@ def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -
 def note_reopened(gift_code_id: int) -> None:
     """Journal that a closed code is open again.
 
-    The game has granted it, and `GiftCode.apply_response` has reopened it.
+    The game has answered that the code works, and `GiftCode.apply_response` has reopened it.
     """
     code = GiftCode.objects.get(pk=gift_code_id)
     _journal_reopened(code, trigger=Trigger.PROBE, user_id=None)
@@ -185,6 +185,8 @@ def _close_ended(gift_code_id: int) -> bool:
 def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
     """Probe the closed codes whose next probe is due, by opening one row of each code again.
 
+    A code in the state `probing` without an open row is probed again, too.
+
     Args:
         isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
@@ -203,7 +205,7 @@ def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
 def _probe(gift_code_id: int) -> int | None:
     """Open one row of a code again, for a member whom the game knows.
 
-    The row with the fewest claims is chosen. If several have as few, it is the one that changed
+    The row with the fewest claims is chosen. Of several such rows, it is the one that changed
     longest ago.
 
     Returns:

@@ -1,6 +1,6 @@
 """Ask a directory of players for the names and realms of players who agreed (decision 16).
 
-Runs never wait for it.
+Runs never wait for a directory.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ class _Claim:
 
 
 def enrol() -> list[str]:
-    """Insert a row for each player who has agreed, and delete all others, at most once a minute.
+    """Insert a row for each player who has agreed, and delete the rows of all others.
+
+    This is done at most once a minute.
 
     Returns:
         The games that have a directory.
@@ -314,7 +316,7 @@ def _correct(
     answer: DirectoryAnswer,
     answers: dict[int, GameAnswers],
 ) -> list[str]:
-    """Set the fields that the directory knows better, and name it as the source in the history.
+    """Set the fields that the directory knows better. It is named as the source in the history.
 
     Returns:
         The fields that have changed.

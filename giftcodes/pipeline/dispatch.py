@@ -21,7 +21,7 @@ from giftcodes.models.games import game
 from giftcodes.sql import execute, fetch, statement
 
 #: Two requests for one player are safe if they are this far apart. The game's protocol demands
-#: about 2 s, and 4 s after TOO FREQUENT.
+#: about 2 s, and 4 s after the answer TOO FREQUENT.
 PLAYER_GAP_SECONDS = 2.2
 PLAYER_GAP_AFTER_REFUSAL_SECONDS = 4.0
 #: For each permit, this many runs of each code are considered, because two runs may want the same
@@ -54,7 +54,7 @@ def dispatch(provider: str) -> list[Claim]:
         do or nothing may be sent.
 
     Raises:
-        KeyError: no such game is configured.
+        KeyError: no game of this name is configured.
     """
     config = game(provider)
     if not config.is_on or not _has_work(provider):
@@ -87,7 +87,7 @@ def _has_work(provider: str) -> bool:
 
 
 def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime) -> list[Claim]:
-    """Choose rows, lock their redemptions in order, claim the rows, and use a permit for each."""
+    """Choose rows, lock their redemptions (by id), claim the rows, and use a permit for each."""
     chosen = _choose(budget.provider, permits=permits, now=now)
     if not chosen:
         return []
@@ -128,7 +128,7 @@ def _choose(provider: str, *, permits: int, now: dt.datetime) -> list[_Chosen]:
 
 
 def _note_served(chosen: list[_Chosen], running: list[int], *, now: dt.datetime) -> None:
-    """Put the runs that were served behind the other runs of their code, in the same order."""
+    """Put the served runs behind the others of their code, in the order of being served."""
     last = {
         row.redemption_id: place for place, row in enumerate(chosen) if row.redemption_id in running
     }

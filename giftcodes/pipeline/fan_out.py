@@ -11,9 +11,9 @@ from giftcodes.models.start_rules import closed_with_code
 from giftcodes.models.trial import trials
 from giftcodes.sql import fetch
 
-#: The number of guilds in one transaction, and of their members. A large guild fills a transaction
-#: of its own. Requests for the first guilds are sent while the rows of the others are still being
-#: inserted.
+#: The most guilds in one transaction, and the most members of these guilds together. A guild with
+#: more members has a transaction of its own. While the rows of later guilds are still being
+#: inserted, requests for the first guilds are sent already.
 BATCH = 100
 MEMBERS_IN_BATCH = 10_000
 
@@ -72,7 +72,7 @@ def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
 def make_batch(gift_code_id: int) -> int:
     """Insert redemptions for some guilds, with a row for each of their members.
 
-    A code that is on trial (`giftcodes.models.trial`) is for the guilds of its officer only.
+    A code on trial (`giftcodes.models.trial`) is only for the guilds of the officer who added it.
 
     No other transaction sees the new redemptions before the commit.
 

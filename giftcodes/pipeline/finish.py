@@ -1,4 +1,4 @@
-"""Finish a run: unlock it when no row is open, or when it was stopped and none is in flight."""
+"""Finish a run: unlock it when no row is open or, if it was stopped, when no row is in flight."""
 
 from __future__ import annotations
 

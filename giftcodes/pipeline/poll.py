@@ -53,7 +53,7 @@ class PollResult:
 
 
 def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
-    """Compare one line of the feed with the newest issue of the line's code, if it is known."""
+    """Compare one line of the feed with the newest issue of its code (None: the code is new)."""
     if known is None:
         return FeedLineKind.NEW
     if known.state == CodeState.DELETED:
@@ -70,7 +70,7 @@ def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
 
 
 def poll(provider: str, *, force: bool = False) -> PollResult:
-    """Ask a feed if it is due, and store what is new.
+    """If a feed is due, ask it, and store what is new.
 
     The time of the next poll is set before the request is sent, so that neither a second Celery
     beat nor a worker that dies causes a second request.
@@ -80,7 +80,7 @@ def poll(provider: str, *, force: bool = False) -> PollResult:
         force: poll even if the feed is not due, because a person asked for it.
 
     Raises:
-        KeyError: no such game is configured.
+        KeyError: no game of this name is configured.
     """
     config = game(provider)
     if not config.has_feed:
@@ -204,7 +204,7 @@ def _follow_ends(
             continue
         if decide(line, code) is FeedLineKind.REISSUED:
             continue
-        # This is checked again under the row lock, because a person may set the end at this moment.
+        # `takes_end` is checked again under the row lock: a person may be setting the end just now.
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=code.pk)
         if not code.takes_end(line.expires_at, now):
             continue
@@ -225,7 +225,7 @@ def _follow_ends(
 
 
 def _respell(known: GiftCode, line: PublishedCode, *, now: dt.datetime) -> None:
-    """Add the new spellings in a line to a known code."""
+    """Add those spellings of a line that are new to the known code."""
     for spelling in (line.code, *line.other_spellings):
         if not known.can_take(spelling, is_person=False):
             continue

@@ -1,4 +1,4 @@
-"""Prune: delete old rows that prove nothing, and keep their figures (decision 10)."""
+"""Prune: delete old rows that prove nothing, but keep count of them (decision 10)."""
 
 from __future__ import annotations
 

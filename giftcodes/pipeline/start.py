@@ -65,12 +65,12 @@ class _Call:
 
 
 class _Look(NamedTuple):
-    """What the first query found.
+    """What the statement `look` found.
 
     Args:
         is_locked: whether this call has locked the row. If so, the other fields are None.
-        guild, code, issue, held_until: the values of the redemption, if it is running. In that
-            case the call has been refused and journalled.
+        guild, code, issue, held_until: the values of a redemption that is running. The call has
+            been refused and journalled.
     """
 
     is_locked: bool
@@ -98,8 +98,8 @@ def start(
 
     Returns:
         The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
-        for too long. Both are journalled. Housekeeping (`Trigger.is_housekeeping`) is not refused:
-        it joins the run.
+        for too long. Both are journalled, except for housekeeping (`Trigger.is_housekeeping`):
+        instead of a refusal, it lets late members join the run.
 
     Raises:
         django.db.IntegrityError: there is no such guild, or no such code.
@@ -167,7 +167,7 @@ def _try_to_start(call: _Call) -> StartResult | None:
                 result = _start_locked(redemption, trigger=call.trigger, user_id=call.user_id)
                 held_until = redemption.gift_code.held_until
     except OperationalError as error:
-        # This is caught outside the transaction, which accepts no more statements after an error.
+        # The error is caught outside the transaction, which accepts no more statements after it.
         if isinstance(error.__cause__, LockNotAvailable):
             return None
         raise

@@ -16,9 +16,9 @@ from giftcodes.models.participants import bring_in_members
 from giftcodes.models.redemption import begin_runs
 from giftcodes.models.start_rules import closed_with_code, startable
 
-#: The number of redemptions in one transaction, and of the members of their guilds. A large guild
-#: fills a transaction of its own. Another caller that wants to start one of the redemptions waits
-#: for the commit, but not for long (start.LOCK_TIMEOUT_MS).
+#: The most redemptions in one transaction, and the most members of their guilds together. A guild
+#: with more members has a transaction of its own. Another caller that wants to start one of the
+#: redemptions waits for the commit, but not for long (start.LOCK_TIMEOUT_MS).
 BATCH = 100
 MEMBERS_IN_BATCH = 10_000
 

@@ -136,7 +136,7 @@ def _expired(left_out: set[int]) -> list[int]:
 
 @transaction.atomic
 def _recover_batch(ids: list[int]) -> list[int]:
-    """Recover these claims if they are still expired. Returns the redemption id of each."""
+    """Recover those claims that are still expired. Returns the redemption id of each of them."""
     rows = list(
         MemberRedemption.objects.select_for_update(no_key=True, skip_locked=True)
         .in_flight()
@@ -199,16 +199,16 @@ def _settle_by_evidence(pk: int) -> int:
         with transaction.atomic():
             return len(MemberRedemption.objects.settle_by_evidence([pk]))
     except IntegrityError:
-        # A duplicate holds the code by now. Once the duplicate is settled, it covers this row.
+        # A duplicate is in flight or settled by now. Once it is settled, it covers this row.
         return 0
 
 
 @transaction.atomic
 def settle_new_duplicates() -> None:
-    """Settle duplicates of rows settled since the last sweep, in case settling was interrupted.
+    """Settle the duplicates of the rows that were settled since the last sweep.
 
-    Rows that were settled earlier need no look: a transaction that opens a duplicate of one settles
-    the duplicate at once.
+    An interruption may have left such duplicates open. Rows that were settled earlier need no look:
+    a transaction that opens a duplicate of one settles that duplicate at once.
     """
     now = database_now()
     last = Cursor.position("duplicates")
@@ -252,7 +252,7 @@ def _flag_stalled(redemption: Redemption) -> None:
 
 @transaction.atomic
 def _note_sweep() -> None:
-    """Note the time of this sweep, also as `awake` if it is the first after the system was down."""
+    """Note the time of this sweep. If the system was down until now, note it as `awake`, too."""
     if not Cursor.move_to_now("sweep", longest_gap=DOWN_AFTER):
         Cursor.move_to("awake", database_now())
 
@@ -283,11 +283,11 @@ def _maybe_over() -> list[int]:
 def _codes_with_waiting_rows() -> list[int]:
     """The ids of closed codes for which rows still wait.
 
-    A row is left waiting by an interruption, or by a claim that is given back after the closing.
+    Cancelling these rows was interrupted, or their claims were given back after the code closed.
     """
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
-    # A redemption in another state has no row that waits.
+    # Only redemptions in these two states can have a waiting row.
     rows = Redemption.objects.filter(
         Exists(waiting),
         Q(state=RunState.RUNNING) | Q(state=RunState.PENDING),

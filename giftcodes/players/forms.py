@@ -100,12 +100,12 @@ class JoinForm(forms.Form):
     consent = forms.BooleanField(
         label=gettext_lazy("I want this, and it is my own account."),
         error_messages={
-            "required": gettext_lazy("Tick the box if you agree. Without it nothing is stored.")
+            "required": gettext_lazy("If you agree, tick the box. Otherwise nothing is stored.")
         },
     )
 
     def __init__(self, *data: Any, realm_word: str, **options: Any) -> None:
-        """Ask for the realm by the game's own word."""
+        """Label the field `realm` with the game's own word for it."""
         super().__init__(*data, **options)
         self.fields["realm"] = _realm_field(realm_word)
         self.order_fields(["player_id", "realm", "nickname", "consent"])
@@ -115,6 +115,6 @@ class RealmForm(forms.Form):
     """A correction of the realm."""
 
     def __init__(self, *data: Any, realm_word: str, **options: Any) -> None:
-        """Ask for the realm by the game's own word."""
+        """Label the field `realm` with the game's own word for it."""
         super().__init__(*data, **options)
         self.fields["realm"] = _realm_field(realm_word)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @protect.page
 @sensitive_variables("token")
 def page(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what joining means and the form. A sent form leads to the player's own page."""
+    """Show the form and what joining means. A sent form leads to the player's own page."""
     link = JoinLink.objects.with_token(token)
     if link is None:
         return render(request, "players/ended.html", {"is_join": True}, status=404)
@@ -50,7 +50,7 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
 
 @sensitive_variables("token")
 def _join(link: JoinLink, form: JoinForm, address: str) -> HttpResponse | None:
-    """Join, and lead to the personal page. None if the form has an error now."""
+    """Ask to join, and lead to the personal page. Returns None if the form has got an error."""
     entered = form.cleaned_data
     wish = Wish(entered["player_id"], entered["nickname"], entered["realm"])
     try:

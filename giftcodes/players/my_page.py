@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-#: For this long after it was made, the link stands at the top of the page.
+#: The link stands at the top of the page for this long after it was made.
 _NEW = dt.timedelta(hours=1)
 #: After a correction, the page is loaded again after this many seconds while codes wait.
 LOOK_AFTER = 10
-#: How often it is loaded again.
+#: How many times the page is loaded again at most.
 MOST_LOOKS = 30
 
 
@@ -60,7 +60,7 @@ class Visit:
 
     @property
     def waiting(self) -> JoinRequest | None:
-        """The request of this link that waits for an officer."""
+        """The request of this link that waits for an officer, if there is one."""
         return getattr(self.link, "request", None)
 
     def say(self, words: str) -> None:
@@ -69,7 +69,7 @@ class Visit:
 
     @property
     def look(self) -> int:
-        """How often the page has been loaded after a correction. 0 means that it stays as it is."""
+        """How many times the page has been loaded since a correction, or 0 if there was none."""
         number = self.request.GET.get("look", "")
         return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
 
@@ -149,7 +149,7 @@ def _correct(visit: Visit) -> HttpResponse | None:
         result = personal_links.correct_realm(visit.link, realm)
     except TooManyCorrectionsError as error:
         words = _(
-            "Nothing was changed: too many numbers of members of this guild were changed today. "
+            "Nothing was changed: too many corrections were made in this guild today. "
             "Try again in %s."
         )
         messages.warning(visit.request, words % about(error.seconds))

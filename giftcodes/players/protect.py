@@ -40,8 +40,8 @@ _POLICY = {"script-src": [NONE], "style-src": [SELF], "connect-src": [NONE]}
 class _CsrfCheck(CsrfViewMiddleware):
     """Django's check of forms, for pages whose address is a secret.
 
-    Such a page sends no referrer, and then browsers send `Origin: null` with its forms. The token
-    in the cookie is still compared with the one in the form.
+    Such a page sends no referrer, so browsers send `Origin: null` with its forms. That is accepted
+    here. The token in the cookie is still compared with the one in the form.
     """
 
     def _origin_verified(self, request: HttpRequest) -> bool:
@@ -66,7 +66,7 @@ def page(view: View) -> View:
         # Storing a version of a member reads the session, which adds `Cookie` to `Vary`. Every
         # answer gets it, so that this header does not reveal whether a member was found.
         patch_vary_headers(response, ["Cookie"])
-        # `Cache-Control` says the same without the time.
+        # `Cache-Control` says the same, and contains no time.
         del response.headers["Expires"]
         response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
         return response

@@ -19,7 +19,7 @@ from giftcodes.queries.coverage import CodeCoverage, codes_of
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: How many codes the page shows.
+#: The page shows at most this many codes.
 MOST_CODES = 60
 #: With fewer members no percentage is shown, because it could reveal who has the code.
 LEAST_MEMBERS = 5
@@ -66,6 +66,6 @@ def _public(coverage: CodeCoverage) -> PublicCode:
     code = coverage.code
     since = code.published_on or timezone.localdate(code.first_seen_at)
     has_share = coverage.total >= LEAST_MEMBERS
-    # Rounded down: 100 % means everybody.
+    # Rounded down, so that 100 % means everybody.
     percent = 100 * coverage.has // coverage.total if has_share else None
     return PublicCode(code, since, percent)

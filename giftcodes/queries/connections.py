@@ -62,7 +62,7 @@ class Connection:
         config: the game's configuration.
         state: whether it is connected.
         reason: why it cannot be used, or why it is not connected. Empty in all other states.
-        at: when the game was tested last, or when it last gave an answer that we know.
+        at: the time of the last test or of the last known answer, if the state comes from it.
         check: the last test, if it was made with this configuration.
     """
 

@@ -93,8 +93,8 @@ def members_of(
         search: a part of the nickname, or the beginning of the player ID.
         unsettled_in: limits the result to members who may still get one of these codes. None means
             all members.
-        needing_you_in: limits the result to members for whom a person must do something, so that
-            they get one of these codes. Closed codes are ignored. None means all members.
+        needing_you_in: limits the result to members who get one of these codes only if a person
+            does something. Closed codes are ignored. None means all members.
     """
     members = Member.objects.filter(guild=guild, active=True).order_by(
         "nickname", "player_id", "pk"

@@ -15,7 +15,7 @@ from giftcodes.models import Heartbeat, database_now
 
 #: After this long without a tick, `status`, `pulse` and the backups say that beat has stopped.
 STALE_SECONDS = 10.0
-#: After this long without a tick, /healthz returns 503 and the site raises the alarm.
+#: After this long without a tick, /healthz returns 503 and the site raises an alarm.
 SILENT_SECONDS = failpoints.seconds("BEAT_SILENT_SECONDS", 30.0)
 
 

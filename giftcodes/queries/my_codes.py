@@ -22,11 +22,11 @@ class MyCode:
         code: the newest issue of the code.
         state: the state of the member redemption. None if there is no such row yet.
         outcome: the last answer of the game, or an empty string.
-        cancel_kind: why the redemption is cancelled, or an empty string.
+        cancel_kind: why the member redemption was cancelled, or an empty string.
         asked_realm: the realm of the last request.
         is_corrected: whether the member's realm has been corrected since that request, so that the
             code is tried again.
-        at: when the member got the code, or when the state last changed.
+        at: when the member got the code, or else when the state last changed.
     """
 
     code: GiftCode
@@ -76,7 +76,7 @@ def _mine(row: MemberRedemption, member: Member) -> MyCode:
 
 
 def _without_row(member: Member, known: set[int]) -> list[GiftCode]:
-    """The active codes without a row, which will be redeemed for the member automatically."""
+    """The active codes that have no row yet, but will be redeemed for the member automatically."""
     guild = member.guild
     if not (member.active and not member.opted_out and guild.active and guild.automatic):
         return []

@@ -1,7 +1,7 @@
 """What needs a person: unknown members and codes, requests to join, channels that refuse messages.
 
 The rows are given by the caller, who limits them to those that a person may see. Every function
-takes a fixed number of statements at most, however many guilds and members there are.
+takes at most a fixed number of statements, however many guilds and members there are.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def guilds_to_correct(
         members: the members to choose from.
         most: the maximum number of guilds.
         most_members: the maximum number of members in `first`, in all guilds together.
-        long_before: a member who was unknown before this moment counts as unknown for long.
+        long_before: a member who was unknown before this moment counts in `long`.
 
     Returns:
         The guilds, those with the most unknown members first, and how many guilds are left out.

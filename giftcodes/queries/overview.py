@@ -150,7 +150,7 @@ def _feed(config: ProviderConfig, feed: Feed) -> dict[str, Any] | None:
 
 
 def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str, Any]]:
-    """The runs. Those that have been running for the longest time come first."""
+    """The runs in progress. Those that began first come first."""
     running = rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code")
     shown = list(running.order_by("locked_at", "pk")[:most])
     counted = tallies(shown)
@@ -161,7 +161,7 @@ def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str,
 
 
 def _ended(run: RedemptionServed) -> dict[str, Any]:
-    """A run that has ended, with its result. The newest come first."""
+    """A run that has ended, with its result."""
     redemption = run.redemption
     return {
         "id": redemption.pk,

@@ -1,7 +1,7 @@
 """The codes of one player, each once, and the states or kingdoms that a correction can choose from.
 
 A player may be in several guilds. The caller gives the memberships and the member redemptions that
-a person may see, so nothing here finds a row of another guild.
+the user may see, so nothing here finds a row of a guild that the user may not see.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def served_by_member(member_ids: Iterable[int]) -> dict[int, Served]:
 
 
 def _of_rows(rows: list[MemberRedemption]) -> PlayerCode:
-    """The code of these rows, which belong to the player's guilds."""
+    """The code that these rows are for: the player's rows in one or several guilds."""
     row = min(rows, key=_rank)
     return PlayerCode(row.gift_code, _share(row), row)
 
@@ -226,7 +226,7 @@ def _waits_for_correction(row: MemberRedemption) -> bool:
 
 
 def _not_asked(members: Iterable[Member], known: set[int]) -> list[GiftCode]:
-    """The active codes without a row, which will be redeemed for the player automatically."""
+    """The active codes that have no row yet, but will be redeemed for the player automatically."""
     automatic = [one for one in members if is_redeemed_for(one) and one.guild.automatic]
     if not automatic:
         return []
@@ -247,8 +247,8 @@ def place_of(member: Member) -> int:
 def places_of_mates(member: Member) -> list[tuple[int, int]]:
     """The states or kingdoms of the other members of the guild, the most frequent first.
 
-    States or kingdoms in which the game did not find the member are left out. Other members whom
-    the game does not know in their state or kingdom are not counted.
+    The member's present state or kingdom and the one in which the game did not find the member are
+    left out. Other members whom the game does not know in their state or kingdom are not counted.
 
     Args:
         member: the member, with the guild.

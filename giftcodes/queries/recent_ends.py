@@ -44,13 +44,13 @@ class EndKind(StrEnum):
     CODE = "code"
     #: Several codes for a guild that is new or active again, or for new members of a guild.
     GUILD = "guild"
-    #: Codes that were asked for again, for members who did not have them.
+    #: Codes that were tried again, for members who did not have them.
     AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The members for whom several codes were asked, each once.
+    """The numbers of members for whom several codes were tried. Each member counts once.
 
     Args:
         total: their number.
@@ -74,8 +74,8 @@ class RecentEnd:
         at: when the last of these runs ended.
         redemptions: their redemptions, those that ended last first.
         runs: the redemptions with their results. Only for `EndKind.CODE`.
-        members: those for whom the codes were asked. Not for `EndKind.CODE`.
-        is_for_new: whether they are new members. Only for `EndKind.GUILD`.
+        members: the members for whom the codes were tried. Not for `EndKind.CODE`.
+        is_for_new: whether these members are new. Only for `EndKind.GUILD`.
     """
 
     kind: EndKind
@@ -218,6 +218,6 @@ def _key(row: Redemption) -> tuple[EndKind, int]:
 
 
 def _is_for_new(row: Redemption) -> bool:
-    """Whether a later run was for new members alone. The rows are those of `recent_ends`."""
+    """Whether this is a later run, for new members only. The row comes from `recent_ends`."""
     has_new, has_again = row.has_new, row.has_again  # type: ignore[attr-defined]
     return row.run_number > 1 and has_new and not has_again

@@ -1,4 +1,4 @@
-"""Who has which codes: the numbers behind each bar and each result, for lists and for codes.
+"""Who has which codes: the numbers behind each bar and each result, by redemption and by code.
 
 The rows are given by the caller, who limits them to those that a person may see. Every function
 takes a fixed number of statements, however many codes, guilds and members there are.
@@ -120,7 +120,7 @@ def _phase_of_all(phases: dict[Phase, int]) -> Phase:
 
 
 def last_results(redemptions: QuerySet[Redemption]) -> dict[int, RedemptionServed]:
-    """The run that ended last of each guild, by the guild's id, in two statements.
+    """For each guild, the run that ended last, by the guild's id, in two statements.
 
     Args:
         redemptions: the rows to choose from.

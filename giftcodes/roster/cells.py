@@ -91,7 +91,7 @@ def nickname(cell: str) -> str:
         CellError: it is too long, or it has control characters.
     """
     cell = cell.strip()
-    if len(cell) > LIMITS.cell:  # Cleaning a long text is slow.
+    if len(cell) > LIMITS.cell:  # Cleaning a long text would be slow.
         raise CellError(_too_long(cell))
     lines = (line.strip() for line in _LINE_BREAKS.split(cell))
     text = clean_name(" ".join(line for line in lines if line))

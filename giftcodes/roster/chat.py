@@ -56,9 +56,10 @@ class Reading:
 
     Args:
         player_id, nickname, realm: the values as text.
-        doubt, doubtful: why a person must look at it, and at which value. Empty if it is certain.
+        doubt, doubtful: why a person must look at the player, and at which value. Both are empty if
+            everything is certain.
         bare: a number that may be the realm. It is not in `realm` yet.
-        bare_name: the name if that number is the realm. Otherwise the number belongs to the name.
+        bare_name: the name to use if `bare` is the realm. If not, the number belongs to the name.
     """
 
     player_id: str
@@ -84,7 +85,7 @@ class LineReading:
         reason: why there is no player, in words.
         sender: who wrote the line, as the chat says.
         text: the line without time stamps, for a line without a player.
-        name: for a line whose number is no player ID: the rest, if it looks like a name.
+        name: the rest of a line whose number is no player ID, if the rest looks like a name.
         is_labelled: whether the line begins with a label such as “ID:”.
     """
 
@@ -98,7 +99,7 @@ class LineReading:
 
 @dataclass(slots=True)
 class _Line:
-    """A line while it is read. `shown` and `plain` have the same length."""
+    """A line while it is read: `shown` as written, and `plain` with masks, of the same length."""
 
     shown: str
     plain: str

@@ -43,7 +43,8 @@ BY_POSITION = Columns(
 def columns_of(first: Sequence[str]) -> Columns:
     """The columns of a list, by its first line.
 
-    One known name that is not the player ID is no line of names. A chat may begin with such a word.
+    A line whose only known name is not that of the player ID does not name the columns: a chat may
+    begin with such a word.
 
     Raises:
         UnreadableListError: the line names columns, but none of them is the player ID.

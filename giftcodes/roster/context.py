@@ -1,7 +1,7 @@
-"""Complete what was read line by line with what the lines around it say.
+"""Complete what was read in each line with what the lines around that line say.
 
-A chat has the sender on the line above the message, a form has a line for each value, a list may
-have the realm as a heading, and a list without names of columns as a second number.
+A chat has the sender on the line above the message, and a form has a line for each value. A list
+may have the realm as a heading or, if its columns have no names, as a second number.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _only_player(reading: LineReading) -> Reading | None:
 
 
 def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
-    """Name the players of a list in which each name is above its ID. Returns whether it is one."""
+    """If each name of a list is above its ID, name the players. Returns whether this is so."""
     above, below = readings[0::2], readings[1::2]
     if len(below) < _LEAST_PAIRS or len(above) != len(below):
         return False
@@ -79,7 +79,7 @@ def _may_be_a_name(text: str) -> bool:
 
 
 def _named(entry: Entry, reading: LineReading) -> bool:
-    """Whether a line can take no name: it has a name, or has not exactly one player."""
+    """Whether a line cannot take a name: it has one, or it does not have exactly one player."""
     if entry.member:
         return bool(entry.member.nickname)
     player = _only_player(reading)
@@ -148,7 +148,7 @@ def _takes_realm(entry: Entry, realm: str) -> bool:
 def _set_realm(entry: Entry, realm: str) -> None:
     """Give the players of a line the realm of the heading above them, unless they have their own.
 
-    A number that might be the realm belongs to the name then.
+    Then a number that might have been the realm belongs to the name.
     """
     if entry.member:
         if entry.member.realm is None:
@@ -166,7 +166,7 @@ def _used(entry: Entry) -> str:
 def _decide_bare_numbers(readings: Sequence[tuple[Entry, LineReading]]) -> None:
     """Decide whether short numbers beside the players are realms.
 
-    They are if all are the same, or if a line without a player has a word for a realm.
+    They are realms if all are the same, or if a line without a player has a word for a realm.
     """
     players = [player for _entry, reading in readings for player in reading.players]
     bare = [player for player in players if player.bare and not player.realm]

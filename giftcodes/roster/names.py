@@ -61,7 +61,7 @@ def name_before(piece: str) -> str:
 
 
 def is_filler(name: str) -> bool:
-    """Whether a piece has only words such as “my ID is”, or no letter and no digit at all."""
+    """Whether a piece has only words such as “my ID is”, or no letter, digit or emoji at all."""
     words = _WORD.findall(name.casefold())
     return all(word in _FILLERS for word in words) if words else not _is_emoji_name(name)
 
@@ -72,9 +72,9 @@ def is_rank(piece: str) -> bool:
 
 
 def without_numbers(piece: str) -> tuple[str, str]:
-    """Return the piece without cells that are only a rank or a number, and a number for the realm.
+    """Return a piece without its cells that are only a rank or a number, and its short number.
 
-    The number, which may be a realm, is an empty text if there is none.
+    The short number may be the realm. It is an empty text if there is none, or more than one.
 
     Args:
         piece: what is before or after a player ID. Tabs, bars, semicolons or several spaces divide
@@ -93,7 +93,7 @@ def number_after(piece: str) -> tuple[str, str]:
 
 
 def may_be_a_sentence(name: str) -> bool:
-    """Whether a name is so long that it may be no name."""
+    """Whether a name is so long that it may be a sentence instead."""
     return len(name) > _MOST_CHARACTERS or len(name.split()) > _MOST_WORDS
 
 

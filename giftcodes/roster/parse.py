@@ -52,7 +52,7 @@ class Table:
     Args:
         lines: the lines of the text.
         before: the records before the one that names the columns.
-        records: the records with values. They are read, and limits are checked, while they are
+        records: the records with values. Each is read, and checked against the limits, when it is
             taken.
         columns: the columns, found by the names in a record, or else by position.
         delimiter: the character between two cells.
@@ -70,7 +70,7 @@ def table_of(text: str) -> Table:
 
     Raises:
         UnreadableListError: the first record names columns without the player ID, or the text
-            exceeds `LIMITS`. The limits of records are checked later, while they are taken.
+            exceeds `LIMITS`. The limits of records are checked later, when records are taken.
     """
     lines = _lines(text)
     delimiter, start = _delimiter(lines)

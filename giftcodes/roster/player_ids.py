@@ -30,9 +30,9 @@ LABEL_BEFORE = re.compile(
 )
 #: How many characters before a number may contain its label.
 _LABEL_REACH = 24
-#: If a number in groups of three has more digits, its first group may be a line number.
+#: If a number in groups of three has more digits than this, its first group may be a line number.
 _MOST_GROUPED = 10
-#: If more groups of digits than this follow each other, they are not joined to numbers.
+#: If more groups of digits than this follow each other, they are not joined into numbers.
 _MOST_GROUPS = 40
 _LEAST_PARTED = 7
 
@@ -44,7 +44,7 @@ class FoundId:
     Args:
         start, end: its place in the line.
         digits: the number.
-        doubt: why it may be none, in words. Empty if it is certain.
+        doubt: why it may be no player ID, in words. Empty if it is certain.
         is_labelled: whether “ID” is written before it.
     """
 
@@ -82,7 +82,7 @@ def player_ids(text: str, *, is_numbered: bool | None, start: int = 0) -> list[F
 
 
 def odd_length(digits: str) -> str:
-    """The question about a player ID of a length that games do not use. Empty if it is usual."""
+    """The question about a player ID of a length that games do not use, or an empty text."""
     if LEAST_DIGITS <= len(digits) <= MOST_DIGITS:
         return ""
     return gettext(
@@ -139,7 +139,7 @@ def _numbers(
 
 
 def _last_of_thousands(text: str, groups: list[tuple[int, str]], first: int) -> int:
-    """The last group of a number whose groups have three digits, except for the first."""
+    """The last group of a number in groups of three digits. The first one may have fewer."""
     last = first
     if len(groups[first][1]) > 3:
         return last

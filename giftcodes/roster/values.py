@@ -42,7 +42,7 @@ class Verdict(StrEnum):
     GOOD = "good"
     #: It names a player, but a person must confirm or correct it.
     UNSURE = "unsure"
-    #: The player is on an earlier line, too.
+    #: The player is on another line, too, and only that line counts.
     REPEATED = "repeated"
     #: It names no player.
     SKIPPED = "skipped"
@@ -87,7 +87,7 @@ class MemberList:
 
     Args:
         members: the good lines, with each player once.
-        repeated: lines with a player who is on an earlier line, too.
+        repeated: lines whose player is on another line, too. Only that line counts.
         bad: lines that are not used, because they name no player or a person must confirm them.
         ignored_columns: the names of unknown columns.
 

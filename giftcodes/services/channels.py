@@ -21,7 +21,7 @@ class QueuedTest:
     Args:
         is_queued: whether a test was queued.
         is_waiting: whether an earlier test is still being sent.
-        wait_seconds: after how many seconds the guild may send the next test. 0 if it may now.
+        wait_seconds: after how many seconds the guild may send the next test. 0 means now.
     """
 
     is_queued: bool = False
@@ -33,7 +33,7 @@ class QueuedTest:
 def queue_test(channel_id: int) -> QueuedTest:
     """Queue a test message, and delete the channel's finished tests.
 
-    The number of tests is limited for the guild, whose channels share the senders with others.
+    The number of tests is limited for each guild, because all guilds share the sending workers.
 
     Args:
         channel_id: the id of an existing channel, which may be switched off.

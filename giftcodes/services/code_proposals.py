@@ -1,4 +1,4 @@
-"""Propose a code, and approve or reject a proposal. Limits for the codes of officers."""
+"""Propose a code, and approve or reject a proposal. Limit the codes that officers add."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from giftcodes.models.code_proposal import ProposalState
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.code_entry import find_code
 
-#: How many new codes an officer may add in a day. Further ones become proposals. Each code is asked
-#: for in every guild, so invented codes would take the requests of the others.
+#: How many new codes an officer may add in a day. Further ones become proposals. Each code is tried
+#: in every guild, so invented codes would use up the requests that real codes need.
 CODES_OF_OFFICER = 5
 #: How many proposals of one officer may wait.
 MOST_WAITING = 20
@@ -24,7 +24,7 @@ _NEW_CODE = "new code"
 
 
 class TooManyProposalsError(ValueError):
-    """The officer has so many proposals that wait that no further one is taken."""
+    """So many proposals of the officer wait that no further one is taken."""
 
     def __init__(self) -> None:
         words = _(
@@ -35,7 +35,7 @@ class TooManyProposalsError(ValueError):
 
 
 def may_add_code(user_id: int) -> bool:
-    """Count a new code of an officer. Returns whether it is added, and not only proposed."""
+    """Count a new code of an officer. Returns False if it may only be proposed, not added."""
     return not Throttle.objects.take(_NEW_CODE, str(user_id), most=CODES_OF_OFFICER, seconds=_DAY)
 
 
@@ -127,7 +127,7 @@ def approve(proposal_id: int, *, user_id: int | None) -> Decision:
 
 @transaction.atomic
 def reject(proposal_id: int, *, user_id: int | None, answer: str = "") -> Decision:
-    """Reject a proposal, and all other waiting proposals of the same code.
+    """Reject a proposal, and all other waiting proposals with the same spelling of the code.
 
     Args:
         proposal_id: the proposal.
@@ -153,8 +153,11 @@ def _decide(
     answer: str = "",
 ) -> None:
     same = CodeProposal.objects.filter(
-        provider=proposal.provider, code=proposal.code, state=ProposalState.WAITING
+        provider=proposal.provider, folded=proposal.folded, state=ProposalState.WAITING
     )
+    if state == ProposalState.REJECTED:
+        # It may have been rejected for its spelling, which another officer has right.
+        same = same.filter(code=proposal.code)
     same.update(
         state=state,
         decided_by_id=user_id,

@@ -1,7 +1,7 @@
 """Corrections of realms, and how many of them a guild may have in a day.
 
-Each correction lets the game be asked again for what it refused, so that endless corrections of one
-guild would take the requests of all guilds. The database counts them for each guild and day.
+After a correction, the game is asked again for what it refused, so endless corrections of one guild
+would use up the requests of all guilds. The database counts them for each guild and day.
 Administrators and the command line are not limited.
 """
 
@@ -24,9 +24,10 @@ from giftcodes.models.roles import EVERY_GUILD
 from giftcodes.models.throttle import Refusal
 from giftcodes.services.members import set_on_members
 
-#: How often the number of a guild itself may be corrected in a day.
+#: How often the realm of a guild itself may be corrected in a day.
 OF_GUILD = 3
-#: How many corrections of members a guild may have in a day: for each active member, and at least.
+#: How many corrections of members a guild may have in a day: so many for each active member, but at
+#: least `OF_MEMBERS_AT_LEAST`.
 OF_EACH_MEMBER = 3
 OF_MEMBERS_AT_LEAST = 100
 _DAY = 24 * 3_600
@@ -83,9 +84,9 @@ def count_of_guild(guild: Guild, person: Any) -> None:
     )
     if refusal:
         words = gettext(
-            "The number of guild %(guild)s was not changed: in 24 hours, it may be changed "
-            "%(most)d times, because each time the game is asked again for all members. It can be "
-            "changed again in %(time)s. If it cannot wait, ask an administrator."
+            "The state or kingdom of guild %(guild)s was not changed: in 24 hours, it may be "
+            "changed %(most)d times, because each time the game is asked again for all members. It "
+            "can be changed again in %(time)s. If it cannot wait, ask an administrator."
         )
         values = {"guild": guild, "most": OF_GUILD, "time": about(refusal.seconds)}
         raise TooManyCorrectionsError(words % values, refusal.seconds)
@@ -98,13 +99,13 @@ def count_of_member(member: Member, person: Any) -> None:
         TooManyCorrectionsError: the limit is reached. Nothing was counted.
     """
     if is_limited(person):
-        # Corrections of many members lock them first, too, and count them then.
+        # Members are locked before corrections are counted, as in corrections of many members.
         Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         count_of_members(member.guild, 1)
 
 
 def count_of_members(guild: Guild, number: int) -> None:
-    """Count corrections of members by people who are limited, before the commit.
+    """Count corrections of members by a limited person, in the transaction that stores them.
 
     Args:
         guild: the guild of the members.
@@ -126,10 +127,14 @@ def count_of_members(guild: Guild, number: int) -> None:
 
 def _words(guild: Guild, most: int, refusal: Refusal) -> str:
     first = gettext(
-        "The numbers of members of guild %(guild)s were not changed: in 24 hours, at most %(most)s "
-        "such corrections are made for this guild, because each lets the game be asked again."
+        "The state or kingdom of members of guild %(guild)s was not changed: in 24 hours, at most "
+        "%(most)s such corrections are made for this guild, because the game is asked again after "
+        "each."
     ) % {"guild": guild, "most": f"{most:,}"}
-    left = ngettext("%s is left now.", "%s are left now.", refusal.left) % f"{refusal.left:,}"
+    left = (
+        ngettext("%s correction is left now.", "%s corrections are left now.", refusal.left)
+        % f"{refusal.left:,}"
+    )
     again = ""
     if refusal.seconds:
         again = gettext("All are possible again in %s.") % about(refusal.seconds)
@@ -169,7 +174,7 @@ def correct_members(member_ids: Iterable[int], realm: int | None, *, person: Any
 
 def _allowed(ids: list[int], realm: int | None) -> tuple[list[int], list[str]]:
     """The members who may be changed, and the sentences about the guilds of the others."""
-    # The same order as in `set_on_members`, which locks them again.
+    # They are locked in the same order as in `set_on_members`, which locks them again.
     rows = Member.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids)
     members = list(rows.order_by("guild_id", "pk"))
     concerned = Guild.objects.filter(pk__in={member.guild_id for member in members})

@@ -197,7 +197,7 @@ def _import_batch(
 
 
 def _opted_out(guild: Guild, player_ids: list[str]) -> set[str]:
-    """The IDs of the players in this list who have opted out."""
+    """The IDs of the players in this list who have opted out in all guilds."""
     hashes = {
         found: player_id
         for player_id in player_ids
@@ -265,10 +265,11 @@ class UndoResult:
     """What an undo did to the members of an import.
 
     Args:
-        deleted: player IDs that the import added, and to which no row such as a redemption refers.
-        retired: player IDs that the import added, and that are inactive now, because other rows
-            refer to them.
-        restored: player IDs whose fields have their earlier values again.
+        deleted: player IDs of members whom the import added and to whom no other row, such as a
+            redemption, refers.
+        retired: player IDs of members whom the import added and who are inactive now, because other
+            rows refer to them.
+        restored: player IDs of members whose fields have their earlier values again.
         kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.
         corrected: how many members got their earlier realm again.

@@ -43,8 +43,8 @@ from giftcodes.services.players import opt_in, opt_in_again
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-#: How many requests of a guild may wait. Then one of the address with the most gives way to a
-#: further one, or the further one is not taken.
+#: How many requests of a guild may wait. If one more comes, a request of the address that has the
+#: most of them gives way, or the new one is not taken.
 MOST_WAITING = 100
 #: How many requests of one address may wait for a guild.
 MOST_WAITING_OF_ADDRESS = 5
@@ -138,7 +138,7 @@ def ask_to_join(link: JoinLink, wish: Wish, *, address: str = "") -> tuple[str, 
     """
     # Imports and requests of one guild take turns.
     guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
-    # This comes first, so that the answer does not tell whether the guild knows the player.
+    # The place comes first, so that the answer does not tell whether the guild knows the player.
     place = _place(guild, address)
     member = None if _must_wait(link, guild, wish) else _added(guild, wish)
     player_link, token = PlayerLink.objects.issue(guild_id=guild.pk, member=member)
@@ -164,9 +164,9 @@ class _Place:
 def _place(guild: Guild, address: str) -> _Place:
     """Find a place for one more request, without taking it.
 
-    If the list is full, the oldest request of the address with the most gives way, unless the new
-    address would then have as many as that one had. So a person with a few addresses cannot keep
-    other players out.
+    If the list is full, the address with the most requests loses its oldest one, unless the address
+    of the new request would then have as many as that one had. So a person with a few addresses
+    cannot keep other players out.
 
     Raises:
         TooManyOfAddressError: too many requests of this address wait.
@@ -250,7 +250,7 @@ def ask_again(link: PlayerLink, *, address: str = "") -> bool:
         address: as for `ask_to_join`.
 
     Returns:
-        Whether a request waits now. If not, too many of the guild or of this address wait.
+        Whether a request waits now. If not, too many requests of the guild or of this address wait.
     """
     guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
     member = link.member
@@ -278,8 +278,8 @@ class Decision:
         without_room: the requests of players for whom the guild has no room. They still wait.
         too_many_added: the requests of players with whom the guild would exceed its limit of new
             players in seven days. They still wait.
-        too_many_corrected: the requests of former members with another realm, although the guild
-            has no more corrections today. They still wait.
+        too_many_corrected: the requests of former members who enter another realm, when the guild
+            may have no more corrections today. They still wait.
     """
 
     approved: list[Member] = field(default_factory=list)
@@ -347,7 +347,7 @@ def _waiting(guild: Guild, request_ids: Iterable[int]) -> list[JoinRequest]:
 
 
 def _may_correct(guild: Guild, member: Member | None, request: JoinRequest, user_id: int) -> bool:
-    """Count the correction of a former member, if it is one. Returns whether it is allowed."""
+    """If a request changes a former member's realm, count that. Returns whether it is allowed."""
     if member is None or member.active or member.realm == own_realm(guild, request.realm):
         return True
     if not is_user_limited(user_id):
@@ -407,7 +407,7 @@ def refuse(guild_id: int, request_ids: Iterable[int], *, user_id: int) -> int:
 
 
 def refuse_listed(guild_id: int, last_id: int, *, user_id: int, only_old: bool = False) -> int:
-    """Delete all requests that an officer had before them on a page. Returns how many.
+    """Delete all requests that an officer saw on a page. Returns how many.
 
     Args:
         guild_id: the guild.
@@ -434,7 +434,7 @@ def _delete(requests: QuerySet[JoinRequest]) -> int:
 
 # --- Old rows -------------------------------------------------------------------------------------
 def prune() -> None:
-    """Delete what is over: unanswered requests, ended links, old entries, and counts of uses."""
+    """Delete old requests, ended links, expired counts, and old entries of the journal."""
     before = clock_plus(-REQUEST_WAITS.total_seconds())
     _delete(JoinRequest.objects.filter(asked_at__lt=before))
     PlayerLink.objects.filter(ends_at__lt=Clock()).delete()

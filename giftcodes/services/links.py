@@ -160,7 +160,7 @@ def guilds_of(invitation: Invitation) -> list[Guild]:
 
 
 def note_refusal(link: Link) -> None:
-    """Count a form that was refused. After too many, the link ends."""
+    """Count a form that was refused. After too many refusals, the link ends."""
     type(link)._default_manager.filter(pk=link.pk).update(refusals=F("refusals") + 1)
 
 
@@ -175,7 +175,7 @@ def accept(secret_hash: str, *, username: str, password: str) -> tuple[User, Inv
         LinkRefused: the link can no longer be used.
         NameTaken: there is an account with this user name.
     """
-    hashed = make_password(password)  # This is slow, so it happens before the row is locked.
+    hashed = make_password(password)  # Hashing is slow, so it comes before the row lock.
     with transaction.atomic():
         row = _usable(_locked(Invitation), secret_hash)
         guilds, role = guilds_of(row), Role(row.role)

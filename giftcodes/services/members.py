@@ -2,7 +2,7 @@
 
 The codes that a member has are not redeemed again after a move.
 
-A guild's notes about a member stay in that guild, because the other guild has other officers.
+A guild's notes about a member stay in that guild, because the new guild has other officers.
 """
 
 from __future__ import annotations

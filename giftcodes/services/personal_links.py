@@ -84,7 +84,7 @@ class Correction:
 
 @transaction.atomic
 def correct_realm(link: PlayerLink, realm: int) -> Correction:
-    """Set the member's realm. Catch-up then tries again what the game refused for the old one.
+    """Set the member's realm. Catch-up then tries again what was refused for the old realm.
 
     Raises:
         TooManyCorrectionsError: the guild has no more corrections today. Nothing was changed.
@@ -106,7 +106,7 @@ def correct_realm(link: PlayerLink, realm: int) -> Correction:
 
 @transaction.atomic
 def leave(link: PlayerLink) -> bool:
-    """Make the member inactive. Catch-up cancels what waits. Returns whether anything changed."""
+    """Make the member inactive. Catch-up cancels waiting rows. Returns whether anything changed."""
     member = _locked(link)
     if not member.active:
         return False
@@ -121,7 +121,7 @@ def stop(link: PlayerLink) -> None:
     assert link.is_confirmed
     member = _locked(link)
     if member.opted_out:
-        # It was pressed twice, or an officer or administrator was faster: then that opt-out counts.
+        # The button was pressed twice, or another person was faster: the earlier opt-out counts.
         return
     opt_out_in(Member.objects.filter(pk=member.pk), reason=SelfServiceKind.OPTED_OUT)
     link.opted_out_at = database_now()
@@ -140,7 +140,7 @@ def start_again(link: PlayerLink) -> bool:
     link.refresh_from_db(fields=["opted_out_at", "member"])
     if not may_start_again(link):
         return False
-    # If there is one, this link made it: `may_start_again` has compared them.
+    # If it exists, this link made it: `may_start_again` has compared the times.
     _opt_outs_of_all_guilds(link).delete()
     opt_in_again(member, reason=SelfServiceKind.OPTED_IN)
     _note(SelfServiceKind.OPTED_IN, member)
@@ -156,7 +156,7 @@ def may_start_again(link: PlayerLink) -> bool:
 
 
 def _opt_outs_of_all_guilds(link: PlayerLink) -> QuerySet[OptOut]:
-    """The player's opt-out in all guilds. A link of an earlier version may have made it."""
+    """The player's opt-out in all guilds. A link may have made it in an earlier release."""
     assert link.member is not None
     hashes = player_hashes(link.guild.provider, link.member.player_id)
     return OptOut.objects.filter(pk__in=hashes)
@@ -172,10 +172,10 @@ def download(link: PlayerLink) -> dict[str, Any]:
 
 
 def erase(link: PlayerLink) -> EraseResult:
-    """Opt the player out in this guild, and remove what it knows. The link must be confirmed.
+    """Opt the player out in this guild, and remove what the guild knows of the player.
 
-    What is left is the same for each player, because an officer may have the link, too: it must not
-    tell whether other guilds know the player.
+    The link must be confirmed. An officer may have it, too, and must not learn from what is left
+    whether other guilds know the player. So the same is left for each player.
     """
     assert link.is_confirmed
     assert link.member is not None

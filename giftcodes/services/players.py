@@ -1,7 +1,7 @@
 """What a player may ask for: to be left out (opt-out), included again (opt-in), or erased.
 
-In all guilds of a game, only an administrator does this. Officers and personal links act in one
-guild: there, the mark of the membership is the opt-out.
+Only an administrator can do this for all guilds of a game. Officers and personal links do it for
+one guild, where a mark on the member is the opt-out.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def opt_out(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
 
 @transaction.atomic
 def opt_out_in(members: QuerySet[Member], *, reason: str = "") -> OptOutResult:
-    """Stop redeeming codes for these members, and in no other guild of theirs.
+    """Stop redeeming codes for these members, but not in other guilds of the player.
 
-    No import into their guilds brings them back, because it leaves out members with this mark.
+    No import into their guilds brings them back, because imports leave out opted-out members.
 
     Args:
         members: the memberships of a player, in the guilds in which the caller may act.
@@ -107,9 +107,9 @@ def opt_in_again(member: Member, *, reason: str = "") -> None:
 
 @transaction.atomic
 def opt_in(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
-    """End a player's opt-outs, at their request: that in all guilds, and those in one guild.
+    """End every opt-out of a player, at the player's request: for all guilds and for single ones.
 
-    Catch-up then redeems what they do not have.
+    Catch-up then redeems what the player does not have.
 
     Args:
         provider: the game.
@@ -139,7 +139,7 @@ def _mark(members: QuerySet[Member], *, opted_out: bool, reason: str) -> OptOutR
         member.opted_out = opted_out
         member._change_reason = reason or None  # type: ignore[attr-defined]
         member.save(update_fields=["opted_out"])
-    # A link takes back only the opt-out that it made, and this is another one.
+    # A link may take back only the opt-out that it made. After this change, there is none.
     PlayerLink.objects.filter(member__in=rows).update(opted_out_at=None)
     return OptOutResult(bool(changed), len(rows))
 
@@ -173,7 +173,7 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
         player_id: decimal digits.
     """
     members = Member.objects.filter(guild__provider=provider, player_id=player_id)
-    # This is committed first, so that runs that start from now on leave this player out.
+    # The opt-out is committed first, so that runs that start from now on leave the player out.
     with transaction.atomic():
         _write_opt_out(provider, player_id)
         members.update(active=False, opted_out=True)
@@ -260,13 +260,13 @@ def erase_in_guild(member: Member, *, reason: str = "") -> EraseResult:
 
     The player ID stays, whether other guilds know the player or not: it prevents a second request
     for a code that the player has, and keeps imports from bringing the player back. If it stayed
-    only because of other guilds, it would tell of them.
+    only for players whom other guilds know, it would reveal those players.
 
     Args:
         member: the member.
         reason: the change reason of the member's version, if nothing can be erased yet.
     """
-    # This is committed first, so that runs that start from now on leave this player out.
+    # The opt-out is committed first, so that runs that start from now on leave the player out.
     opt_out_in(Member.objects.filter(pk=member.pk, opted_out=False), reason=reason)
     with transaction.atomic():
         return _erase_in_guild(

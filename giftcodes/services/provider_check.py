@@ -83,7 +83,7 @@ def _check_feed(config: ProviderConfig) -> Finding:
 
 
 def _check_feed_now(config: ProviderConfig) -> Finding:
-    """Ask the feed if it may be asked now. If not, take what its last poll found."""
+    """If the feed may be asked now, ask it. If not, take what its last poll found."""
     if not config.feed_url or feeds.may_ask(config.name):
         return _ask_feed(config)
     feed = Feed.objects.get(pk=config.name)

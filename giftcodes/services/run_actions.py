@@ -128,7 +128,7 @@ def resume_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None)
 def skip_code(
     guild_id: int, gift_code_id: int, *, trigger: Trigger, user_id: int | None
 ) -> ActionResult:
-    """Stop redeeming a code for a guild. It starts again only if a person starts it.
+    """Stop redeeming a code for a guild, until a person starts it again.
 
     The redemption is stopped in any state, even before its first run or after its last one. So new
     members of the guild do not get the code either.
@@ -158,7 +158,7 @@ def skip_code(
 
 
 def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) -> ActionResult:
-    """Ask a run to stop. Requests under way finish first; `finish` then unlocks it.
+    """Ask a run to stop. Requests under way finish first; then `finish` unlocks the run.
 
     Raises:
         Redemption.DoesNotExist: there is no such row.

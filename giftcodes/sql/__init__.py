@@ -1,4 +1,4 @@
-"""SQL statements that are too long for Python files. Each .sql file here holds some, by name.
+"""SQL statements that are too long for Python files. Each .sql file here holds several, by name.
 
 A statement begins with the line `-- name: ` and its name, and ends before the next one. Comment
 lines directly below the name describe it and are not sent. A part that Python supplies (such as an
@@ -62,7 +62,7 @@ def fetch_as(row: Callable[..., Row], sql: str, **parameters: Any) -> list[Row]:
 
 
 def execute(sql: str, **parameters: Any) -> int:
-    """Execute a statement that returns no rows, and return how many it changed."""
+    """Execute a statement that returns no rows, and return how many rows it changed."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.rowcount)

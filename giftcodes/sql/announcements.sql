@@ -4,9 +4,10 @@
 -- At most one message for each channel that is free: first a test, then new messages, then edits
 -- during a run. A channel that is switched off gets tests only.
 -- The guilds take turns, so that no guild waits behind many messages of another one. A message's
--- turn counts the messages of its guild that are under way or go before it. In a turn, new messages
--- go before edits, and then the guild goes first that was served least recently; but the guild that
--- was served last goes last. If several messages may be under way, one place is left to others.
+-- turn counts the messages of its guild that are under way or go before it. In a turn, the guild
+-- that was served last goes last. Among the others, new messages go before edits, and then the
+-- guild goes first that was served least recently. If several messages may be under way, no guild
+-- takes all places.
 WITH busy AS MATERIALIZED (
     SELECT a.channel_id, ch.guild_id
     FROM giftcodes_announcement a
@@ -27,7 +28,7 @@ WITH busy AS MATERIALIZED (
       AND (ch.not_before IS NULL OR ch.not_before <= clock_timestamp())
       AND NOT EXISTS (SELECT FROM busy WHERE busy.channel_id = a.channel_id)
       AND CASE
-        WHEN a.state = 'sent' THEN  -- The row `complete` announces the end.
+        WHEN a.state = 'sent' THEN  -- Edit during the run only: `complete` tells its end.
             r.state = 'running' AND r.run_number = a.run_number
             AND r.last_served_at > a.edited_at - %(still)s
         WHEN a.kind = 'complete' THEN NOT EXISTS (

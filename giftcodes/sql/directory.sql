@@ -17,7 +17,7 @@ WHERE NOT EXISTS (
     WHERE m.player_id = l.player_id AND {agreed})
 
 -- name: want
--- Rows that another transaction holds are left out: a run never waits for this.
+-- Lookups that another transaction holds are left out, so that no start of a run waits for them.
 WITH wrong AS MATERIALIZED (
     SELECT DISTINCT g.provider, m.player_id
     FROM giftcodes_memberredemption x
@@ -57,8 +57,8 @@ FOR UPDATE OF l SKIP LOCKED
 
 -- name: game_answers
 -- The game's last answers about a player, by realm. The game checks the player and the realm before
--- the code. Attempts that prove something are never pruned. Old refusals are pruned, and then only
--- the mark on the member is left.
+-- the code, so an Attempt that proves a code also proves the realm. Such Attempts are never pruned.
+-- Old refusals are pruned, and then only the mark on the member is left.
 WITH rows AS MATERIALIZED (
     SELECT m.id FROM giftcodes_member m
     JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = %(provider)s

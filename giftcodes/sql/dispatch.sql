@@ -37,8 +37,8 @@ WHERE m.state = 'in_flight'
 
 -- name: choose
 -- The rows that get a permit now. A code may have ten thousand runs. They are sorted, and searched
--- one after the other until enough of them have a member who is due. Because of the ORDER BY at the
--- end, every row that is chosen belongs to one of those runs (decision 10).
+-- one after the other until enough of them have a member who is due. The ORDER BY at the end sorts
+-- in the same way, so the runs that were not searched could get no permit anyway (decision 10).
 WITH in_flight AS MATERIALIZED (
     SELECT m.player_id, m.gift_code_id
     FROM giftcodes_memberredemption m
@@ -89,7 +89,7 @@ due AS (
     FROM runs r
     CROSS JOIN LATERAL (
         SELECT m.id, m.player_id, row_number() OVER (ORDER BY m.next_attempt_at, m.id) AS place
-        -- With this many runs of equal priority, the permits end before any run's third turn.
+        -- With this many runs of equal priority, no permit is left for a third turn of any run.
         {due} LIMIT CASE WHEN r.equals >= %(runs)s THEN 2 ELSE %(permits)s END
     ) m
     UNION ALL
@@ -128,7 +128,7 @@ ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, redem
 LIMIT %(permits)s
 
 -- name: claim
--- The state is checked again: the run may have been stopped between the choice and the locks.
+-- The state is checked again: the run may have been stopped before its redemption was locked.
 UPDATE giftcodes_memberredemption m
 SET state = 'in_flight', token = m.token + 1, confirming = (m.state = 'unconfirmed'),
     is_probe = %(is_probe)s, permit_until = %(permit_until)s,
@@ -138,8 +138,8 @@ WHERE m.id = ANY(%(ids)s)
 RETURNING m.id, m.token
 
 -- name: served
--- Runs that were served together get different moments, in their order. With equal moments, the
--- same runs would always be served first.
+-- Runs that were served together get different moments, in the order in which they were served.
+-- With equal moments, the same runs would always be served first.
 UPDATE giftcodes_redemption r
 SET last_served_at = %(now)s + served.place * interval '1 microsecond'
 FROM unnest(%(ids)s::bigint[], %(places)s::int[]) AS served (id, place)

@@ -1,9 +1,10 @@
 -- Compare the simulator's ledger with our attempts.
 
 -- name: compare
--- NOT_SENT and UNREACHABLE attempts are left out, because no part of their requests arrived. The
--- ledger may lack an answer that came after it was read. A request without a status is under way,
--- or its end was lost, so it may belong to any attempt.
+-- NOT_SENT and UNREACHABLE attempts are left out, because no part of their requests arrived. Only
+-- an attempt that was answered before the ledger was read (`asked_at`) must have a request with the
+-- same status. A request without a status is under way, or its end was lost, so it may belong to
+-- any attempt.
 WITH requests AS MATERIALIZED (
     SELECT player_id, folded, realm, nullif(status, 0) AS status, number
     FROM unnest(%(players)s::text[], %(codes)s::text[], %(realms)s::text[], %(statuses)s::int[],

@@ -1,5 +1,5 @@
 -- name: count_gone
--- A part of the statements below, which delete and count rows in one statement. The figures are
+-- A part of each statement below, so that deleting and counting are one statement. The figures are
 -- written in the order of days, so that two prunes wait for each other and never deadlock.
     INSERT INTO giftcodes_prunedfigure AS f (provider, day, of, what, number)
     SELECT provider, day, %(of)s, what, count(*) FROM gone GROUP BY 1, 2, 4 ORDER BY 2, 1, 4
@@ -45,7 +45,8 @@ SELECT max(id) AS last_id, false AS has_more_of_last, count(*) AS deleted FROM o
 
 -- name: runs
 -- The runs of a redemption are deleted oldest first, each with both its entries, and the last run
--- is kept. So the journal alternates and agrees with the state, wherever pruning is interrupted.
+-- is kept. So wherever pruning is interrupted, the starts and ends in the journal alternate, and
+-- the last one agrees with the redemption's state.
 -- The redemption's lock keeps two prunes from deleting the same runs. `first_id` and `last_id` are
 -- ids of redemptions. If runs of the last redemption were deleted, it may have more to delete.
 WITH ended AS MATERIALIZED (

@@ -1,12 +1,12 @@
 -- name: look
--- The first look at a redemption. A refusal needs only this one statement, which takes about 1 ms
--- with 32 callers at once (decision 8; `make bench` measures it).
+-- A look at a redemption. A refusal needs only this one statement, which takes about 1 ms with 32
+-- callers at once (decision 8; `make bench` measures it).
 --   free: the row, if it is not running (or housekeeping asks) and no one holds it. It is locked
 --   from here on.
---   timeout: if the row is not free, lock_timeout is set before the wait for the shared lock. The
---   caller that starts a run waits without a time limit.
---   seen: the row, locked FOR SHARE. This waits until a starting caller has committed. The lock is
---   shared, so that refusals do not wait for each other.
+--   timeout: if the row is not free, lock_timeout is set before the wait for the shared lock. A
+--   caller that has locked the row waits for its other locks without a time limit.
+--   seen: the row, locked FOR SHARE. This waits until a caller that starts the run has
+--   committed. The lock is shared, so that refusals do not wait for each other.
 --   journal: if the row is running, the call is refused and journalled.
 WITH free AS MATERIALIZED (
     SELECT id FROM giftcodes_redemption
@@ -33,9 +33,9 @@ UNION ALL
 SELECT false, name, code, issue, held_until FROM seen WHERE state = 'running'
 
 -- name: refuse_running
--- Refuse those of the requested redemptions that are running, and journal it, under the shared row
--- lock. A row that another transaction holds, and the row of a code that is held back, are left to
--- `look`.
+-- Refuse those of the requested redemptions that are running, and journal the refusals, under the
+-- shared row lock. A row that another transaction holds, and the row of a code that is held back,
+-- are left to `look`.
 WITH seen AS MATERIALIZED (
     SELECT r.id, r.guild_id, r.gift_code_id, r.run_number, g.name, c.code, c.issue
     FROM giftcodes_redemption r

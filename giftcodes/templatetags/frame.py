@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-#: What stands in a cell of a list without a value: Django's dash, and our own.
+#: What a list shows in a cell that has no value: Django's dash, or our own.
 _DASHES = ("-", NOTHING)
 #: How many columns of a list a phone shows, unless the list names them in `phone_columns`.
 _PHONE_COLUMNS = 4
@@ -43,7 +43,7 @@ def breadcrumbs(context: Context) -> dict[str, Any]:
 
 
 def _menu_part(context: Context) -> list[dict[str, Any]]:
-    """The entry of the menu, and the list, if this is a page of a model."""
+    """The menu's entry for this page, and the list of the page's model, if it has one."""
     request, opts = context["request"], context.get("opts")
     entry = entry_at(request.path)
     trail = []
@@ -62,13 +62,13 @@ def _row_part(context: Context) -> list[dict[str, Any]]:
     row = context.get("original") or context.get("object")
     if not isinstance(row, Model):
         return []
-    # Some rows have a page that is not their form.
+    # Some models have an overview page for each row. It is preferred to the row's form.
     pages = (_url(row._meta, page, quote(row.pk)) for page in ("overview", "change"))
     return [{"title": str(row), "url": next(filter(None, pages), "")}]
 
 
 def _own_title(context: Context) -> Any:
-    """The title of the page. None if it is that of the list or of the row."""
+    """The page's own title. None if the page is a list or the form of a row."""
     row = context.get("original") or context.get("object")
     if "cl" in context or ("adminform" in context and isinstance(row, Model)):
         return None
@@ -102,7 +102,7 @@ def left_out_on_a_phone(cl: ChangeList) -> str:
 
 @register.filter
 def marked(cell: SafeString) -> SafeString:
-    """Mark a cell of a list without a value, so that a phone can leave its dash out."""
+    """Mark a list's cell that has no value, so that a phone can leave its dash out."""
     begin, _bracket, rest = cell.partition(">")
     if rest.partition("<")[0].strip() not in _DASHES or 'class="' not in begin:
         return cell

@@ -49,7 +49,7 @@ _CHECK_VALUE_LENGTH = 32
 def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part: None) -> int:
     """Dump the database into `file`, which only its owner can read.
 
-    The file appears when it is complete.
+    The file appears only when it is complete.
 
     Args:
         address: the database.
@@ -157,7 +157,7 @@ def own_key(home: Home) -> str | None:
 
 
 def is_note_of(note: str | None, home: Home) -> bool:
-    """Return whether a backup was made with the site's SECRET_KEY or OLD_SECRET_KEY.
+    """Return whether the backup with this note was made with our SECRET_KEY or OLD_SECRET_KEY.
 
     Raises:
         CommandError: the file with the key cannot be read.
@@ -177,7 +177,7 @@ def check_value(key: str) -> str:
 
 @dataclass(frozen=True)
 class Dump:
-    """What a file of pg_dump contains. The file has been read to its end."""
+    """What a file of pg_dump contains. The file has been read to its end, so it is complete."""
 
     file: Path
     made_at: str

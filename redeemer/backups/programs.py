@@ -33,7 +33,7 @@ _LINES_KEPT = 200
 
 @dataclass(frozen=True, order=True)
 class Client:
-    """A folder with pg_dump and pg_restore. Those of the embedded server were built without TLS."""
+    """A folder with pg_dump and pg_restore. The embedded server's programs have no TLS."""
 
     major: int
     speaks_tls: bool
@@ -147,7 +147,7 @@ def run(
     environment: Mapping[str, str],
     on_line: Callable[[str], None] = lambda _line: None,
 ) -> None:
-    """Run `command` to its end. It cannot outlive this process.
+    """Run `command` to its end. The program cannot outlive this process.
 
     Args:
         command: the program's path and its arguments. Paths must be absolute.

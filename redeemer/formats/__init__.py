@@ -1,1 +1,1 @@
-"""How times are shown: short, sortable, and to the second, for the comparison with a log."""
+"""How times are shown: short, sortable, and to the second, to compare them with a log."""

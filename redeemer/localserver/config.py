@@ -27,7 +27,7 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 @dataclass(frozen=True)
 class Config:
-    """Where the site listens, how many threads each worker has, and whether there is a provider."""
+    """Where the site listens, how many threads each worker has, and whether the simulator runs."""
 
     host: str
     port: int

@@ -29,7 +29,7 @@ class Demo:
     def load(cls, store: SecretStore) -> Demo:
         """Load the demo of this installation. The first call generates its values.
 
-        If another program uses the port, a new one is chosen.
+        If another program uses the stored port, a new port is chosen.
         """
         port = pick_port(int(store.get("simulator_port") or 0) or None)
         seed = store.get("simulator_seed") or str(secrets.randbelow(1_000_000))

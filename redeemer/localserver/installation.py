@@ -38,8 +38,8 @@ from redeemer.localserver.valkey import Valkey
 
 _READY_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 30.0
-#: If root starts this, PostgreSQL runs as another user. Redeemer does not: if it ran as a user that
-#: other services share, such as `nobody`, those services could read its keys.
+#: If root starts this, PostgreSQL runs as another user, but Redeemer runs as root. If Redeemer ran
+#: as a user that other services share, such as `nobody`, those services could read its keys.
 _ROOT = """\
   WARNING:  You are root, and so are the site, the workers and beat: a flaw in one of them gives
             an attacker the whole computer. They do not change to another user, because the code,

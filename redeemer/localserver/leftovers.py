@@ -55,8 +55,8 @@ def end_leftover(
 def end_orphans(folder: Path, *, program: str) -> None:
     """End all processes of `program` whose working directory is `folder`.
 
-    Call this when their server no longer runs. This does nothing on a system that does not show the
-    working directory of a process (macOS).
+    Call this when the server that started them no longer runs. This does nothing on a system that
+    does not show the working directory of a process (macOS).
 
     Raises:
         CannotStartError: a process does not end, or belongs to another user.
@@ -97,7 +97,7 @@ def _end(pids: list[int], signals: tuple[signal.Signals, ...], *, folder: Path) 
                 continue
             except PermissionError as error:
                 raise CannotStartError(
-                    f"Process {pid} of another user runs in {folder}."
+                    f"Process {pid} of another user runs in {folder}: let that user end it."
                 ) from error
         if _wait_for(lambda: all(map(_has_ended, pids))):
             return

@@ -16,9 +16,9 @@ from psycopg.sql import SQL, Identifier, Literal
 
 Connection = psycopg.Connection[Any]
 
-#: Returns the statements that give what the superuser owns in a database to another role. Objects
-#: that belong to the system or to an extension are left out. Owned sequences and row types follow
-#: their tables.
+#: Returns the statements that give another role everything that the superuser owns in a database.
+#: Objects that belong to the system or to an extension are left out. Owned sequences and row types
+#: follow their tables.
 _GIVE_AWAY = """
     WITH extension_members AS (
         SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
@@ -65,7 +65,7 @@ def ensure_owner(
     password: str,
     database: str,
 ) -> None:
-    """Create the role `owner` and its database if necessary, and give it the superuser's databases.
+    """Create the role `owner` and the database if missing. Give the role the superuser's databases.
 
     An earlier release connected as the superuser, so the superuser owns every database of that
     release. Each of them gets the new owner, including those that a restore has kept. If a call was

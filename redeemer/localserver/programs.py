@@ -14,7 +14,8 @@ from redeemer.localserver.servers import Server
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from redeemer.localserver.supervisor import Program, log_file
 
-#: Before a worker exits, it finishes the requests that it has sent. HTTP_SECONDS is 15 by default.
+#: Before a worker exits, it finishes the requests that it has sent, each of which takes at most
+#: HTTP_SECONDS (15 by default).
 _WORKER_STOP_TIMEOUT_SECONDS = 20.0
 _SERVER_STOP_TIMEOUT_SECONDS = 30.0
 _PYTHON_VARIABLES = {

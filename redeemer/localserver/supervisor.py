@@ -247,7 +247,8 @@ class Supervisor:
         """Supervise the children until `condition` holds.
 
         Raises:
-            CannotStartError: it did not hold within `seconds`; the message begins with `what`.
+            CannotStartError: the condition did not hold within `seconds`. The message begins with
+                `what`.
             StopRequestedError: a person asked to stop.
         """
         deadline = time.monotonic() + seconds

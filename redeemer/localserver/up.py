@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     """Run until a person asks to stop.
 
     Returns:
-        The exit status: 1, after one line on stderr, if the start is not possible.
+        The exit status: 0 after a stop, or 1 after one line on stderr if the start is not possible.
     """
     argparse.ArgumentParser(prog="manage.py up", description=__doc__).parse_args(argv)
     try:

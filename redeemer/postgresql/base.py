@@ -13,9 +13,9 @@ from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
 from psycopg_pool import ConnectionPool
 
-#: A session that was opened or checked less than this ago, in seconds, is given out without a
-#: check. So an outage, or a server that refuses writes, cannot keep a thread replacing one new
-#: session after the other, and a busy session is not checked for each task.
+#: In seconds. A session that was opened or checked more recently than this is given out without a
+#: check. Otherwise a thread could replace one new session after the other while the server is down
+#: or refuses writes, and a busy session would be checked for each task.
 _FRESH_SECONDS = 1.0
 
 #: The time limit for one statement in the sessions of this process, in seconds. 0 means no limit.
@@ -41,8 +41,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         broken, so a thread would run into the pool's timeout several times in a row.
 
         When a session begins, it takes the value of `default_transaction_read_only` from the
-        database or role, and keeps it. It also keeps the host that a name resolved to. A session
-        that was opened while the server was read-only would refuse every write for up to an hour.
+        database or role, and keeps it. It also stays with the host that the server's name stood for
+        then. So a session to a server that was read-only would refuse every write until the pool
+        replaces it, which may take an hour.
 
         Raises:
             psycopg_pool.PoolTimeout: there is no connection within the pool's timeout.

@@ -165,7 +165,7 @@ def test_a_kept_secret_is_not_sent_to_another_host(send: Any, secret: str, url: 
     first, other = "http://127.0.0.1:9/a", "http://127.0.0.1:10/a"
     send("save", **{secret: FEED_KEY, url: first})
     assert errors_of(send("save", **{url: other})) == {
-        secret: ["Enter it again, because the address has another host."]
+        secret: ["Enter this secret again, because its address has another host."]
     }
     assert send("save", **{url: first + "/b"}).status_code == 302
     send(f"remove_{url}")
@@ -219,7 +219,7 @@ def test_no_page_shows_a_secret_and_the_history_names_only_the_field(
     urls.append(reverse("admin:giftcodes_ratebudget_history", args=["simulator"]))
     pages = [admin_client.get(url).content.decode() for url in urls]
     assert not [secret for secret in SECRETS for page in pages if secret in page]
-    assert re.search(r"Set on .* by admin \([0-9a-f]{6}\)", pages[0])
+    assert re.search(r"Set on .* by admin\. Its fingerprint is [0-9a-f]{6}", pages[0])
     assert "Set: address of the game, API key of the feed and salt." in pages[-1]
     assert "OPERATOR_CHANNEL" in pages[-2]
     kept = [*LogEntry.objects.values_list("change_message", "object_repr"), task_queue.enqueued]

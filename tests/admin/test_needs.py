@@ -206,9 +206,9 @@ def test_a_game_whose_last_test_failed_needs_a_person(browser: Browser, settings
 
 def test_the_page_says_when_no_worker_runs(browser: Browser) -> None:
     Heartbeat.objects.filter(name="tick").delete()
-    assert "Start one with: make up" in needs(browser.client)
+    assert "Start a worker with: make up" in needs(browser.client)
     officer = officer_of(guild())
-    assert "Ask the operator of this site to start one." in needs(officer)
+    assert "Ask the operator of this site to start a worker." in needs(officer)
     assert "make up" not in needs(officer)
 
 
@@ -259,7 +259,7 @@ def test_the_line_says_if_the_game_has_no_player_with_the_id_at_all(browser: Bro
 
 def test_the_line_says_how_many_members_have_been_unknown_for_days(browser: Browser) -> None:
     bo = astray(guild(members=9), gift_code())
-    assert "Make those who left inactive" not in needs(browser.client)
+    assert "has been unknown for" not in needs(browser.client)
     Member.objects.filter(pk=bo.pk).update(refused_since=_ago(days=4))
     assert "1 of them has been unknown for 3 days or longer." in needs(browser.client)
 
@@ -344,7 +344,12 @@ def test_members_without_a_clear_answer_are_counted_by_code(browser: Browser) ->
     owls, code = guild(), gift_code("FROST")
     for _ in range(2):
         member_redemption(member(owls), code, "failed")
-    assert titles(browser.client) == ["FROST: the game gave no clear answer for 2 members"]
+    member_redemption(member(owls), gift_code("OTHER"), "failed")
+    assert "FROST: the game gave no clear answer for 2 members" in titles(browser.client)
+    link = re.search(rf'href="([^"]*failed[^"]*={code.pk})"', needs(browser.client))
+    assert link is not None
+    rows = browser.client.get(unescape(link[1]))
+    assert rows.context["cl"].result_count == 2
     Redemption.objects.update(state="running")
     assert titles(browser.client) == []
 

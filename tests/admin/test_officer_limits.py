@@ -245,7 +245,7 @@ def test_no_page_corrects_more_realms_of_members_than_the_limit_of_the_guild_all
     told = way(amber, one)
 
     assert "at most 100 such corrections are made for this guild" in told
-    assert "0 are left now. All are possible again in about 1 day." in told
+    assert "0 corrections are left now. All are possible again in about 1 day." in told
     one.refresh_from_db()
     assert one.realm is None
     a_day_passes()
@@ -264,7 +264,7 @@ def test_all_members_of_a_guild_are_changed_or_none(
     done = correct_members(everybody, 2001, person=amber_user)
 
     assert done.changed == [other]
-    assert "1 is left now" in done.refused[0]
+    assert "1 correction is left now" in done.refused[0]
     assert len(correct_members(everybody[:1], 2001, person=amber_user).changed) == 1
     assert len(correct_members(everybody, 2002, person=admin_user).changed) == 3
 

@@ -314,7 +314,7 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     assert with_any_key.err.startswith(
         "The backup was made with another SECRET_KEY: its 1 opt-out(s) are not recognised"
     )
-    assert "addresses of channels that this key encrypted cannot be decrypted" in with_any_key.err
+    assert "encrypted with that key cannot be decrypted" in with_any_key.err
     assert "cannot be decrypted" not in same.err + replaced.err
 
 
@@ -371,7 +371,7 @@ def test_a_person_is_asked_for_confirmation(
 ) -> None:
     shown = _on_terminal(site, file, answer)
 
-    assert "It replaces the present data, which are kept." in shown
+    assert "The present database is replaced, but kept under another name." in shown
     assert ("Loading the data" in shown) == (expected == "Wolves")
     assert expected in names(site)
 

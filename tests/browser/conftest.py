@@ -14,6 +14,8 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.clients.channels.standin import StandIn
+from tests.clients.channels.standin import running as standin_running
 from tests.waiting import PATIENCE_SECONDS
 
 #: The browser sends requests only to the page's own server.
@@ -62,6 +64,13 @@ def page(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert troubles == []
+
+
+@pytest.fixture
+def discord() -> Iterator[StandIn]:
+    """A stand-in for Discord. It keeps the messages that it gets."""
+    with standin_running() as standin:
+        yield standin
 
 
 def watch(page: Page) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,19 +14,13 @@ from giftcodes.notifications import announcements
 from tests.browser.conftest import PATIENCE_MS, log_in, watch
 from tests.browser.screenshots import VARIANTS
 from tests.browser.test_accessibility import faults
-from tests.clients.channels.standin import TOKEN, StandIn, running
+from tests.clients.channels.standin import TOKEN, StandIn
 from tests.factories import guild
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NARROWEST = 360
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 ROLE = "123456789012345678"
-
-
-@pytest.fixture
-def discord() -> Iterator[StandIn]:
-    with running() as standin:
-        yield standin
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_a_personal_link_is_made_and_its_page_accepts_forms(
 
     page.context.clear_cookies()
     page.goto(link)
-    page.locator("summary", has_text="Has somebody else seen it?").click()
+    page.locator("summary", has_text="Has somebody else seen the link?").click()
     page.get_by_role("button", name="Make a new link").click()
     expect(page.get_by_role("status")).to_contain_text("This is your new link")
 

@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, expect
 from tests.browser.hands import HANDS, Hand, at_work
 from tests.browser.real_system import LEADER, PASSWORD, serve, with_games
 from tests.clients.channels.standin import StandIn
-from tests.clients.channels.standin import running as discord_running
 from tests.system.machinery import System
 from tests.waiting import wait_for
 
@@ -122,12 +121,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture(scope="module")
 def site(running: System) -> str:
     return serve(running)
-
-
-@pytest.fixture
-def discord() -> Iterator[StandIn]:
-    with discord_running() as standin:
-        yield standin
 
 
 @pytest.mark.parametrize("name", DAYS)

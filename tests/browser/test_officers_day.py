@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, expect
 from tests.browser.hands import Hand, Phone, at_work
 from tests.browser.real_system import LEADER, PASSWORD, serve, with_games
 from tests.clients.channels.standin import StandIn
-from tests.clients.channels.standin import running as discord_running
 from tests.system.machinery import System
 from tests.waiting import wait_for
 
@@ -65,12 +64,6 @@ def _settled(running: System) -> int:
 @pytest.fixture(scope="module")
 def site(running: System) -> str:
     return serve(running)
-
-
-@pytest.fixture
-def discord() -> Iterator[StandIn]:
-    with discord_running() as standin:
-        yield standin
 
 
 def test_an_officer_does_the_jobs_of_a_day_and_sees_nothing_of_another_guild(

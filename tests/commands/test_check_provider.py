@@ -299,7 +299,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(settings: Any) -> None:
     known = ", ".join(sorted(settings.PROVIDERS))
     said = run("check_provider", "chess")
 
-    assert (said.status, said.err) == (1, f"There is no provider “chess”. There are: {known}.\n")
+    assert (said.status, said.err) == (1, f"There is no game “chess”. There are: {known}.\n")
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -100,7 +100,7 @@ def test_a_run_that_a_person_stopped_says_so() -> None:
     post = over({State.CANCELLED: 2}, is_stopped=True)
     assert post.title.startswith("⏹️ Stopped")
     assert dict(post.facts)["Cancelled"] == "2"
-    assert "“Resume” on the page of the run continues it." in post.text
+    assert "To continue the run, press “Resume” on its page." in post.text
 
 
 def test_the_reward_and_the_end_of_the_code_are_told_if_they_are_known() -> None:

@@ -511,7 +511,7 @@ def test_an_unconfirmed_link_asks_an_officer_before_it_opts_out_or_erases(
         assert f'value="{act}"' not in page
     assert "The officers have your request" in visitor.press(address, "ask")
     assert JoinRequest.objects.get().player_id == ANNA
-    assert "You asked for it" in visitor.get(address)
+    assert "You asked for this" in visitor.get(address)
 
 
 def test_a_waiting_request_can_be_withdrawn(visitor: Visitor, wolves: Guild) -> None:

@@ -223,8 +223,8 @@ class InvitationAdmin(Page):
 
     def _link_page(self, request: HttpRequest, invitation: Invitation, secret: str) -> HttpResponse:
         words = gettext(
-            "Send it to the person whom you invite, in a private message: the first person who "
-            "opens it gets the account. It works once, until {}."
+            "Send the link to the person whom you invite, in a private message: the first person "
+            "who opens it gets the account. It works once, until {}."
         )
         guilds = list(Guild.objects.filter(invitations=invitation)[:1])
         steps = [
@@ -307,7 +307,7 @@ class InvitationAdmin(Page):
 
 
 def _save_of(object_id: str | None) -> tuple[str, ...]:
-    """The save button, if the page shows an existing invitation, which cannot be changed."""
+    """Name the save button if the page shows an existing invitation, which cannot be changed."""
     return ("show_save",) if object_id else ()
 
 

@@ -21,7 +21,7 @@ def address_of(request: HttpRequest, route: str, secret: str) -> str:
     """The full address of a link.
 
     Args:
-        request: its host is used if SITE_URL is not set.
+        request: its host is used if the address of the site is not set.
         route: the name of the URL, which takes the secret.
         secret: the secret of the link.
     """

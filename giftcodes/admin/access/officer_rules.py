@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class RulesForm(forms.Form):
-    """The rules."""
+    """The rules for officers."""
 
     new_codes = forms.ChoiceField(
         label=_("A code that is new to everybody"),

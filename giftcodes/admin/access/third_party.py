@@ -48,7 +48,8 @@ PAGES: dict[type[Model], type[Any]] = {
     AccessAttempt: FramedAttemptAdmin,
     AccessLog: FramedLoginAdmin,
 }
-# The log of failures is off, because an attacker could fill it. The table of attempts counts them.
+# The log of failures is off, because an attacker could fill it. The table of attempts counts the
+# failures.
 admin.site.unregister(AccessFailureLog)
 for _model, _page in PAGES.items():
     admin.site.unregister(_model)

@@ -188,8 +188,8 @@ class PersonAdmin(Page):
         secret = make_password_link(user, made_by=request.user)  # type: ignore[arg-type]
         self.log_change(request, user, gettext("A link for a new password was made."))
         words = gettext(
-            "Send it to {user} in a private message: anyone who opens it can set the password. It "
-            "works once, for {days} days. The old password works until then."
+            "Send the link to {user} in a private message: anyone who opens it can set the "
+            "password. It works once, for {days} days. The old password works until it is replaced."
         )
         return link_page(
             request,

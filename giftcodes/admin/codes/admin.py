@@ -123,11 +123,11 @@ class GiftCodeAdmin(CodeEntry):
         return context(self.get_object(request, unquote(object_id)), request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
-        """Leave out the history fields when a code is added.
+        """Leave out the fields of the pipeline when a code is added.
 
         Officers do not set dates, because a wrong end would close the code for all guilds. Only a
-        proposal may have an end, because an administrator checks it. Nor do officers see when the
-        game accepted the code, which is a moment in the run of some guild.
+        proposal may have an end, because an administrator checks it. Officers do not see when the
+        game accepted the code, because that is a moment in the run of some guild.
         """
         if obj and scope.sees_all(request.user):
             return self.fieldsets

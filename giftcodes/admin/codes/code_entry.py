@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class CodeEntry(KeepsHistory):
-    """The part of the admin of codes that adds them."""
+    """The part of the admin of codes that adds new codes."""
 
     form = GiftCodeForm
 
@@ -58,7 +58,7 @@ class CodeEntry(KeepsHistory):
         try:
             response: HttpResponse = super().add_view(request, form_url, extra_context)
         except TooManyProposalsError as error:
-            # The form has checked it, but another request has used the last place since.
+            # The form has checked the limit, but another request has used the last place since.
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
         return response
@@ -113,8 +113,8 @@ class CodeEntry(KeepsHistory):
         typed.proposal = proposal  # type: ignore[attr-defined]
         if is_new:
             words = gettext(
-                "Code {} is proposed. An administrator decides about it. The result is shown on "
-                "your first page. {}"
+                "Code {} is proposed. An administrator decides about it. Home shows you the "
+                "result. {}"
             )
             if new_codes() != NewCodes.PROPOSE:
                 why = gettext("You have added %d new codes in 24 hours.") % CODES_OF_OFFICER
@@ -192,7 +192,7 @@ class CodeEntry(KeepsHistory):
 
 
 def _may_add(person: scope.Person) -> bool:
-    """Count the new code of a person. Returns whether it is added, and not only proposed."""
+    """Count an officer's new code. Returns whether the code is added, and not only proposed."""
     if scope.sees_all(person):
         return True
     assert person.pk is not None  # The site requires a login.
@@ -202,6 +202,6 @@ def _may_add(person: scope.Person) -> bool:
 def _named(request: HttpRequest) -> int | None:
     """The user whom the journals of all guilds name, or None if the user is an officer.
 
-    Officers of other guilds must not read an officer's name. Only the code's history has it.
+    Officers of other guilds must not read an officer's name. Only the code's history has the name.
     """
     return request.user.pk if scope.sees_all(request.user) else None

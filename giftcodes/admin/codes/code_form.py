@@ -76,11 +76,11 @@ def must_propose(person: scope.Person) -> bool:
 
 
 def rule_words(person: scope.Person) -> str:
-    """What happens to the next code of an officer, in words. Empty for people without a limit."""
+    """What happens to the next code of an officer, in words. Empty if the person has no limit."""
     if scope.sees_all(person):
         return ""
     if new_codes() == NewCodes.PROPOSE:
-        return gettext("An administrator decides whether it is redeemed.")
+        return gettext("An administrator decides whether the code is redeemed.")
     assert person.pk is not None
     if seconds := seconds_until_code(person.pk):
         words = gettext(
@@ -101,7 +101,7 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
     respelled: GiftCode | None = None
     #: Whether the person may close and reopen codes.
     may_decide = True
-    #: The officer whose next code is a proposal, if it is one.
+    #: The id of the officer, if the officer's next code is a proposal.
     proposer_id: int | None = None
     #: What happens to the code, in words.
     rule = ""
@@ -119,7 +119,7 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def __init__(self, *data: Any, **options: Any) -> None:
-        """Say what happens to the code."""
+        """Say in the help text of the code what happens to it."""
         super().__init__(*data, **options)
         if self.rule and self.instance.pk is None and "code" in self.fields:
             field = self.fields["code"]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 #: The parts of the page that change while a person looks at it.
 PARTS = {"served": "admin/giftcodes/giftcode/served.html"}
-#: For this long after it was added, a code without a run says that its runs begin soon.
+#: For this long after a code was added, its page says that its runs begin soon, if it has none yet.
 NEW = dt.timedelta(minutes=10)
 #: The number of guilds that the page shows. The linked list has the others.
 GUILDS_SHOWN = 20
@@ -115,13 +115,14 @@ def _guilds(redemptions: QuerySet[Redemption]) -> list[dict[str, Any]]:
 def _shown(attempts: list[Attempt], person: Any, *, foreign: str = "") -> list[dict[str, Any]]:
     """The answers as the template needs them.
 
-    Of an answer for another guild's member, an officer sees only what it says about the code: when
-    it came, for whom, and how many such answers there are would tell what the other guild does.
+    Of an answer for another guild's member, an officer sees only what it says about the code. The
+    time, the member and the number of such answers would tell what the other guild does.
 
     Args:
         attempts: the attempts with the answers.
         person: the person who looks at them.
-        foreign: what an answer for another guild's member says. If empty, the answer's words.
+        foreign: the text for an answer for another guild's member. If it is empty, the answer's
+            own words are shown.
     """
     these = Attempt.objects.filter(pk__in=[row.pk for row in attempts])
     own = set(scope.visible(these, person).values_list("pk", flat=True))

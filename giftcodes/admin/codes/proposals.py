@@ -34,7 +34,7 @@ _BADGES = {
     ProposalState.REJECTED: "failed",
 }
 _ANSWER_LENGTH = 200
-#: How many proposals the first page shows, and how long it shows a decided proposal.
+#: How many proposals Home shows, and how long it shows a decided proposal.
 SHOWN = 10
 TOLD_FOR = dt.timedelta(days=7)
 
@@ -111,7 +111,7 @@ class CodeProposalAdmin(History):
             # Officers of all guilds read the code's history, so it does not name the officer.
             log(request, [code], gettext("Proposed by an officer, and approved."))
             log(request, [row], gettext("Approved."))
-            told = gettext("Code {} is approved, and redeemed now. {} sees that on the first page.")
+            told = gettext("Code {} is approved, and redeemed now. {} sees the decision on Home.")
             report.done(format_html(told, link(code), row.proposed_by))
         report.tell(request)
 
@@ -125,7 +125,7 @@ class CodeProposalAdmin(History):
                 report.nothing(gettext("Another person has decided about code %s.") % row)
                 continue
             log(request, [row], gettext("Rejected."))
-            words = gettext("Code %(code)s is rejected. %(officer)s sees that on the first page.")
+            words = gettext("Code %(code)s is rejected. %(officer)s sees the decision on Home.")
             report.done(words % {"code": row, "officer": row.proposed_by})
         report.tell(request)
 
@@ -138,7 +138,7 @@ def may_decide(person: scope.Person) -> bool:
 
 
 def proposals_for(person: scope.Person) -> dict[str, Any]:
-    """What the first page shows: proposals to decide, or the results of the person's own ones.
+    """What Home shows: proposals to decide, or the results of the person's own proposals.
 
     Returns:
         `to_decide`: the oldest waiting proposals, for a person who may decide. `to_decide_more`:

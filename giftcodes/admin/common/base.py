@@ -126,7 +126,7 @@ class Scoped(_Mixin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """The list, with the sentence of the menu that says what it is for."""
+        """The list, with the sentence of the menu that says what the list is for."""
         page = page_of(self.opts.label_lower)
         intro = {"intro": page.purpose} if page else {}
         return super().changelist_view(request, {**intro, **(extra_context or {})})
@@ -324,7 +324,7 @@ class PageOfRows(ChangeList):
     """One page of a list. The admin class adds values to all rows of the page at once."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Sort by a few of the columns that the address names. Those who see all are not limited.
+        """Sort by a few of the columns that the address names. People who see all have no limit.
 
         Each further column makes sorting a long list slower.
         """
@@ -429,7 +429,7 @@ class Page(Scoped, _ModelAdmin):
         return {}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Make the reserved fields read-only for officers, because the operator decides them."""
+        """Make the reserved fields read-only for officers, because only the operator sets them."""
         fields = super().get_readonly_fields(request, obj)
         return fields if scope.sees_all(request.user) else [*fields, *self.reserved]
 

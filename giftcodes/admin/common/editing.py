@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from django.forms import TypedChoiceField
     from django.utils.functional import _StrPromise as Words
 
+    from giftcodes.clients.games.config import ProviderConfig
+
 
 class Editable(Page):
     """Saves only the fields that were changed in the form.
@@ -126,7 +128,7 @@ class KeepsHistory(Editable):
 
 
 def leave_out(request: HttpRequest, form: Any, name: str, words: str) -> None:
-    """Keep the stored value of a field of a valid form, and say why. The others are saved."""
+    """Keep the stored value of a field of a valid form, and say why. Other fields are saved."""
     form.changed_data.remove(name)
     setattr(form.instance, name, form.initial[name])
     messages.error(request, words)
@@ -134,10 +136,11 @@ def leave_out(request: HttpRequest, form: Any, name: str, words: str) -> None:
 
 def game_choices() -> list[tuple[str, str]]:
     """The games in the settings. The label of a game that is off says so."""
-    return [
-        (
-            config.name,
-            config.title if config.is_on else gettext("%s (off: no salt is set)") % config.title,
-        )
-        for config in games().values()
-    ]
+    return [(config.name, _choice(config)) for config in games().values()]
+
+
+def _choice(config: ProviderConfig) -> str:
+    if config.is_on:
+        return config.title
+    words = gettext("%s (off)") if config.salt else gettext("%s (off: no salt is set)")
+    return words % config.title

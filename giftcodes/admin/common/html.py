@@ -111,7 +111,7 @@ def link(row: Model, text: Any = None) -> SafeString:
 
 
 def page_url(row: Model) -> str:
-    """The address of the page of a row. That of a guild is its overview, not its form."""
+    """The address of the page of a row. For a guild, this is the overview, not the form."""
     return guild_url(row.pk) if isinstance(row, Guild) else model_url(type(row), "change", row.pk)
 
 

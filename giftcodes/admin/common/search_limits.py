@@ -1,7 +1,7 @@
-"""The limits on what a person may search and filter for in a list.
+"""The limits on the searches and filters of a list.
 
-Each word of a search adds conditions to the statement, and each link on a page repeats the filters
-of its address. So without limits, one address could occupy the site for seconds.
+Each word of a search adds conditions to the SQL statement, and each link on a page repeats the
+filters of the page's address. So without limits, one address could occupy the site for seconds.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MAX_VALUES = 50
 
 
 def search_problem(term: str) -> str:
-    """Return what to change in a search that is too long. Empty if it is not too long.
+    """Say how to shorten a search that is too long. Empty if the search is short enough.
 
     Args:
         term: the text as the person typed it.
     """
     if len(term) > MAX_CHARACTERS:
         return _("Search for at most %(count)d characters.") % {"count": MAX_CHARACTERS}
-    # Cleaning turns some characters that look like a space into spaces.
+    # Cleaning may add words: it turns characters that only look like a space into spaces.
     if any(_word_count(text) > MAX_WORDS for text in (term, clean_name(term))):
         return _("Search for at most %(count)d words.") % {"count": MAX_WORDS}
     return ""
@@ -43,7 +43,7 @@ def _word_count(text: str) -> int:
 def has_too_many_values(query: QueryDict) -> bool:
     """Whether one of the filters in an address has too many values.
 
-    A filter has several values if it stands in the address several times, or if its name ends with
+    A filter has several values if it appears in the address several times, or if its name ends with
     `__in` and its value has commas.
     """
     return any(

@@ -16,7 +16,7 @@ from giftcodes.queries.served import (
 
 
 def codes_served(codes: Sequence[GiftCode], person: Any) -> dict[int, CodeServed]:
-    """What has come of each code in the person's guilds, by the code's id, in two statements."""
+    """What has come of each code in the person's guilds, by its id, in two SQL statements."""
     return served_by_code(
         codes,
         redemptions=scope.visible(Redemption.objects.all(), person),
@@ -25,5 +25,5 @@ def codes_served(codes: Sequence[GiftCode], person: Any) -> dict[int, CodeServed
 
 
 def recent_runs(person: Any, *, most: int) -> list[RedemptionServed]:
-    """The runs of the person's guilds that ended last, newest first, in two statements."""
+    """The runs of the person's guilds that ended last, newest first, in two SQL statements."""
     return recent_results(scope.visible(Redemption.objects.all(), person), most=most)

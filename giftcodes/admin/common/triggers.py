@@ -1,4 +1,7 @@
-"""What requested a run, in words that a guild leader knows. Stored values and logs keep theirs."""
+"""What requested a run, in words that a guild leader knows.
+
+The database and the logs keep the names of `Trigger`.
+"""
 
 from __future__ import annotations
 

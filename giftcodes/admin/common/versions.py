@@ -30,10 +30,10 @@ from giftcodes.models.self_service_event import reason_words
 MOST_ENTRIES = 200
 #: The maximum number of characters of a value that a page shows.
 MOST_SHOWN = 300
-#: An action that was logged within this time of a version belongs to that version.
+#: An action that was logged within this time of the same person's version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
-#: Entries about members who moved. Earlier versions of this software wrote the name of the other
-#: guild into them.
+#: Entries about members who moved. Earlier releases of Redeemer wrote the name of the other guild
+#: into such an entry.
 _MOVES = re.compile(
     r"(?P<start>Moved (?:from|to)|[0-9]+ members? moved to) (?:guild #(?P<id>[0-9]+)|.+)\."
 )
@@ -126,8 +126,8 @@ def _without_strangers(
 ) -> list[Entry]:
     """The entries of a code or a member, without the names of officers of other guilds.
 
-    Officers of all guilds read the entries of a code, and an earlier version of Redeemer wrote acts
-    in other guilds into those of a member. So an entry names only the reader, officers of the
+    Officers of all guilds read the entries of a code, and an earlier release of Redeemer wrote acts
+    in other guilds into the entries of a member. So an entry names only the reader, officers of the
     reader's guilds, and administrators.
 
     Args:

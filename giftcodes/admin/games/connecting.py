@@ -33,9 +33,8 @@ from giftcodes.admin.games.connection_forms import (
 )
 from giftcodes.domain.findings import TOPIC_LABELS
 from giftcodes.models import ConnectionCheck, Guild, RateBudget, StoredSetting, database_now
-from giftcodes.models.encrypted import keyed_hash
 from giftcodes.models.games import SECRETS, games, is_fixed
-from giftcodes.models.site_settings import OPERATOR_CHANNEL, SITE_URL, operator_channel, site_url
+from giftcodes.models.site_settings import OPERATOR_CHANNEL, SITE_URL, site_url
 from giftcodes.models.stored_setting import refresh_stored_values
 from giftcodes.queries.connections import (
     NAMES,
@@ -317,7 +316,6 @@ def _setting(name: str, in_environment: str) -> dict[str, Any]:
         "setting": name,
         "is_fixed": is_fixed,
         "row": None if is_fixed else _rows([name]).get(name),
-        "hash": keyed_hash("setting", operator_channel())[:6] if is_fixed else "",
     }
 
 

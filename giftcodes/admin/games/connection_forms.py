@@ -72,14 +72,17 @@ class GameForm(forms.Form):
 
     salt = _secret(
         _("Salt"),
-        _("The secret that signs the requests to the game. The gift page uses the same salt."),
+        _(
+            "The secret that signs the requests to the game. The game's own gift page uses "
+            "the same salt."
+        ),
     )
     feed_url = _address(
         _("Address of the feed"),
         _("Where new codes are published. Without a feed, codes are added by hand."),
         "https://…",
     )
-    feed_key = _secret(_("API key of the feed"), _("If the feed asks for one."))
+    feed_key = _secret(_("API key of the feed"), _("Needed only if the feed asks for a key."))
     feed_format = forms.ChoiceField(
         label=_("Format of the feed"),
         choices=[(name, FORMAT_LABELS.get(name, name)) for name in FORMATS],
@@ -87,7 +90,7 @@ class GameForm(forms.Form):
     )
     api_url = _address(
         _("Address of the game"),
-        _("Only if the game has moved, or for a simulator of your own."),
+        _("Needed only if the game has moved, or if you run a simulator."),
         f"https://…{_PATH}",
     )
 
@@ -123,7 +126,7 @@ class GameForm(forms.Form):
             raise ValidationError(_("This is an address. Did you mean the address of the feed?"))
         if not is_sendable_key(key):
             raise ValidationError(
-                _("Copy the key again: it has characters that cannot be sent, such as a space.")
+                _("Copy the key again: it has characters that cannot be sent, such as “ü”.")
             )
         return key
 
@@ -150,7 +153,7 @@ class GameForm(forms.Form):
             if is_kept and _moves(cleaned.get(field, ""), getattr(self.current, field)):
                 self.add_error(
                     secret,
-                    _("Enter it again, because the address has another host."),
+                    _("Enter this secret again, because its address has another host."),
                 )
         return cleaned
 
@@ -167,7 +170,7 @@ class ChannelForm(forms.Form):
 
     address = _secret(
         _("Address"),
-        _("A Discord webhook, or an address of Apprise. It is never shown again."),
+        _("A Discord webhook, or an address of Apprise. The address is never shown again."),
         most=MOST_ADDRESS,
     )
 
@@ -245,7 +248,7 @@ def _insist_on_scheme(address: str) -> None:
 
 
 def _insist_on_public_host(host: str) -> None:
-    """Refuse this machine and private networks. A host that is not found is accepted.
+    """Refuse a host on this machine or in a private network, but accept a host that is not found.
 
     Looking up the host takes at most two seconds. The host is checked again for each connection.
     """
@@ -266,7 +269,8 @@ def _insist_on_public_host(host: str) -> None:
 def _moves(address: str, before: str) -> bool:
     """Whether the entered address has another scheme or host than the previous address.
 
-    If there was none, it has: the address for which the secret was entered has been removed.
+    Also true if there is no previous address: the address for which the secret was entered has then
+    been removed.
     """
     if not address:
         return False
@@ -275,7 +279,7 @@ def _moves(address: str, before: str) -> bool:
 
 
 def default_of(config: ProviderConfig, field: str) -> str:
-    """The scheme and host of an address. The rest of it may contain a secret."""
+    """The scheme and host of an address. The rest of the address may contain a secret."""
     parts = _parts(getattr(config, field))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts else ""
 

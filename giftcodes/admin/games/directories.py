@@ -1,4 +1,4 @@
-"""Directories of players: the state of each, and its answers. Both lists are read-only."""
+"""Two read-only lists: the directories of players with their states, and their answers."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def directory_words(member: Member) -> str:
     row = DirectoryLookup.objects.filter(provider=config.name, player_id=member.player_id).first()
     since = consent_recorded_at(member)
     if row is None or row.asked_at is None or row.asked_at < since:
-        # Another guild of the player may have had an answer earlier. This guild must not learn it.
+        # Another guild of the player may have had an answer. This guild must not learn of that.
         return gettext("Not asked yet.")
     asked = localize(timezone.localtime(row.asked_at))
     if row.answered_at is None or row.answered_at < since:

@@ -133,7 +133,7 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Say what to do if the name is taken, and list realms that members have instead."""
+        """Say what to do if the name is taken, and which realms members have of their own."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."
@@ -155,7 +155,10 @@ class GuildAdmin(KeepsHistory):
         return format_html('<a href="{}">{}</a>', guild_url(guild.pk, "members"), number)
 
     def decorate(self, request: HttpRequest, rows: list[Guild]) -> None:
-        """Add who needs a person and the last result to the guilds, in three statements."""
+        """Add the number of unknown members and the last result to each guild.
+
+        It takes three SQL statements.
+        """
         unknown: dict[int, int] = {}
         last: dict[int, RedemptionServed] = {}
         if request.user.has_perm("giftcodes.view_member"):
@@ -170,7 +173,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("needs you"))
     def needs_shown(self, guild: Guild) -> SafeString | str:
-        """The members whom the game does not know, or that the guild itself must be corrected."""
+        """The number of members whom the game does not know, or the advice to check the realm."""
         unknown: int = guild.unknown  # type: ignore[attr-defined]
         if not unknown:
             return NOTHING
@@ -241,7 +244,7 @@ class GuildAdmin(KeepsHistory):
         )
 
     def _guild_for(self, request: HttpRequest, object_id: str, name: str) -> Guild:
-        """The guild of an address, if the person may open this tab of it."""
+        """The guild of an address. The person must be allowed to open the guild's tab `name`."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         guild: Guild = self.get_object(request, unquote(object_id))
@@ -263,7 +266,7 @@ class GuildAdmin(KeepsHistory):
         return HttpResponseRedirect(guild_url(obj.pk, SETTINGS))
 
     def save_model(self, request: HttpRequest, obj: Guild, form: Any, change: bool) -> None:
-        """Save the guild, without its number if that was changed too often."""
+        """Save the guild. Its realm is left out if it was changed too often."""
         if change and "realm" in form.changed_data:
             try:
                 count_of_guild(obj, request.user)

@@ -18,7 +18,7 @@ from giftcodes.models.channel import DEFAULT_NAME, MOST_CHANNELS
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
-#: Only numbers below this are tried after a name that is taken.
+#: A name that is taken gets a number. Only numbers below this are tried.
 _MOST_NAMES = 100
 
 #: How to get the address, and what becomes of it.
@@ -31,7 +31,10 @@ _OTHERWISE = _(
     "For another service, write its Apprise address, such as tgram://token/chat. The address is "
     "kept encrypted, and never shown again."
 )
-_KEEP = _("Leave it empty to keep the address. To move to another channel, paste its address.")
+_KEEP = _(
+    "Leave the field empty to keep the address. To move to another channel, paste the address of "
+    "that channel."
+)
 
 
 def how_to() -> SafeString:
@@ -134,7 +137,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("address", error)
 
     def _name(self, address: str, others: list[Channel]) -> str:
-        """The entered name, else the current one, else the service's (numbered if it is taken)."""
+        """The entered name, or the current name, or that of the service (numbered if taken)."""
         taken = {one.name for one in others}
         name: str = self.cleaned_data.get("name") or ""
         if not name:

@@ -34,7 +34,8 @@ def previews(channel: Channel) -> list[dict[str, Any]]:
     """The examples of what a channel is told, each with a heading.
 
     Args:
-        channel: the channel. If it is not saved yet, the examples of every choice are given.
+        channel: the channel. If it is not saved yet, the examples for every choice of `tells` are
+            given.
     """
     return [
         {"heading": heading, "who": who, **_shown(message, channel)}
@@ -44,7 +45,7 @@ def previews(channel: Channel) -> list[dict[str, Any]]:
 
 
 def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], Message]]:
-    """Yield the heading, who gets the message, for which choices of `tells`, and the message."""
+    """Yield each example: heading, recipients in words, recipients' choices of `tells`, message."""
     for_runs, for_all = (Tells.RUNS, Tells.ALL), (Tells.RUNS, Tells.ALL, Tells.NEEDED)
     runs, everyone = _("channels that are told of every run"), _("every channel")
     started = _report(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-#: A test has its turn within this time. If it waits longer, there is another reason.
+#: A test is normally sent within this time. If it waits longer, something is wrong.
 _SENT_WITHIN = dt.timedelta(seconds=30)
 
 
@@ -45,7 +45,7 @@ class Said:
         words: the state in a few words.
         why: one or two sentences with the reason and what to do. Empty if there are none.
         sentence: a sentence about `moment`, with `%s` in the place of the time.
-        moment: the time in `sentence`: when something happened, or when it ends.
+        moment: the time in `sentence`: when something happened, or when a pause ends.
     """
 
     tone: Tone

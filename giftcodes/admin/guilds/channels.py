@@ -57,7 +57,7 @@ class ChannelAdmin(Page):
     actions = ["send_test", "switch_on", "switch_off"]
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        """Hide the address from a person who may not change it. Django would show it."""
+        """Hide the address from a person who may not change it. Django would show it read-only."""
         may_write = (
             self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         )
@@ -113,7 +113,7 @@ class ChannelAdmin(Page):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Add the preview to the form for a new channel. Later, `page_context` adds it."""
+        """Add the preview to the form of a new channel. For a saved one, `page_context` adds it."""
         context = {**(extra_context or {})}
         if object_id is None:
             context["previews"] = previews(Channel(guild=self._guild_of_form(request)))
@@ -201,7 +201,7 @@ class ChannelAdmin(Page):
 
     @admin.action(permissions=["change"], description=_("Switch on"))
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
-        """Switch channels on. Runs and alarms from now on are announced there."""
+        """Switch channels on. From now on, runs and alarms are announced there."""
         changed = switch(queryset.select_related("guild"), is_on=True)
         log(request, changed, gettext("Switched on."))
         report = Report()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: The permissions that the page needs: those for adding members by hand.
 PERMISSIONS = ("giftcodes.add_member", "giftcodes.change_member")
-#: How many entries of the journal of self-service the page shows.
+#: The number of entries of the self-service journal that the page shows.
 MOST_EVENTS = 30
 
 _DAYS = {
@@ -73,12 +73,12 @@ def may_open(person: Any) -> bool:
 
 
 def is_full(number: int) -> bool:
-    """Whether a guild with so many waiting requests may take no more."""
+    """Whether a guild with this number of waiting requests accepts no more."""
     return number >= joining.MOST_WAITING
 
 
 def page(request: HttpRequest, guild_id: int) -> HttpResponse:
-    """Do what the pressed button says, if any. Then go to the page before, or to the tab."""
+    """Do what the pressed button says, if any. Then go back to the previous page, or to the tab."""
     if not may_open(request.user):
         raise PermissionDenied
     own = scope.visible(Guild.objects.all(), request.user)
@@ -244,10 +244,10 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.warning(request, guild.too_many_added_words())
     if more := len(decision.too_many_corrected):
         words = ngettext(
-            "%d request still waits: the player was in the guild with another number, and the "
-            "numbers of no more members can be changed today. Approve it tomorrow.",
-            "%d requests still wait: the players were in the guild with other numbers, and the "
-            "numbers of no more members can be changed today. Approve them tomorrow.",
+            "%d request still waits: the player was in the guild with another number, and no more "
+            "numbers of members can be changed today. Approve it tomorrow.",
+            "%d requests still wait: the players were in the guild with other numbers, and no more "
+            "numbers of members can be changed today. Approve them tomorrow.",
             more,
         )
         messages.warning(request, words % more)

@@ -37,7 +37,7 @@ class MembersOfGuild(MemberAdmin):
     search_help_text = _("Player ID or nickname")
 
     def __init__(self, guild: Guild) -> None:
-        """Take the guild, which the person may see."""
+        """Make the list of a guild that the person may see."""
         super().__init__(Member, admin.site)
         self._guild = guild
 
@@ -61,14 +61,14 @@ def page(request: HttpRequest, guild: Guild, frame: dict[str, Any]) -> HttpRespo
     Args:
         request: the request of a person who may see the guild and members.
         guild: the guild, with `members_number` from the admin's queryset.
-        frame: the context of what stands on every tab.
+        frame: the context of the parts that all tabs share.
     """
     person = request.user
     context = {
         **frame,
         "opts": Guild._meta,
         "original": guild,
-        # The page has a form of its own for adding.
+        # The page has its own form for adding a member.
         "has_add_permission": False,
         "place": place_word(guild.provider),
         "import_url": import_url(guild.pk) if may_import(person) else "",

@@ -34,7 +34,7 @@ class Step:
 
 
 def steps_of(person: Any, guild: Guild) -> list[Step]:
-    """The steps of a young guild that a person may take. Empty if all of them are done.
+    """The steps that a person may take for a young guild. Empty if all of them are done.
 
     Args:
         person: the person who looks at the guild.

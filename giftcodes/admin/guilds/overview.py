@@ -187,7 +187,7 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
 
 
 def _unclear(guild: Guild) -> int:
-    """How many members have a code that works, but for which the game gave no clear answer."""
+    """For how many members the game gave no clear answer about a code that still works."""
     rows = MemberRedemption.objects.filter(
         redemption__guild=guild,
         state=State.FAILED,

@@ -1,4 +1,4 @@
-"""The tabs of a guild's page, and what stands on all of them.
+"""The tabs of a guild's page, and the parts that all of them share.
 
 Each tab is a page with an address of its own, so it can be bookmarked, opened in a new window, and
 reached by keyboard and without JavaScript.
@@ -61,7 +61,7 @@ def tab_named(name: str) -> Tab:
 
 
 def frame(request: HttpRequest, guild: Guild, name: str) -> dict[str, Any]:
-    """The context of what stands on every tab, in a fixed number of queries.
+    """The context of the parts that all tabs share, in a fixed number of queries.
 
     Args:
         request: the request of a person who may see the guild and the tab.

@@ -50,7 +50,7 @@ class RecentCodes:
 
 
 def recent_codes(person: Any, *, count_all: bool = False) -> RecentCodes:
-    """The newest codes of the games that a person may see, in four statements.
+    """The newest codes of the games that a person may see, in four SQL statements.
 
     Args:
         person: the person. Only members of the guilds that they may see are counted.

@@ -23,7 +23,7 @@ def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[
         row: the member.
         person: the person who sees the member. The form has a field only if they may correct
             members.
-        back: the address of the page that shows the form. An empty one stands for Home.
+        back: the address of the page that shows the form. An empty address stands for Home.
     """
     member = row.member
     return {
@@ -53,7 +53,7 @@ def guild_correction_of(
     Args:
         one: the guild.
         person: the person who sees the guild. If they may not change guilds, the result is None.
-        back: the address of the page that shows the form. An empty one stands for Home.
+        back: the address of the page that shows the form. An empty address stands for Home.
     """
     if not person.has_perm("giftcodes.change_guild"):
         return None

@@ -46,7 +46,8 @@ def may_look(request: HttpRequest) -> bool:
 def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the dashboard to the index page. Unfold calls this (settings, `DASHBOARD_CALLBACK`).
 
-    Without JavaScript, the address with `?count` shows what takes long to count.
+    With `?count` in the address, the page also shows what takes long to count. Browsers without
+    JavaScript need this.
     """
     if not may_look(request):
         return context
@@ -71,12 +72,12 @@ def live(request: HttpRequest) -> JsonResponse:
     shown = board(request.user)
     parts = dict(_PARTS)
     if shown["recent"].is_deferred:
-        del parts["codes"]  # The page fetches it from `live_codes`.
+        del parts["codes"]  # The page fetches this part from `live_codes`.
     return answer(parts_of(request, parts, shown), again_in_seconds=_again_in_seconds(shown))
 
 
 def live_codes(request: HttpRequest) -> JsonResponse:
-    """Respond with the newest codes, counted in full. The page requests them if this takes long."""
+    """Respond with the newest codes, counted in full, because `live` leaves out slow counts."""
     if not may_look(request):
         raise PermissionDenied
     context = _codes_context(request.user, recent_codes(request.user, count_all=True))
@@ -98,13 +99,13 @@ def board(person: Any, *, count_all: bool = False) -> dict[str, Any]:
 
     Args:
         person: the person who looks at it.
-        count_all: whether to count the newest codes even if this takes long.
+        count_all: whether to count the members of the newest codes even if this takes long.
     """
     now = overview(
         Rows(
             redemptions=scope.visible(Redemption.objects.all(), person),
             events=scope.visible(RedemptionEvent.objects.all(), person),
-            # None are read here, because `needs_of` reads the alarms and the channels.
+            # Alarms and channels are not read here, because `needs_of` reads them.
             alarms=Alarm.objects.none(),
             channels=Channel.objects.none(),
         ),

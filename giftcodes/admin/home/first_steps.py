@@ -118,8 +118,8 @@ _CONNECTION_WORDS = {
     ),
     ConnectionState.UNREACHABLE: _("%(game)s cannot be used. %(reason)s"),
     ConnectionState.OFF: _(
-        "Enter its salt in the browser: it is used at once. The simulator counts as a game, too: "
-        "it is for trying things out."
+        "Enter the game's salt in the browser: it is used at once. The simulator counts as a game, "
+        "too, and is for trying things out."
     ),
 }
 
@@ -127,12 +127,12 @@ _CONNECTION_WORDS = {
 def _steps_of_officer(person: Any) -> list[Step]:
     """The steps for an officer. Connecting games and adding guilds is left to operators."""
     if not scope.visible(Guild.objects.all(), person).exists():
-        return []  # The page says first how to become an officer of a guild.
+        return []  # The page explains first how to become an officer of a guild.
     if scope.visible(MemberRedemption.objects.settled(), person).exists():
         return []
     return [
         Step(
-            _("Add its members"),
+            _("Add the members of your guild"),
             _ADD_MEMBERS,
             scope.visible(Member.objects.eligible(), person).exists(),
             reverse("admin:member_import"),

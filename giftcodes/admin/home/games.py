@@ -15,11 +15,11 @@ from giftcodes.models import Feed, Guild, PauseKind, RateBudget
 
 
 def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
-    """The games that a person may see, in one statement.
+    """The games that a person may see, in one SQL statement.
 
-    An officer sees only the games of their own guilds, without the feed and the links, which are
-    for operators, and without the numbers of requests, which tell what other guilds do. Games that
-    are off and that no guild plays are left out.
+    An officer sees only the games of their own guilds. The feed and the links are left out for
+    officers because they are for operators, and the numbers of requests because they tell what
+    other guilds do. Games that are off and that no guild plays are left out.
 
     Args:
         games: the value `providers` of `queries.overview`.
@@ -49,7 +49,7 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         "pace": _pace(game["budget"]),
     }
     if not sees_all:
-        # The queue and the used requests are those of all guilds, and change with their activity.
+        # The queue and the used requests would show what other guilds do.
         return {**found, "feed": None, "queue": None, "budget": None}
     return {
         **found,
@@ -61,7 +61,7 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
 
 
 def _pace(budget: dict[str, Any]) -> str:
-    """Such as `Sends at most 30 requests a minute.`"""
+    """How fast requests are sent, such as `Sends at most 30 requests a minute.`"""
     if budget["limit"] is None:
         return _("Sends requests as fast as the game answers.")
     numbers = {"limit": budget["limit"], "time": _time(budget["seconds"])}

@@ -24,7 +24,7 @@ GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 
 def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
-    """The guilds with members whom the game does not know, in five statements."""
+    """The guilds with members whom the game does not know, in five SQL statements."""
     if not person.has_perm("giftcodes.view_member"):
         return
     found, left_out = guilds_to_correct(
@@ -103,10 +103,10 @@ def _long(one: GuildToCorrect) -> str:
     if not one.long:
         return ""
     words = ngettext(
-        "%(number)d of them has been unknown for %(days)d days or longer. Make those who left "
-        "inactive.",
-        "%(number)d of them have been unknown for %(days)d days or longer. Make those who left "
-        "inactive.",
+        "%(number)d of them has been unknown for %(days)d days or longer. If the member has left "
+        "the guild, make the member inactive.",
+        "%(number)d of them have been unknown for %(days)d days or longer. If they have left the "
+        "guild, make them inactive.",
         one.long,
     )
     return words % {"number": one.long, "days": UNCORRECTED_FOR.days}

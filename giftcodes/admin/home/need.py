@@ -63,14 +63,14 @@ class Need:
         title: what is wrong, or who waits for what.
         todo: what to do, or what happens next.
         tone: how bad it is.
-        url, link: the page on which a person does it, and the words of the link to this page.
+        url, link: the page on which a person can do this, and the words of the link to it.
         more: further links, each with its words.
         since: when the trouble or the wait began.
         until, until_words: when Redeemer tries again, as ISO 8601, and the words before this time.
         guild: the form to correct a guild, as `guild_correction_of` makes it.
         corrections: the forms to correct members, as `correction_of` makes them.
         button: an action that the person can run from this line.
-        proposal: a code that an officer proposed, to be decided here.
+        proposal: a code that an officer proposed. The person approves or rejects it here.
     """
 
     urgency: Urgency
@@ -102,7 +102,7 @@ class Alarms:
     """The alarms that a person may see. `take` removes those that another line is about."""
 
     def __init__(self, person: Any) -> None:
-        """Read the alarms, in one statement."""
+        """Read the alarms, in one SQL statement."""
         # The alarm about a guild that got nothing is listed as soon as it is suspected.
         listed = Q(raised_at__isnull=False) | Q(kind=Alarm.Kind.UNSERVED)
         rows = scope.visible(Alarm.objects.filter(listed, cleared_at__isnull=True), person)

@@ -1,4 +1,4 @@
-"""What needs a person, in one list: the most urgent first, each once, with what to do.
+"""Problems that need a person, in one list: the most urgent first, each once, with what to do.
 
 An alarm gets a line of its own only if no other line is about the same problem.
 """
@@ -46,7 +46,7 @@ from giftcodes.queries.served import CodeServed
 
 #: How many lines of each kind are shown.
 MOST_OF_A_KIND = 5
-#: A code that does not exist needs a person for this long after it was closed.
+#: A code that does not exist is listed for this long after it was closed.
 UNKNOWN_FOR = dt.timedelta(days=7)
 #: A channel that has refused messages for less time than this counts as busy, and is not listed.
 REFUSED_FOR = dt.timedelta(minutes=5)
@@ -73,7 +73,7 @@ def needs_of(
     codes: Mapping[int, CodeServed],
     proposals: dict[str, Any],
 ) -> dict[str, Any]:
-    """What needs a person, in a fixed number of statements.
+    """The problems that need a person, in a fixed number of queries.
 
     Args:
         person: the person who looks at it.
@@ -109,9 +109,9 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
     alarms.take(Alarm.Kind.BEAT_SILENT, "beat")
     at = beat["last_tick_at"]
     if person.is_superuser:
-        todo = _("Nothing is polled and nothing is redeemed. Start one with: make up")
+        todo = _("Nothing is polled and nothing is redeemed. Start a worker with: make up")
     else:
-        todo = _("Nothing is redeemed. Ask the operator of this site to start one.")
+        todo = _("Nothing is redeemed. Ask the operator of this site to start a worker.")
     yield Need(
         Urgency.SYSTEM,
         _("No worker is running"),
@@ -122,7 +122,7 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
 
 
 def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iterator[Need]:
-    """Games that are paused, off or unreachable. Officers get no line: they change no game."""
+    """Games that are paused, off or unreachable. Officers get none: they may not change games."""
     may_resume = person.has_perm("giftcodes.change_ratebudget")
     for game in games:
         if not scope.sees_all(person):
@@ -237,8 +237,12 @@ def _unclear(found: CodeServed) -> Need:
         _("Look at the answers, then press “Retry unsettled” on the page of the redemption."),
         url=list_url(Redemption, gift_code__id__exact=found.code.pk),
         link=_("The redemptions of the code"),
-        more=((list_url(MemberRedemption, state__exact="failed"), _("The members")),),
+        more=((_unclear_members(found), _("The members")),),
     )
+
+
+def _unclear_members(found: CodeServed) -> str:
+    return list_url(MemberRedemption, state__exact="failed", gift_code__id__exact=found.code.pk)
 
 
 # --- People who wait for a decision --------------------------------------------------------------

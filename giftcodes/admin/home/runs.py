@@ -27,7 +27,7 @@ ENDS_SHOWN = 5
 
 
 def running(now: dict[str, Any], *, most: int) -> dict[str, Any]:
-    """The runs that are under way, and the numbers of waiting and refused ones.
+    """The runs that are under way, and the numbers of waiting redemptions and refused starts.
 
     Args:
         now: the state of the system (`queries.overview`), for one person.
@@ -59,7 +59,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(person: Any) -> list[dict[str, Any]]:
-    """The runs of a person's guilds that ended last, in three statements at most."""
+    """The runs of a person's guilds that ended last, in three SQL statements at most."""
     found = recent_ends(scope.visible(Redemption.objects.all(), person), most=ENDS_SHOWN)
     return [_end(end) for end in found]
 
@@ -116,7 +116,7 @@ def _end_of_code(end: RecentEnd) -> dict[str, Any]:
 def _badge_of_several(end: RecentEnd) -> SafeString:
     """The result of several codes.
 
-    If members who were asked for again still do not have a code, nothing is wrong by that alone.
+    If codes were asked for again and nobody got one, that is bad only if a person is needed.
     """
     members = end.members
     if members.total and members.having == members.total:

@@ -82,8 +82,8 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         words = _("Player {} is a member of this guild already: {}.")
         if not known.active:
             words = _(
-                "Player {} is an inactive member of this guild: {}. Open that page and make the "
-                "member active."
+                "Player {} is an inactive member of this guild: {}. Open the member's page "
+                "and make the member active."
             )
         raise ValidationError(
             {"player_id": format_html(str(words), known.player_id, link(known))}, code="unique"
@@ -126,8 +126,8 @@ class NeedsFilter(admin.SimpleListFilter):
 class MemberAdmin(KeepsHistory):
     form = MemberForm
     intro: Words | str = _(
-        "Players who get each code of their guild. A player may be in two guilds: each code is "
-        "requested once."
+        "Players who get each code of their guild. A player may be in two guilds, but each code is "
+        "requested only once."
     )
     empty_hint = _("No members yet. Add a guild first, then paste a list of its players.")
     retire_words = _(
@@ -270,7 +270,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("wishes"))
     def opt_out(self, member: Member) -> SafeString:
-        """The same link for officers, who may only record an opt-out."""
+        """A link to the same page for officers, who may only record an opt-out."""
         return _wish_link(member, _("opt out"))
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:

@@ -49,7 +49,7 @@ class RealmForm(forms.Form):
         min_value=1,
         max_value=999_999,
         widget=forms.TextInput({"inputmode": "numeric"}),
-        help_text=_("A number. Leave it empty to use the guild's number."),
+        help_text=_("A number. Leave the field empty to use the guild's number."),
     )
 
 
@@ -152,7 +152,8 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
             "set_realm",
             title=_("Set the state or kingdom of members"),
             intro=_(
-                "If the game refused a member because of a wrong number, it is asked again at once."
+                "If the game refused a member because of a wrong number, the code is asked for "
+                "again at once."
             ),
             confirm=_("Set it"),
             groups=[group(_("Chosen"), "pending", members)],

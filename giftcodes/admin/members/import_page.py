@@ -205,7 +205,7 @@ def _form_page(request: HttpRequest, form: ImportForm, *, changes: str = "") -> 
 
 
 def _obstacles(rows: Rows) -> list[str]:
-    """Why the import cannot be done yet, in words. Empty if it can."""
+    """Why the import cannot be done yet, in words. Empty if it can be done."""
     notes: list[str] = []
     if wrong := len(rows.wrong):
         notes.append(

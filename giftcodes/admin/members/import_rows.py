@@ -40,7 +40,8 @@ EFFECTS: dict[str, tuple[str, Any]] = {
     THERE: ("pending", _("Already there")),
     OPTED_OUT: ("opted-out", _("Opted out: is left out")),
 }
-#: Effects on known players. A person who has just changed a row has not seen its effect yet.
+#: Effects on known players, which may surprise a person who has just changed a row: the page has
+#: not shown the new effect yet.
 _SURPRISING = (CHANGED, BACK, OPTED_OUT)
 
 
@@ -60,7 +61,8 @@ class Row:
         is_fresh: whether this request changed the values.
         is_forgotten: whether this request changed the values of a row, but did not select the row.
         member: the member, if the values can be used.
-        error, error_field: why a value is unusable, and its name. Empty if all are usable.
+        error, error_field: why a value cannot be used, and the name of the value. Both are empty if
+            all values can be used.
         effect: what the import would do.
         changes: the name, the old and the new value of each field that the import would change.
     """

@@ -56,7 +56,7 @@ class MemberImportAdmin(History):
     change_form_template = "admin/giftcodes/import/change_form.html"
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        """A link to the import of members, into the guild of the list."""
+        """A link to the page that imports members, with the guild that the list shows."""
         if not may_import(request.user):
             return []
         return [(import_url(row_id(request.GET.get("guild__id__exact"))), IMPORT_TITLE)]

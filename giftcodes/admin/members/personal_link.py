@@ -48,6 +48,6 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
         "address": address,
         "has_one": PlayerLink.objects.filter(member=member).exists(),
     }
-    # No `Referrer-Policy: no-referrer` here: browsers then post the form with `Origin: null`, which
-    # the check of forms refuses. The address of this page holds no secret.
+    # No `Referrer-Policy: no-referrer` here: with it, browsers post the form with `Origin: null`,
+    # which Django's CSRF check refuses. The address of this page holds no secret.
     return TemplateResponse(request, "admin/giftcodes/personal_link.html", context)

@@ -75,7 +75,7 @@ def may_open(person: Any) -> bool:
 
 
 def page(request: HttpRequest, member_id: int) -> HttpResponse:
-    """Show the player's codes, or correct a membership and lead back to the page before."""
+    """Show the player's codes, or correct a membership and go back to the previous page."""
     member = _member(request, member_id)
     memberships = memberships_of(member, scope.visible(Member.objects.all(), request.user))
     form = None
@@ -153,7 +153,7 @@ def _again_in_seconds(player: Player) -> float:
 
 
 def _board(request: HttpRequest, player: Player) -> dict[str, Any]:
-    """What changes on the page."""
+    """The values of those parts of the page that change."""
     served = player.served
     may_retry = request.user.has_perm("giftcodes.change_redemption")
     has_several = len(player.members) > 1

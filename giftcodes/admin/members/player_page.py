@@ -68,7 +68,7 @@ def may_open(person: Any) -> bool:
 
 
 def may_do_all(person: Any) -> bool:
-    """Whether a person may fulfil every wish. Officers may not, because it acts on all guilds."""
+    """Whether a person may fulfil every wish. Officers may not: most wishes affect all guilds."""
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 
@@ -125,7 +125,7 @@ def _data_for_officer(provider: str, player_id: str, *, person: scope.Person) ->
     redemptions = MemberRedemption.objects.filter(member__in=members)
     return {
         "player_id": player_id,
-        # The mark of the membership, which the officer also sees in the list of members.
+        # The marks of the memberships, which the officer also sees in the list of members.
         "opted_out": all(member.opted_out for member in members),
         "members": [
             {
@@ -162,7 +162,7 @@ def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:
 
 
 def _opt_out_here(request: HttpRequest, provider: str, player_id: str) -> None:
-    """The opt-out that an officer takes: in the officer's own guilds, and nowhere else."""
+    """Record an opt-out for an officer: in the officer's own guilds, and nowhere else."""
     own = _own_members(provider, player_id, request.user)
     concerned = list(own.filter(opted_out=False))
     opt_out_in(own.filter(opted_out=False))
@@ -221,7 +221,7 @@ _WISHES: dict[str, Any] = {
     "export": _export,
     "erase": _erase,
 }
-#: An officer acts in the own guilds only, and does not end an opt-out, because it is the player's.
+#: An officer may only record an opt-out. Ending one is not allowed: it is the player's decision.
 _WISHES_OF_OFFICER: dict[str, Any] = {"opt_out": _opt_out_here}
 
 

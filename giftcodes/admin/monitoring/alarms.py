@@ -56,7 +56,7 @@ class AlarmAdmin(History):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Say in an empty list where smaller things that need a person are."""
+        """Say in an empty list which page shows smaller problems that need a person."""
         words = _('No alarms. <a href="{}">Home</a> lists what needs a person now.')
         hint = {"empty_hint": format_html(str(words), reverse("admin:index"))}
         shown = super().changelist_view(request, {**hint, **(extra_context or {})})

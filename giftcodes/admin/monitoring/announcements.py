@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
-#: For each delivery state, the state whose badge it uses.
+#: For each delivery state, the state whose badge has the right colour.
 _COLOURS = {
     "waiting": "pending",
     "sent": "running",

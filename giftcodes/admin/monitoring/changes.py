@@ -45,7 +45,7 @@ class ChangeAdmin(History):
     ordering = ["-action_time", "-id"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether the person may see guilds, and so what was done with them."""
+        """Return whether the person may see the log (they must be allowed to see guilds)."""
         return bool(request.user.has_perm(_PERMISSION)) and self._is_own(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-#: Entries of one kind that catch-up makes for a guild within this time are shown as one.
+#: Entries of one kind that catch-up or sweep makes for a guild within this time are shown as one.
 BURST = timedelta(minutes=10)
 _GROUPED = frozenset({EventKind.LOCKED, EventKind.UNLOCKED, EventKind.JOINED})
 
@@ -54,10 +54,11 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
 
 
 def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
-    """The entries, with one in place of all that a catch-up did for a guild.
+    """The entries, where one entry stands for all that a catch-up or sweep did for a guild.
 
     After a correction, catch-up starts a run for each code that the member can have now. The
-    entries of these runs belong together, so only the newest is shown. Its `together` has them all.
+    entries of these runs belong together, so only the newest entry is shown. Its attribute
+    `together` has all of them.
 
     Args:
         events: the entries of a page, the newest first, with their redemptions.
@@ -85,7 +86,7 @@ def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
 
 
 def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
-    """Whether an entry is the end of the newest run. The result of earlier runs is not known."""
+    """Whether an entry ends its redemption's newest run. Only the result of that run is known."""
     return (
         event.kind == EventKind.UNLOCKED
         and event.run_number == run.run_number
@@ -133,9 +134,9 @@ class RedemptionEventAdmin(History):
     readonly_fields = ["kind_shown", "redemption_link", "trigger_shown"]
 
     def decorate(self, request: HttpRequest, rows: list[RedemptionEvent]) -> None:
-        """Show what one catch-up did for a guild as one entry, unless the list is sorted.
+        """Group the entries of catch-up and sweep, unless the person has sorted the list.
 
-        An end gets the result of its run, in one statement for all of them.
+        Each entry about the end of a run gets the run's result, in one SQL statement for all.
         """
         if ORDER_VAR in request.GET:
             for row in rows:
@@ -181,7 +182,8 @@ class RedemptionEventAdmin(History):
     def detail_shown(self, event: RedemptionEvent) -> SafeString | str:
         """The results of runs that ended, and the detail.
 
-        If entries shown as one have different details, their own pages show them.
+        If several entries are shown as one and their details differ, only the page of each entry
+        shows its detail.
         """
         details = {one.detail for one in _together(event)}
         detail = event.detail if len(details) == 1 else ""
@@ -261,7 +263,7 @@ class AttemptAdmin(History):
 
     @admin.display(description=_("other words of the game"), ordering="msg")
     def other_words(self, attempt: Attempt) -> str:
-        """The game's message, unless the outcome says the same word."""
+        """The game's message, unless it is the same as the words of the outcome."""
         said = attempt.msg.strip(" .")
         known = meaning(attempt.outcome).words if attempt.outcome else ""
         return NOTHING if said.casefold() == known.casefold() else said or NOTHING

@@ -43,7 +43,7 @@ _LARGER = (
 )
 
 
-# Only the schedule itself has pages. A period has no meaning without its task.
+# Only the periodic tasks get pages, below. A period has no meaning without its task.
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule):
     admin.site.unregister(_model)
 

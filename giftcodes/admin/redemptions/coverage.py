@@ -233,7 +233,8 @@ def _write_csv(response: HttpResponse, members: QuerySet[Member], columns: list[
     writer.writerow([harmless(cell) for cell in header])
     codes = [column.code for column in columns]
     provider = codes[0].provider if codes else ""
-    # A guild with a thousand members has tens of thousands of cells, but few different words.
+    # A guild with a thousand members has tens of thousands of cells, but few different texts. So
+    # each text is made only once.
     words: dict[tuple[str, str], str] = {}
     missing = str(MISSING)
     remaining = members.iterator(chunk_size=ROWS)
@@ -331,7 +332,7 @@ def _words(standing: Standing, provider: str) -> str:
 
 
 def _address(request: HttpRequest, **changes: str) -> str:
-    """The address of this page with other choices. It begins with the first members."""
+    """The address of this page with other choices, beginning with the first members."""
     query = request.GET.copy()
     query.pop("p", None)
     for name, value in changes.items():

@@ -104,7 +104,7 @@ class MemberRedemptionAdmin(History):
     phone_columns = ("player_id", "nickname", "gift_code", "state_shown")
     list_select_related = ["member", "gift_code", "redemption__guild"]
     list_filter = ["state", "gift_code__provider", "redemption__guild"]
-    linked_lookups = ("redemption__id__exact",)
+    linked_lookups = ("redemption__id__exact", "gift_code__id__exact")
     search_fields = ["=player_id", "member__nickname", "gift_code__code", "redemption__guild__name"]
     search_help_text = _("Player ID, nickname, code or guild")
     # Ordering by redemption would join and sort the whole table, so the order is by id.
@@ -203,5 +203,5 @@ class MemberRedemptionAdmin(History):
 
     @admin.display(description=_("covered by"))
     def covered_link(self, row: MemberRedemption) -> SafeString | str:
-        """The member redemption of another guild which proves that the player has the code."""
+        """Another guild's member redemption, whose answer proves that the player has the code."""
         return link(row.covered_by) if row.covered_by else NOTHING

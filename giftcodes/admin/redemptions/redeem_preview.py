@@ -135,7 +135,7 @@ def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict
 
 
 def _unknown_words(chosen: list[Line]) -> str:
-    """How many members the game did not know when it was asked, and will be asked for again."""
+    """In words, how many members will be asked for again although the game did not know them."""
     pairs = {line.pair for line in chosen}
     found = Redemption.objects.filter(
         guild__in={guild for guild, _code in pairs}, gift_code__in={code for _guild, code in pairs}

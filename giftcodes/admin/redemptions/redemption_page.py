@@ -154,7 +154,7 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
 def _outlook(redemption: Redemption, person: Any) -> dict[str, Any] | None:
     """The estimated end and the requests until then, or None if there is no estimate.
 
-    Officers do not see the requests of other runs, because most are of other guilds.
+    Officers do not see the requests of other runs, because most of them belong to other guilds.
     """
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None

@@ -1,7 +1,7 @@
 """Start, stop and resume runs from a page, and report the result of each.
 
-Nothing here may be called inside a transaction (services.run_actions). Django runs the actions of a
-list outside a transaction, but forms inside one.
+No function here may be called inside a transaction (services.run_actions says why). Django runs the
+actions of a list outside a transaction, but saves forms inside one.
 """
 
 from __future__ import annotations

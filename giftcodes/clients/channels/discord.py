@@ -86,7 +86,7 @@ class DiscordClient:
     """The client of one webhook.
 
     Args:
-        address: the address as Discord shows it, or as `discord://number/token`, Apprise's form.
+        address: the address as Discord shows it, or in Apprise's form, `discord://number/token`.
             It is a secret, because nothing else is needed to post.
         total_seconds: the limit for one request.
         connect_seconds: the part of `total_seconds` that connecting may take.
@@ -256,7 +256,7 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
         )
         raise BadAddressError(message)
     if parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS:
-        message = "The address of a webhook is a secret: it must begin with https://."
+        message = "The address of a webhook is a secret, so it must begin with https://."
         raise BadAddressError(message)
     if _imitates_discord(parts.hostname or ""):
         message = (

@@ -16,7 +16,7 @@ from giftcodes.clients.channels.safe_text import Markup
 
 #: Arguments that every service may have. `format` may only be `text`, as messages are plain text.
 _COMMON = frozenset({"verify", "user", "pass", "password", "format"})
-#: Arguments that no service may have, not even one that a setting adds. They would change the
+#: Arguments that no service may have, not even a service that a setting adds. They would change the
 #: request, its retries or its result, or read a local file.
 _DANGEROUS = frozenset(
     {"attach", "attachment", "file", "headers", "method", "proxy", "redirect", "store", "template"}
@@ -56,7 +56,7 @@ _MATTERMOST = _service(
 _NTFY = _service("to priority tags xtags mode auth token image", host="host")
 _ROCKET = _service("to mode avatar webhook", markup=Markup.MARKDOWN, host="host")
 
-#: Services that are known to show a name unchanged (tests/clients/channels/test_services.py).
+#: Services that show a name as plain text, as tests/clients/channels/test_services.py checks.
 SERVICES: Mapping[str, Service] = {
     "gchat": _service("workspace key token thread threadkey", markup=Markup.MARKDOWN),
     "gotify": _GOTIFY,
@@ -77,7 +77,7 @@ SERVICES: Mapping[str, Service] = {
     "slack": _service("to token mode image footer timestamp"),
     "tgram": _service("to topic thread silent preview detect"),
 }
-#: What the services call themselves, by scheme. The schemes of secure variants end with an s.
+#: What the services call themselves, by scheme. A scheme with a further s is the same over TLS.
 _NAMES: Mapping[str, str] = {
     "gchat": "Google Chat",
     "gotify": "Gotify",
@@ -107,7 +107,7 @@ def scheme_of(address: str) -> str:
 
 
 def name_of(address: str) -> str:
-    """Return the name of the service at an address that is not a Discord webhook's."""
+    """Return the name of the service for an address that is not the URL of a Discord webhook."""
     scheme = scheme_of(address)
     return _NAMES.get(scheme.removesuffix("s"), _NAMES.get(scheme, scheme))
 
@@ -116,7 +116,7 @@ def service_of(address: str, rules: ChannelRules) -> Service:
     """Return the service that an address names.
 
     Raises:
-        BadAddressError: the service is not known here, and no setting allows it.
+        BadAddressError: the service is not in `SERVICES`, and no setting allows it.
     """
     scheme = scheme_of(address)
     if scheme in SERVICES:

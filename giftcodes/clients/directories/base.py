@@ -130,7 +130,10 @@ def _request(
 
 
 def _answer_by_status(config: DirectoryConfig, response: Response) -> DirectoryAnswer | None:
-    """Return the answer if the HTTP status alone decides it, or None if the body must be read."""
+    """Return the answer if the HTTP status or a cut body decides it.
+
+    None means that the body must be read.
+    """
     status = response.status
     if status in (401, 403):
         words = f"The directory refused our key (HTTP {status}). {_check(config, 'DIRECTORY_KEY')}"

@@ -79,7 +79,7 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    """Return `value` and the objects in it under the names `_WRAPPERS`, outermost first.
+    """Return `value` and the objects nested in it under a name in `_WRAPPERS`, outermost first.
 
     The result is empty if `value` is not an object.
     """
@@ -97,7 +97,7 @@ def _is_id(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    """Return a nickname in one clean line, as it can be stored. Empty if `value` is no name."""
+    """Return the nickname as one clean line that can be stored. Empty if `value` is no name."""
     if not isinstance(value, str):
         return ""
     kept = "".join(

@@ -1,4 +1,7 @@
-"""Make one request to a feed. This does the HTTP; the module of each feed format reads the body."""
+"""Make one request to a feed.
+
+This module does the HTTP; the module of each feed format reads the body.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,7 @@ class FeedReading:
     Its texts contain no secret, and PostgreSQL can store them.
 
     Args:
-        status: whether there is a list.
+        status: OK if the feed sent a list, NOT_MODIFIED if the last list still holds, else FAILED.
         codes: the published codes. No two differ only in case.
         skipped: why the first skipped lines were skipped.
         skipped_count: how many lines were skipped.
@@ -150,7 +153,7 @@ def read_feed(
     total_seconds: float,
     connect_seconds: float,
 ) -> FeedReading:
-    """Request a list once, and read its body with `read`. Never raises and never sleeps."""
+    """Request the list once, and read the answer with `read`. Never raises and never sleeps."""
     hide = Redactor(config.feed_key)
     before = FeedReading(
         FeedStatus.FAILED,
@@ -195,7 +198,7 @@ def _request(
     except NotSentError as error:
         complaint = f"The feed could not be reached ({hide(str(error))})."
         return replace(
-            before, error=f"{complaint} {_check(config, 'FEED_URL')} It will be polled again."
+            before, error=f"{complaint} {_check(config, 'FEED_URL')} The feed will be polled again."
         )
     except NoAnswerError as error:
         return replace(
@@ -254,7 +257,7 @@ def _problem(config: FeedConfig, response: Response) -> str:
     return (
         ""
         if response.truncation is Truncation.NONE
-        else f"{response.truncation.value} It will be polled again."
+        else f"{response.truncation.value} The feed will be polled again."
     )
 
 

@@ -9,8 +9,8 @@ import re
 FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LAST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 
-#: A number of at least this value is in milliseconds. As seconds, it would be in the year 5138; as
-#: milliseconds, it is in 1973.
+#: A number of at least this value is in milliseconds. In seconds, this value would be a time in the
+#: year 5138; in milliseconds, it is a time in 1973.
 _MILLISECONDS_FROM = 1e11
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,9})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -20,8 +20,8 @@ def moment(value: object) -> dt.datetime | None:
     """Read a time. A time without a zone is in UTC. The result is None if there is no value.
 
     Raises:
-        ValueError: the value cannot be read, or is not from 2000-01-01 to 2100-01-01. The error's
-            text describes the value.
+        ValueError: the value cannot be read, or is not between 2000-01-01 and 2100-01-01. The
+            error's text describes the value.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -39,7 +39,7 @@ def end_of(value: object) -> dt.datetime | None:
     """Read the end of a code. A day without a time means the end of that day.
 
     Raises:
-        ValueError: the value cannot be read, or the end is not from 2000-01-01 to 2100-01-01.
+        ValueError: the value cannot be read, or the end is not between 2000-01-01 and 2100-01-01.
     """
     end = moment(value)
     if end and isinstance(value, str) and _DAY.fullmatch(value.strip()):

@@ -49,9 +49,9 @@ class Answer:
         http_status: the HTTP status. None if there is no answer.
         err_code, msg: the values as the game sent them.
         latency_ms: the milliseconds from the start of the request to the end of the answer.
-        body: an excerpt of the body if the answer is not a known one or refuses us, else empty.
+        body: an excerpt of the body if the answer is unknown or refuses us, else empty.
         rate: what the headers say about the request limit.
-        detail: what happened, if there is no answer or only part of one.
+        detail: why there is no answer, or what is wrong with it. Empty if `msg` says enough.
     """
 
     outcome: Outcome
@@ -167,9 +167,9 @@ class GameClient(ABC):
         """Return the meaning of a response.
 
         The status takes precedence over the body, which may be a proxy's page. The body of a client
-        error (4xx) is translated too, because it might be the game's own answer. But an answer
-        proves that the player has the code only if the status is 2xx. The outcome of a 401 or 403
-        without a known answer is FORBIDDEN.
+        error (4xx) is translated too, because it might be the game's own answer. But such an answer
+        never proves that the player has the code. The outcome of a 401 or 403 without a known
+        answer is FORBIDDEN.
         """
         if response.status == 429:
             return Translation(Outcome.THROTTLED, detail=response.truncation)

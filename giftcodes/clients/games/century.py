@@ -86,8 +86,8 @@ def signature(fields: Mapping[str, str], salt: str) -> str:
 def translate(body: bytes) -> Translation:
     """Return the meaning of a body. Never raises.
 
-    A known message decides. If the message is unknown or missing, a known `err_code` decides. The
-    answer is UNRECOGNISED if the message and the `err_code` are known and have different meanings,
+    A message in `_TABLE` decides. If the message is missing or not in the table, an `err_code` in
+    the table decides. The answer is UNRECOGNISED if both are in the table, with different meanings,
     or if it is a success whose `code` is not 0.
     """
     answer = _json(body)

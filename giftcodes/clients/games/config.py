@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from giftcodes.clients.http.destinations import PrivateHosts
 
-#: The settings of a game that can also be entered in the browser. A key is the field that the
-#: setting fills, and its value is the end of the setting's name. The environment goes first.
+#: The settings of a game that can also be entered in the browser: for each field of
+#: `ProviderConfig`, the end of the setting's name. A setting in the environment takes precedence.
 IN_BROWSER = {
     "salt": "SALT",
     "api_url": "API_URL",

@@ -18,11 +18,11 @@ class Health(StrEnum):
     """The health of the service, as one answer shows it."""
 
     UP = "up"
-    #: It answered, and refused the signature of the request.
+    #: The service answered, and refused the signature of the request.
     REFUSED = "refused"
     #: No answer, or a server error.
     DOWN = "down"
-    #: The answer shows none of these.
+    #: The answer does not show whether the service is up.
     UNCLEAR = "unclear"
 
 

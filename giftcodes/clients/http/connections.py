@@ -1,8 +1,8 @@
 """Connections that keep to the budget of their exchange.
 
 The timeouts of `requests` apply to each read, so a server that sends a byte now and then, even in
-its headers, can block a thread forever. They do not cover DNS either. Here, the timeout of every
-read from the socket is the time that is left for the whole exchange.
+its headers, can block a thread forever. These timeouts do not cover DNS either. Here, the timeout
+of every read from the socket is the time that is left for the whole exchange.
 """
 
 from __future__ import annotations
@@ -126,9 +126,9 @@ class _BoundedTLSPool(HTTPSConnectionPool):
 class BoundedAdapter(HTTPAdapter):
     """The adapter of `requests` with bounded connections.
 
-    It never retries: a redeem POST is sent once. It is used without a `requests.Session`, which
-    would read proxies and .netrc from the environment (but fair use allows only our own IP
-    address), keep cookies, and read the whole body of a redirect that it does not follow.
+    It never retries: a redeem POST is sent once. It is used without a `requests.Session`. A session
+    would read .netrc and proxies from the environment (but fair use allows only our own IP address,
+    not that of a proxy), keep cookies, and read the whole body of a redirect that is not followed.
     """
 
     def __init__(self) -> None:
@@ -140,13 +140,13 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def connect(host: str, port: int, budget: Budget) -> socket.socket:
-    """Return a socket that is connected to the first address of the host that accepts.
+    """Return a socket that is connected to the first of the host's addresses that accepts.
 
     Each address gets an equal part of the connect time, so that a dead one does not use all of it.
 
     Raises:
         OSError: the name is unknown, or no address could be reached in time.
-        ForbiddenAddressError: none of its addresses may be connected to.
+        ForbiddenAddressError: none of the host's addresses may be connected to.
     """
     addresses = resolve(host, port, budget.connect_seconds_left())
     problem: OSError | None = None

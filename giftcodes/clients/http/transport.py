@@ -45,7 +45,7 @@ class Response:
 
 
 class ExchangeError(Exception):
-    """There is no answer. The text may be long and contain secrets: redact it, then cut it."""
+    """There is no answer. The error's text may be long and contain secrets: redact it, then cut."""
 
 
 class NotSentError(ExchangeError):
@@ -171,7 +171,7 @@ class Transport:
     def _cut(
         self, response: requests.Response, body: bytearray, truncation: Truncation
     ) -> tuple[bytes, Truncation]:
-        # A connection with the rest of an answer must not be reused.
+        # The rest of the answer may still arrive, so the connection must not be reused.
         response.raw.close()
         return bytes(body[: self._max_bytes]), truncation
 

@@ -22,20 +22,21 @@ class Command(ServerCommand):
             "name", metavar="NAME", help="the guild's name; quote it if it contains spaces"
         )
         parser.add_argument(
-            "--provider", required=True, metavar="P", help="its game, such as whiteout or kingshot"
+            "--provider", required=True, metavar="P", help="the game, such as whiteout or kingshot"
         )
         parser.add_argument(
             "--realm",
             required=True,
             type=whole_number,
             metavar="N",
-            help="the state or kingdom number of most of its members",
+            help="the state or kingdom number of most of the guild's members",
         )
         parser.add_argument(
             "--priority",
             type=whole_number,
             default=0,
-            help="if codes end at the same time, a higher priority goes first (default: 0)",
+            help="if codes end at the same time, the guild with the higher priority goes first "
+            "(default: 0)",
         )
         parser.add_argument(
             "--not-automatic",

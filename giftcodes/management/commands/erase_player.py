@@ -18,7 +18,8 @@ class Command(ServerCommand):
         "Erase a player's data for good: ID, nickname, realm, consent, notes and history of "
         "changes. Redemptions stay, under a pseudonym. The player is opted out, so that no import "
         "adds them again; the opt-out is stored as a keyed hash. Backups, log files and posted "
-        "messages are not changed. Exit status: 0, or 1 if a request for the player is under way."
+        "messages are not changed. Exit status: 0, or 1 if --yes is missing or a request for the "
+        "player is under way."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -26,8 +26,8 @@ from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_wa
 
 __all__ = ["FollowUp", "Intent", "ask", "intend", "record", "redeem_member"]
 
-#: How often recording an answer is tried. If there is no connection to the database, each try waits
-#: some seconds for one.
+#: How many times recording an answer is tried. If there is no connection to the database, each try
+#: waits some seconds for one.
 RECORD_TRIES = 3
 
 NOT_SENT = Answer(
@@ -98,7 +98,7 @@ def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
             return record(intent, answer)
         except (OperationalError, InterfaceError) as error:
             log_lines.warning(
-                "The database did not take an answer; recording it is tried again.",
+                "The database did not store an answer. Storing it is tried again.",
                 error=type(error).__name__,
             )
             connection.close()

@@ -1,4 +1,4 @@
-"""Apply an answer to the game's budget and to the code. Most answers lock neither."""
+"""Apply an answer to the game's budget and to the code. Most answers lock neither row."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Snapshot:
 
 
 def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
-    """Update the game's budget with an answer, if that changes it. Returns whether it changes."""
+    """Update the game's budget if the answer would change it. Returns whether it would."""
     config = game(intent.provider)
     seen = Observation(
         outcome=answer.outcome,
@@ -105,7 +105,7 @@ def _update_alarm(budget: RateBudget, *, title: str, was: str) -> None:
 
 
 def update_code(intent: Intent, answer: Answer, known: Snapshot) -> tuple[CodeChange, Snapshot]:
-    """Update the code with an answer, if the answer concerns it. Its row is seldom locked.
+    """Update the code with an answer, if the answer concerns it. Few answers lock its row.
 
     Returns:
         What changed, and the snapshot with the state that the code has now.
@@ -150,7 +150,7 @@ def _concerns_code(outcome: Outcome, known: Snapshot) -> bool:
 
 
 def _words(answer: Answer) -> str:
-    """An answer in short, as the game gave it."""
+    """An answer in a few words: the game's own words if these are odd, or else the outcome's."""
     if answer.outcome in ODD_WORDS:
         number = f" (err_code {answer.err_code})" if answer.err_code else ""
         return f"“{answer.msg}”{number}"

@@ -82,8 +82,8 @@ def intend(member_redemption_id: int, token: int) -> Intent | None:
             request is sent.
     """
     with transaction.atomic(durable=True):
-        pass  # This only refuses an open transaction. Nothing is sent to the database.
-    # Outside a block, the statement is its own transaction, which saves BEGIN and COMMIT.
+        pass  # This only raises an error in an open transaction. It sends nothing to the database.
+    # Outside an atomic block, the statement is its own transaction, which saves BEGIN and COMMIT.
     written = fetch(
         statement("redeem", "intend"),
         id=member_redemption_id,

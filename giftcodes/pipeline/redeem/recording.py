@@ -40,7 +40,7 @@ class FollowUp:
         finished: the ids of redemptions whose run seems to be over.
         closed_code_id: the id of a code whose waiting rows must be cancelled.
         reopened_code_id: the id of a code that works again.
-        behind_guild_id: the id of a guild in which a member may be asked again for other codes.
+        behind_guild_id: the id of a guild in which a member's rows for other codes have become due.
         has_room: whether more may be claimed now. If not, enough requests are under way, and one of
             them enqueues the next dispatch.
     """
@@ -211,7 +211,7 @@ def settle_what_was_granted(member_redemption_id: int) -> FollowUp | None:
 
 
 def _settle_by_evidence(pk: int) -> list[int]:
-    """Settle a row that its Attempts prove, and its duplicates.
+    """Settle a row whose Attempts prove that its player has the code, and settle its duplicates.
 
     Returns:
         The ids of the redemptions in which a row was settled.

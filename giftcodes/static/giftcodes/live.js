@@ -1,7 +1,7 @@
 /* Keeps pages up to date without a reload. An element with data-live="address" fetches its parts from that address. The
-   parts are its elements with data-part="name". Those that differ are replaced, but not while a person fills a field in
-   them. The server sets the interval. While it does not answer, the interval grows; while the page is hidden, nothing is
-   fetched. There is no library, and the only requests go to this server. */
+   parts are its elements with data-part="name". A part that has changed is replaced, but not while a person fills a field
+   in it. The server sets the interval. While the server does not answer, the interval grows; while the page is hidden,
+   nothing is fetched. There is no library, and the only requests go to this server. */
 
 (() => {
     "use strict";
@@ -15,7 +15,7 @@
         element.getAttribute("href") ?? (element.id || element.value || element.closest("[id]")?.id),
     ].join(" ");
 
-    /* The CSRF token of a form differs in each response, but the old one stays valid: parts are compared without it. */
+    /* The CSRF token of a form differs in each response, but the old token stays valid: parts are compared without it. */
     const TOKEN = /(name="csrfmiddlewaretoken" value=")[^"]*/g;
 
     /* Whether a person is in a field of the part, or has entered something. Then the part is exchanged later. */
@@ -39,7 +39,7 @@
             }
         }
 
-        /* The page is visible again: its content may be out of date. */
+        /* The page is visible again, or the network is back: the content may be out of date. */
         refresh() {
             if (!document.hidden && !this.over) {
                 this.ask();
@@ -64,7 +64,7 @@
                     redirect: "error",
                 });
                 if (response.status === 429) {
-                    /* The server answers, but other pages of this person come first. */
+                    /* The server answers, but has too many open requests of this person: this is not a failure. */
                     this.plan(Math.max(this.waitSeconds, Number(response.headers.get("Retry-After")) || 0));
                     return;
                 }

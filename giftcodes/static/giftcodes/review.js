@@ -1,6 +1,6 @@
-/* The review of a pasted list: the first field that needs a look has the focus, a line that is edited is ticked, and the
-   button says how many members it imports. Without this script the server counts, and says which edited lines have no
-   tick. */
+/* The review of a pasted list: the first field that needs a look gets the focus, an edited line is ticked, and the button
+   says how many members it imports. Without this script the server counts the members, and says which edited lines have
+   no tick. */
 
 (() => {
     "use strict";

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     help = "Create the administrator `admin` with a random password, if there is none yet."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Create the administrator, unless there already is one of any name."""
+        """Create the administrator, unless there is one already, under any name."""
         users = get_user_model()._default_manager
         if users.filter(is_superuser=True).exists():
             self.stdout.write("There is an administrator already.")

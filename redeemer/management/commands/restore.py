@@ -90,15 +90,15 @@ class Command(ServerCommand):
             self._check_opt_outs(dump, any_key=any_key)
         if dump.channels:
             self.warn(
-                "The backup was made with another SECRET_KEY: addresses of channels that this key "
-                "encrypted cannot be decrypted, and must be entered again."
+                "The backup was made with another SECRET_KEY: addresses of channels that were "
+                "encrypted with that key cannot be decrypted, and must be entered again."
             )
 
     def _check_opt_outs(self, dump: Dump, *, any_key: bool) -> None:
         opt_outs = f"its {dump.opt_outs} opt-out(s)"
         if not any_key:
             raise CommandError(
-                "The backup was made under another SECRET_KEY than this installation has: "
+                "The backup was made with another SECRET_KEY than that of this installation: "
                 f"{opt_outs} would not be recognised, and codes would be redeemed for those "
                 "players again. Set SECRET_KEY in the environment or in .env to the key of the "
                 "installation where it was made (`secret_key` in its var/secrets.json); or add "
@@ -113,7 +113,9 @@ class Command(ServerCommand):
         what = f"{dump.file}, made {dump.made_at} from PostgreSQL {dump.server_version}"
         if not sys.stdin.isatty():
             raise CommandError("There is no terminal to ask for confirmation: add --yes.")
-        self.screen.line(f"Restore {what}? It replaces the present data, which are kept.")
+        self.screen.line(
+            f"Restore {what}? The present database is replaced, but kept under another name."
+        )
         if input("Type yes to go on: ").strip().lower() not in {"y", "yes"}:
             raise CommandError("Nothing was changed.")
 
