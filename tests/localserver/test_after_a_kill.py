@@ -60,8 +60,8 @@ def _wait_until(pid: int, *, state: str) -> None:
     wait_for(lambda: psutil.Process(pid).status() == state, f"process {pid} to be {state}")
 
 
-def test_it_starts_while_the_old_server_is_a_zombie() -> None:
-    """It stays a zombie if its parent does not reap it, as in many containers."""
+def test_the_database_starts_while_the_old_server_is_a_zombie() -> None:
+    """A dead server stays a zombie if its parent does not reap it, as in many containers."""
     with fresh_home() as home:
         dead = _started(_postgres(home))
         for process in [
@@ -77,7 +77,7 @@ def test_it_starts_while_the_old_server_is_a_zombie() -> None:
         dead.wait()
 
 
-def test_it_ends_backends_whose_server_has_died() -> None:
+def test_a_start_ends_backends_whose_server_has_died() -> None:
     """The backend of a long query does not notice that its server has died."""
     with fresh_home() as home:
         first = _postgres(home)

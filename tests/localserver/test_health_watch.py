@@ -1,4 +1,4 @@
-"""The supervisor reports once that beat does not tick, and once that it does again."""
+"""The supervisor reports once that beat does not tick, and once that beat ticks again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Site:
         return self.status
 
 
-def test_it_reports_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
+def test_the_supervisor_reports_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
     site, said = Site(), []
     watch = HealthWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
 

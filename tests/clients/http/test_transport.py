@@ -1,4 +1,4 @@
-"""The budget limits slow servers, nothing is sent twice, and unsent requests are known."""
+"""A time budget limits slow servers, nothing is sent twice, and unsent requests are reported."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_body_that_is_never_read_ends_with_the_budget(serve: Serve) -> None:
         transport.exchange("POST", serve(script).url, headers={}, form={"a": "b" * 6_000_000})
 
 
-def test_a_status_that_is_in_counts_although_its_body_never_comes(serve: Serve) -> None:
+def test_a_status_that_has_arrived_counts_even_if_its_body_never_comes(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         talk.hear()
         talk.say(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\n")
@@ -245,14 +245,14 @@ def test_a_name_server_that_is_silent_is_unreachable_within_the_connect_budget(
     answer = redeem(client_of("http://slow.example/", connect_seconds=0.2))
     answered.set()
     assert answer.outcome is Outcome.UNREACHABLE
-    assert 200 <= answer.latency_ms < 30_000  # The whole has a minute.
+    assert 200 <= answer.latency_ms < 30_000  # The whole exchange has a minute.
 
 
 def test_a_server_that_accepts_nothing_is_unreachable_within_the_connect_budget() -> None:
     with full_listener() as port:
         answer = redeem(client_of(f"http://127.0.0.1:{port}/", connect_seconds=0.3))
     assert answer.outcome is Outcome.UNREACHABLE
-    assert 300 <= answer.latency_ms < 30_000  # The whole has a minute.
+    assert 300 <= answer.latency_ms < 30_000  # The whole exchange has a minute.
 
 
 def test_an_address_that_is_dead_leaves_time_for_the_next(
@@ -297,7 +297,7 @@ def test_a_failed_tls_handshake_is_unreachable_within_the_connect_budget(
     url = serve(script).url.replace("http:", "https:")
     answer = redeem(client_of(url, connect_seconds=0.4))
     assert answer.outcome is Outcome.UNREACHABLE
-    assert answer.latency_ms < 30_000  # The whole has a minute.
+    assert answer.latency_ms < 30_000  # The whole exchange has a minute.
 
 
 def test_an_untrusted_certificate_is_unreachable(serve: Serve, certificate: Path) -> None:
@@ -346,7 +346,7 @@ def test_a_header_that_cannot_be_sent_is_not_sent(serve: Serve) -> None:
 
 
 class full_listener:  # noqa: N801 (used like a function)
-    """A port with a full queue. The kernel drops further attempts, as for a dead address."""
+    """A port with a full queue. The kernel drops further connections, as a dead host would."""
 
     def __enter__(self) -> int:
         self._listener = socket.socket()
