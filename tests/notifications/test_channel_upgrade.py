@@ -1,4 +1,4 @@
-"""Announcements of the version with one channel for each guild: all is kept, nothing told twice."""
+"""The upgrade from one channel for each guild keeps all announcements and tells nothing twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DISCORD = "https://discord.com/api/webhooks/1/secret"
 
 
 def migrate(to: tuple[str, str]) -> Any:
-    """Run the migrations to a state, within the test's transaction. Returns the models there."""
+    """Migrate to a state, within the test's transaction. Returns the models of that state."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     executor = MigrationExecutor(connection)
