@@ -28,7 +28,7 @@ def _format(world: World, settings: Any) -> None:
 
 
 def lists(world: World, end: datetime | str | None, code: str = "FROST") -> None:
-    """The feed lists a code with this end; in the game it has none."""
+    """Let the feed list a code with this end. In the game, the code has no end."""
     when = end.isoformat() if isinstance(end, datetime) else end
     listed = {"code": code, "createdAt": "2026-07-05T10:00:00Z", "expiresAt": when}
     world.game.merge({"codes": {code: {}}, "remove_from_feed": [code], "feed": [listed]})

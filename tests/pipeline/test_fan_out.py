@@ -1,4 +1,4 @@
-"""A code for many guilds: made and started some guilds at a time, and safe to be cut off."""
+"""Fan-out creates and starts rows for some guilds at a time, and loses nothing if it is cut off."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_guild_without_members_is_locked_and_unlocked(world: World) -> None:
     assert events(Redemption.objects.get()) == ["locked", "unlocked"]
 
 
-def test_what_was_cut_off_is_finished_by_the_next_one(world: World) -> None:
+def test_a_fan_out_that_was_cut_off_is_finished_by_the_next_fan_out(world: World) -> None:
     for _ in range(5):
         guild(members=1)
     code = gift_code()
@@ -112,7 +112,7 @@ def test_what_was_cut_off_is_finished_by_the_next_one(world: World) -> None:
     assert running(code) == 5
 
 
-def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_do_not(
+def test_redemptions_that_closed_with_their_code_start_again_and_those_that_are_done_do_not(
     world: World,
 ) -> None:
     wolves, bears = guild(members=1), guild(members=1)
@@ -132,7 +132,7 @@ def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_d
     assert set(states(closed).values()) == {"pending"}
 
 
-def test_who_has_the_code_through_another_guild_is_covered_at_once(world: World) -> None:
+def test_a_player_who_has_the_code_through_another_guild_is_covered_at_once(world: World) -> None:
     wolves, bears = guild(members=1), guild()
     duplicate = member(bears, wolves.members.get().player_id)
     world.knows(wolves)

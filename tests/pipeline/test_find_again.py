@@ -1,4 +1,4 @@
-"""How many codes catch-up asks for again after a correction: as many as it then starts runs for."""
+"""`find_again` counts exactly the codes that catch-up tries again after a correction."""
 
 from __future__ import annotations
 
