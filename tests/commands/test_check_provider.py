@@ -79,7 +79,7 @@ def test_a_refused_signature_of_the_first_question_is_reported_and_the_second_is
     assert len(world.requests) == 1
 
 
-def test_a_service_that_is_down_is_not_asked_for_a_code(world: World) -> None:
+def test_no_code_is_tried_if_the_service_is_down(world: World) -> None:
     world.game.merge({"options": {"config_status": 503}})
 
     said = run("check_provider", "simulator")
@@ -268,7 +268,7 @@ def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World)
     assert RateBudget.objects.get().pause_kind == PauseKind.SIGNATURE
 
 
-def test_a_refusal_closes_the_window_for_everybody(world: World, settings: Any) -> None:
+def test_a_429_closes_the_window_for_everybody(world: World, settings: Any) -> None:
     configure(settings, rate=Rate(30, 60))
     world.spoil("status", status=429)
 
@@ -280,7 +280,7 @@ def test_a_refusal_closes_the_window_for_everybody(world: World, settings: Any) 
 
 
 @pytest.mark.usefixtures("still_clock")
-def test_the_pause_between_two_requests_to_the_feed_is_kept_before_and_after(
+def test_the_pause_between_two_requests_to_the_feed_is_kept_before_and_after_the_check(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
@@ -303,7 +303,7 @@ def test_an_unknown_name_is_answered_with_the_known_names(settings: Any) -> None
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
+def test_every_outcome_has_words(outcome: Outcome, settings: Any) -> None:
     answer = Answer(
         outcome=outcome,
         http_status=200,

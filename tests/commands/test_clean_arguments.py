@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 Enqueued = list[tuple[Any, ...]]
 
 
-def test_a_guild_is_added_without_invisible_characters_and_other_digits() -> None:
+def test_invisible_characters_and_other_digits_are_cleaned_when_a_guild_is_added() -> None:
     said = run(
         "add_guild",
         "\u202eWol\u200bves\u202c",

@@ -143,7 +143,7 @@ def test_no_list_brings_an_erased_player_back(world: World, wolves: Guild) -> No
     assert json.loads(run("export_player", *WHO).out)["opted_out"] is True
 
 
-def test_without_yes_nothing_happens(world: World, wolves: Guild) -> None:
+def test_without_the_option_yes_nothing_happens(world: World, wolves: Guild) -> None:
     said = run("erase_player", *WHO)
 
     assert said.status == 1

@@ -26,7 +26,7 @@ from tests.pipeline.conftest import events, states
 
 @pytest.fixture
 def working(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The workers work while the command waits."""
+    """Let the workers work whenever the command waits."""
 
     pauses = count(1)
 
@@ -196,7 +196,7 @@ def test_waiting_names_who_was_left_out_and_why(working: World) -> None:
     assert names == f"    Stranger ({stranger.player_id})"
 
 
-def test_a_reason_that_concerns_many_is_said_once(working: World) -> None:
+def test_a_reason_that_concerns_many_members_is_said_once(working: World) -> None:
     wolves = guild("Wolves", members=12)
     working.knows(wolves)
 

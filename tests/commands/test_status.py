@@ -87,7 +87,7 @@ def test_a_run_shows_how_far_it_is(world: World) -> None:
     ]
 
 
-def test_refused_duplicates_of_a_day_are_counted(world: World) -> None:
+def test_the_refused_duplicates_of_the_last_day_are_counted(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code()
     redemption = world.begin(wolves, code)
@@ -170,7 +170,7 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
     for name, refused_since, not_before in [
         ("Wolves", now, later),
         ("Bears", now - timedelta(hours=3), now - timedelta(seconds=1)),
-        ("Foxes", None, later),  # Its last message was accepted: it only waits for the next.
+        ("Foxes", None, later),  # It accepted its last message, and only waits before the next.
     ]:
         Channel.objects.create(
             guild=guild(name),

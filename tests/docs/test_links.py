@@ -89,7 +89,7 @@ def test_each_page_that_a_file_names_exists() -> None:
 
 
 def test_each_file_that_a_page_names_exists() -> None:
-    """It checks files and folders of the code that are inline code in a page."""
+    """It checks the files and folders that pages name in inline code."""
     name = re.compile(
         r"`(?P<path>(?:giftcodes|redeemer|simulator|chaos|benchmarks|tests|templates)/[\w./-]*)`"
     )

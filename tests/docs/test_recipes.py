@@ -1,4 +1,4 @@
-"""The recipes for contributors name files, names, targets and commands that exist.
+"""The files, names, targets and commands in the recipes for contributors exist.
 
 The recipes are read from the pages, so a new recipe is checked without a change here.
 """

@@ -68,7 +68,7 @@ def test_without_a_limit_the_measured_speed_counts() -> None:
     assert replace(FREE, in_flight=10).answered_in(50) == pytest.approx(6.0)
 
 
-def test_a_refusal_without_a_limit_holds_everything_up() -> None:
+def test_a_refusal_by_a_game_without_a_limit_holds_up_all_requests() -> None:
     assert replace(FREE, held_for=30).answered_in(50) == pytest.approx(35.125)
 
 
@@ -86,7 +86,7 @@ def test_during_a_pause_nothing_is_sent_and_after_it_only_one_request_at_first()
 
 # --- The turns ------------------------------------------------------------------------------------
 def test_runs_of_equal_rank_take_turns() -> None:
-    # a b c, a b c, a c, c: the last of a is the 7th, of b the 5th, of c the 9th.
+    # In the order abc, abc, ac, c, the last request of a is the 7th, of b the 5th, of c the 9th.
     assert last_turns([3, 2, 4]) == [7, 5, 9]
     assert last_turns([0, 1, 0, 1]) == [0, 1, 0, 2]
 
@@ -166,7 +166,7 @@ def test_a_run_that_waits_for_a_request_of_another_guild_ends_with_its_answer() 
     assert seconds(found[2]) == pytest.approx(0.9 * seconds(found[1]))
 
 
-def test_a_code_without_proof_costs_one_more_answer() -> None:
+def test_an_unproven_code_takes_the_time_of_one_more_answer() -> None:
     proven = forecast(FREE, [Run(1, requests=20)])[1]
     unproven = forecast(FREE, [Run(1, requests=20, is_proven=False)])[1]
 

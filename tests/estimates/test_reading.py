@@ -55,7 +55,7 @@ def queue() -> Outlook:
 
 
 # --- The queue ------------------------------------------------------------------------------------
-def test_the_order_is_that_of_dispatch(world: World) -> None:
+def test_the_queue_has_the_order_of_dispatch(world: World) -> None:
     soon = database_now() + timedelta(hours=1)
     early, late = proven(expires_at=soon), proven(expires_at=soon + timedelta(days=1))
     guilds = [guild(members=4), guild(members=7), guild(members=5, priority=3)]
@@ -304,7 +304,7 @@ def test_a_preview_of_a_running_redemption_is_its_outlook(limited: World) -> Non
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 4
 
 
-def test_previews_of_many_are_summed_and_count_a_player_of_two_guilds_once(
+def test_several_previews_are_summed_and_count_a_player_of_two_guilds_once(
     limited: World, django_assert_num_queries: Any
 ) -> None:
     first, second = proven(), proven()

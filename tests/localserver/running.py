@@ -71,7 +71,7 @@ def environment_for(home: Path, port: int) -> dict[str, str]:
 
 
 def run_up(home: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """Run an `up` that ends because it cannot start."""
+    """Run a `make up` that cannot start, until it ends."""
     return manage(["up"], environment_for(home, port))
 
 

@@ -141,7 +141,7 @@ def test_the_pid_file_of_a_zombie_is_removed(tmp_path: Path) -> None:
 def test_a_frozen_server_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "_TIMEOUT_SECONDS", 0.3)
     frozen = subprocess.Popen(["/bin/sleep", "600.125"])
-    wait_for(lambda: "600.125" in leftovers.command_line(frozen.pid), "its command line")
+    wait_for(lambda: "600.125" in leftovers.command_line(frozen.pid), "the command line")
     os.kill(frozen.pid, signal.SIGSTOP)
     _wait_until(frozen.pid, state=psutil.STATUS_STOPPED)
     (tmp_path / "pid").write_text(f"{frozen.pid}\n")

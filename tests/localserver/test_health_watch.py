@@ -32,7 +32,7 @@ def test_the_supervisor_reports_once_that_beat_is_silent_and_once_that_it_ticks_
     for status, lines in [(200, 0), (None, 0), (503, 1), (None, 1), (503, 1), (200, 2), (200, 2)]:
         site.status = status
         asked = site.asked
-        wait_for(lambda asked=asked: watch.poll() or site.asked > asked + 2, "questions")  # type: ignore[misc]
+        wait_for(lambda asked=asked: watch.poll() or site.asked > asked + 2, "requests")  # type: ignore[misc]
         assert len(said) == lines
 
     assert [line.split(",")[0] for line in said] == ["Beat does not tick", "Beat ticks again."]

@@ -175,7 +175,7 @@ def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
         [sys.executable, "-c", "import time; time.sleep(600)", "the-mark-of-our-data"]
     )
     pid_file.write_text(f"{process.pid}\nmore\n")
-    wait_for(lambda: "the-mark" in leftovers.command_line(process.pid), "its command line")
+    wait_for(lambda: "the-mark" in leftovers.command_line(process.pid), "the command line")
     return process
 
 

@@ -1,4 +1,4 @@
-"""The broker starts after any damage to its data, because nothing depends on these data."""
+"""The broker starts after any damage to its data. They may be lost: nothing depends on them."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def test_a_server_that_is_killed_while_it_loads_keeps_its_data(tmp_path: Path) -
 
 
 def test_an_empty_folder_is_not_moved_away_again(tmp_path: Path) -> None:
-    """On a full disk, even an empty folder does not start. It must not be moved away in a loop."""
+    """The server also ends on a full disk. Its empty folder must not be moved away in a loop."""
     valkey = Valkey(tmp_path, port=pick_port(), password=_PASSWORD)
     valkey.prepare()
     valkey.observe_line("1:M 01 Jan 2026 00:00:00.000 * Server initialized")

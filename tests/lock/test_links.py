@@ -92,7 +92,7 @@ def test_of_an_acceptance_and_a_join_at_the_same_moment_one_wins(
 def _together(
     elsewhere: Callable[[Callable[[], Any]], Elsewhere], acts: list[Callable[[], Any]]
 ) -> list[str]:
-    """Call all at the same moment. Returns the result of each."""
+    """Call all acts at the same moment. Returns the result of each act."""
     meeting = threading.Barrier(len(acts))
 
     def one(act: Callable[[], Any]) -> str:

@@ -302,7 +302,7 @@ def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(worl
 
 
 def _sweep_for(world: World, seconds: int) -> None:
-    """Time goes by while the system runs, and no message that the sweeps enqueue is handled."""
+    """Let time go by while the system runs, but drop the messages that the sweeps enqueue."""
     for _ in range(seconds // 20):
         tasks.sweep()
         world.rings.clear()

@@ -39,14 +39,14 @@ def started(world: World, discord: StandIn, wolves: Guild) -> Redemption:
 
 
 def end(world: World, redemption: Redemption) -> None:
-    """A person stops the run."""
+    """Let a person stop the run."""
     Redemption.objects.filter(pk=redemption.pk).update(stop_requested_at=F("locked_at"))
     tasks.finish(redemption.pk)
     world.drain()
 
 
 def moved(redemption: Redemption) -> None:
-    """The run changed, so that its message must be edited."""
+    """Change the run, so that its message must be edited."""
     first = redemption.member_redemptions.filter(state="pending").order_by("pk")[0]
     redemption.member_redemptions.filter(pk=first.pk).update(state="redeemed")
     Redemption.objects.filter(pk=redemption.pk).update(
@@ -96,7 +96,7 @@ REFUSALS = [wears_out, is_archived, is_refused, is_forbidden, is_too_long, is_de
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_an_end_that_cannot_be_an_edit_is_one_new_message(
+def test_an_end_that_cannot_be_written_by_an_edit_is_one_new_message(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
     wolves = with_channel(discord, members=2)

@@ -88,7 +88,7 @@ def test_a_run_is_one_message_from_its_start_to_its_end(world: World, discord: S
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 
 
-def test_the_message_says_when_the_run_is_done_while_it_goes_on(
+def test_during_a_run_its_message_says_when_the_run_will_be_done(
     world: World, discord: StandIn, settings: Any
 ) -> None:
     limited = replace(settings.PROVIDERS["simulator"], rate=Rate(30, 60))
@@ -237,7 +237,7 @@ def test_a_claim_that_waited_too_long_is_not_sent(world: World, discord: StandIn
     assert discord.requests == []
 
 
-def test_a_worker_that_is_held_up_does_not_send_and_nothing_is_unknown(
+def test_a_worker_that_is_held_up_does_not_send_and_the_message_is_sent_later(
     world: World, discord: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redemption = world.begin(with_channel(discord, members=1), gift_code())

@@ -105,7 +105,7 @@ def _one_of_each() -> None:
 def test_the_migration_moves_old_dates_to_the_bounds_and_notes_it_in_their_rows() -> None:
     _one_of_each()
     code = GiftCode.objects.get()
-    code.save()  # Leaves a version.
+    code.save()  # This leaves a version.
     GiftCode.objects.update(reason="Closed by hand.")
     within = gift_code(
         expires_at=dt.datetime(2026, 5, 1, tzinfo=dt.UTC), published_on=dt.date(2026, 4, 1)
@@ -223,7 +223,7 @@ def test_a_row_with_an_unreadable_moment_stops_no_page_no_command_and_no_sweep(
     assert set(runs[0].member_redemptions.values_list("state", flat=True)) == {"redeemed"}
 
 
-def test_a_code_that_cannot_be_closed_does_not_keep_the_others_open(world: World) -> None:
+def test_a_code_that_cannot_be_closed_does_not_hold_up_the_others(world: World) -> None:
     ended = database_now() - dt.timedelta(hours=1)
     bad, good = gift_code(expires_at=ended), gift_code(expires_at=ended)
     heal = poison("giftcodes_giftcode", bad.pk)
@@ -343,7 +343,7 @@ def _entry(name: str, **fields: Any) -> PeriodicTask:
 
 @pytest.fixture
 def beat(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], TolerantScheduler]:
-    """A scheduler that reads the schedule and keeps the connection, with the test's transaction."""
+    """A scheduler that reads the schedule inside the test's transaction."""
     monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
     return lambda: TolerantScheduler(app=app)
 

@@ -196,7 +196,7 @@ def test_an_answer_without_news_needs_no_write() -> None:
 
 # --- Something else sends from our address --------------------------------------------------------
 def used_by_others(budget: RateBudget, begin: float, *, others: int) -> int:
-    """A window in which others have sent requests before our first one.
+    """Open a window in which others have sent requests before our first request.
 
     Returns:
         Our permits in the window, including the permit of our first request.
@@ -243,7 +243,7 @@ def test_a_429_shows_that_others_were_served_in_our_place() -> None:
             observation(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(2)
         )
 
-    # The game counted 22 of our 25. The other eight of its limit were of another program.
+    # The game served 22 of our 25 requests. The other eight of its 30 were of another program.
     assert budget.others == 8
     assert used_by_others(budget, 62, others=0) == 22
 

@@ -25,7 +25,7 @@ def wolves(world: World) -> Guild:
 
 
 def catch_up(world: World) -> list[str]:
-    """Let time pass, with no request for other members. Returns the codes of the late member."""
+    """Catch up. Only the late member may be asked for. Returns the codes of the late member."""
     asked = len(world.requests)
     world.catch_up()
     for _ in range(3):

@@ -125,7 +125,7 @@ def test_until_a_code_is_proven_one_request_is_out_at_a_time(world: World) -> No
     assert [task.name for task, *_ in world.rings] == ["giftcodes.tasks.redeem_member"]
 
 
-def test_an_unconfirmed_row_of_a_deleted_code_is_asked_once_more_and_comes_to_its_end(
+def test_an_unconfirmed_row_of_a_deleted_code_sends_one_more_request_and_comes_to_its_end(
     world: World,
 ) -> None:
     wolves = guild(members=1)
@@ -275,7 +275,7 @@ def test_a_deleted_code_is_not_brought_back_by_the_feed(world: World) -> None:
     assert GiftCode.objects.get().state == CodeState.DELETED
 
 
-def test_a_code_reopened_by_a_person_is_tried_for_those_who_were_left_out(world: World) -> None:
+def test_a_code_reopened_by_a_person_is_tried_for_members_who_were_left_out(world: World) -> None:
     wolves = guild(members=5)
     code = gift_code()
     world.knows(wolves)

@@ -178,7 +178,7 @@ def test_a_realm_that_a_person_set_is_not_changed_before_the_game_refused_it(
     assert anna.realm == 5
 
 
-def test_a_realm_that_follows_the_directory_follows_its_news(
+def test_a_realm_that_agreed_with_the_directory_follows_its_news(
     world: World, service: Service
 ) -> None:
     anna = agreed(guild())
@@ -207,7 +207,7 @@ NEVER = Named()
         (NEVER, GameAnswers(proven_at=T[1], refused_at=T[2]), GameAnswers(), True),
         # The game accepts the realm again.
         (NEVER, GameAnswers(proven_at=T[2], refused_at=T[1]), GameAnswers(), False),
-        # The directory has news of a member who followed it.
+        # The member has the realm that the directory named, and the directory names a new one.
         (Named(1, T[1], T[3]), GameAnswers(), GameAnswers(), True),
         (Named(1, T[1], T[3]), GameAnswers(proven_at=T[2]), GameAnswers(), True),
         # A code was redeemed after the directory named this realm last.

@@ -1,4 +1,4 @@
-"""Fan-out creates and starts rows for some guilds at a time, and loses nothing if it is cut off."""
+"""Fan-out makes rows and starts runs for some guilds at a time, and may be cut off anywhere."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_first_guilds_are_asked_for_before_the_last_ones_have_rows(
     assert made == [2, 4, 5]
 
 
-def test_a_large_guild_fills_a_transaction_of_its_own(
+def test_a_large_guild_has_its_own_transaction(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (step, start_many):
@@ -165,7 +165,7 @@ def test_the_sweep_covers_the_duplicate_of_a_row_whose_worker_died_after_it_was_
     assert set(states(redemption).values()) == {"already_received"}
 
 
-def test_a_probe_of_a_member_who_has_the_code_by_now_covers_the_row(world: World) -> None:
+def test_a_probe_for_a_player_who_has_the_code_by_now_covers_the_row(world: World) -> None:
     wolves, bears, code = guild(members=1), guild(), gift_code()
     player = wolves.members.get().player_id
     member(bears, player)

@@ -17,7 +17,7 @@ NEW_WORDS = {"msg": "BRAND NEW WORDS", "err_code": 40_777}
 
 
 def asked(world: World, code: GiftCode) -> list[str]:
-    """The players who were asked for a code."""
+    """The players for whom a code was requested, once for each request."""
     return [request["player"] for request in world.requests if request["code"] == code.code]
 
 
@@ -122,7 +122,7 @@ def test_redeem_now_ends_the_wait(world: World, odd: GiftCode) -> None:
     assert len(world.requests) == 2
 
 
-def test_redeem_now_cuts_short_only_one_wait_within_the_time_of_that_wait(
+def test_redeem_now_cannot_end_a_second_wait_before_the_first_one_would_have_ended(
     world: World, odd: GiftCode
 ) -> None:
     """Many presses of "Redeem now" in one guild do not use up the tries of all guilds."""
@@ -204,7 +204,9 @@ def test_a_code_whose_requests_break_the_server_is_held_back_and_others_go_on(wo
 
 
 @pytest.mark.parametrize("words", ["", "ANOTHER ALPHABET", "账号时间不足"])
-def test_an_account_that_is_too_young_is_asked_once_and_says_so(world: World, words: str) -> None:
+def test_an_account_that_is_too_young_is_asked_for_once_and_the_reason_says_so(
+    world: World, words: str
+) -> None:
     wolves, code = guild(members=5), gift_code()
     world.knows(wolves)
     world.has(code)

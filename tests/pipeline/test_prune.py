@@ -100,7 +100,7 @@ def test_attempts_that_prove_something_are_kept_and_the_others_are_deleted_when_
     assert redemption.member_redemptions.settled().count() == 3
 
 
-def test_the_chart_shows_the_same_before_and_after(world: World, settings: Any) -> None:
+def test_the_chart_shows_the_same_before_and_after_pruning(world: World, settings: Any) -> None:
     settings.KEEP_ATTEMPTS_DAYS = 2
     wolves, code = guild(members=2), gift_code()
     world.knows(wolves)

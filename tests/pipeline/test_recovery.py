@@ -328,7 +328,7 @@ def test_duplicates_are_never_claimed_together(world: World) -> None:
     assert sorted(claimed) == ["300000001", "300000002"]
 
 
-def test_an_unconfirmed_duplicate_in_a_stopped_run_is_driven_to_its_end_and_frees_the_other(
+def test_an_unconfirmed_duplicate_in_a_stopped_run_comes_to_its_end_and_frees_the_other_one(
     world: World,
 ) -> None:
     wolves, bears = guild(), guild()

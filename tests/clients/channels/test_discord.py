@@ -49,7 +49,7 @@ def test_every_version_in_the_address_is_replaced_by_ours(discord: StandIn, vers
     assert create(discord.address(version=version)).outcome is DeliveryOutcome.DELIVERED
 
 
-def test_only_the_thread_is_kept_of_the_query(discord: StandIn) -> None:
+def test_only_the_thread_in_the_query_is_kept(discord: StandIn) -> None:
     create(f"{discord.address()}?thread_id=77&wait=false")
 
     assert discord.requests[0][1].endswith("?thread_id=77&wait=true")
@@ -241,7 +241,7 @@ def test_a_refused_connection_has_posted_nothing() -> None:
     assert create(f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}").outcome is DeliveryOutcome.LATER
 
 
-def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
+def test_a_message_that_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
     discord.spoil(400, body={"message": "Invalid Form Body", "code": 50035})
 
     answer = create(discord.address())
@@ -389,6 +389,6 @@ def test_hosts_of_discord_and_of_proxies_are_accepted(host: str) -> None:
     assert channel_client_for(address, total_seconds=1, connect_seconds=1).host == host
 
 
-def test_the_error_for_an_incomplete_address_in_apprises_form_explains_it() -> None:
+def test_an_incomplete_address_in_apprises_form_is_refused_with_the_reason() -> None:
     with pytest.raises(BadAddressError, match="not a whole address of a Discord webhook"):
         channel_client_for("discord://1", total_seconds=1, connect_seconds=1)

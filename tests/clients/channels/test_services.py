@@ -1,4 +1,4 @@
-"""What Apprise really sends to each service: a name in it never pings, links or formats."""
+"""What Apprise really sends to each service: no name in it pings, or is a link or markup."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer each request, on any connection, with the next of these; then repeat the last."""
+    """Answer each request, on any connection, with the next answer. The last one is repeated."""
     left = list(answers)
 
     def script(talk: Talk) -> None:

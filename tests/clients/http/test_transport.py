@@ -24,7 +24,7 @@ Serve = Callable[..., RawServer]
 SUCCESS = http(b'{"code":0,"data":[],"msg":"SUCCESS","err_code":20000}')
 
 
-#: A budget that runs out. Long enough to connect and send, however busy the machine is.
+#: A budget that runs out. It is enough to connect and send, however busy the machine is.
 SHORT_SECONDS = 1.0
 
 
@@ -74,7 +74,7 @@ SLOW = [hold, drip_headers, drip_body, drip_chunks, drip_continues, forget_to_en
 
 @pytest.mark.usefixtures("within_the_budget")
 @pytest.mark.parametrize("script", SLOW)
-def test_a_slow_answer_ends_with_the_budget_and_is_unanswered(
+def test_waiting_for_a_slow_answer_ends_with_the_budget_and_the_request_is_unanswered(
     serve: Serve, script: Callable[..., None]
 ) -> None:
     server = serve(script)
@@ -86,7 +86,7 @@ def test_a_slow_answer_ends_with_the_budget_and_is_unanswered(
 
 @pytest.mark.usefixtures("within_the_budget")
 @pytest.mark.parametrize("script", [drip_headers, drip_body])
-def test_a_slow_answer_over_tls_ends_with_the_budget(
+def test_waiting_for_a_slow_answer_over_tls_ends_with_the_budget(
     serve: Serve, script: Callable[..., None], certificate: Path
 ) -> None:
     transport = tls_transport(certificate, seconds=SHORT_SECONDS)
@@ -102,7 +102,7 @@ def test_a_slow_answer_over_tls_ends_with_the_budget(
 
 
 @pytest.mark.usefixtures("within_the_budget")
-def test_a_body_that_is_never_read_ends_with_the_budget(serve: Serve) -> None:
+def test_sending_a_body_that_the_server_never_reads_ends_with_the_budget(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         talk.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         talk.hold()
@@ -255,7 +255,7 @@ def test_a_server_that_accepts_nothing_is_unreachable_within_the_connect_budget(
     assert 300 <= answer.latency_ms < 30_000  # The whole exchange has a minute.
 
 
-def test_an_address_that_is_dead_leaves_time_for_the_next(
+def test_an_address_that_is_dead_leaves_time_for_the_next_address(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(answering(SUCCESS))
@@ -270,7 +270,7 @@ def test_an_address_that_is_dead_leaves_time_for_the_next(
 
 
 @pytest.mark.parametrize("total_seconds", [0.0, -1.0])
-def test_without_time_nothing_is_sent(serve: Serve, total_seconds: float) -> None:
+def test_without_time_left_nothing_is_sent(serve: Serve, total_seconds: float) -> None:
     server = serve(answering(SUCCESS))
     assert redeem(client_of(server.url, seconds=total_seconds)).outcome is Outcome.UNREACHABLE
     assert server.requests == []
