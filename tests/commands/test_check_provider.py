@@ -250,7 +250,7 @@ def test_an_operators_pause_is_respected(world: World) -> None:
     assert world.requests == []
 
 
-def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World) -> None:
+def test_a_game_that_was_paused_automatically_can_be_checked_and_stays_paused(world: World) -> None:
     until = database_now() + timedelta(seconds=50)
     RateBudget.objects.create(
         provider="simulator",

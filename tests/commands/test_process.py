@@ -112,7 +112,7 @@ def test_the_error_for_an_empty_database_says_to_migrate(environment: dict[str, 
     )
 
 
-def test_members_come_in_by_a_pipe(environment: dict[str, str]) -> None:
+def test_members_can_be_imported_from_a_pipe(environment: dict[str, str]) -> None:
     guild("Wolves")
 
     done = manage(
@@ -227,7 +227,7 @@ def test_a_terminal_shows_tables_and_colours(on_terminal: Callable[..., str]) ->
     assert "Simulator" in shown
 
 
-def test_no_color_is_honoured(on_terminal: Callable[..., str]) -> None:
+def test_the_variable_no_color_is_honoured(on_terminal: Callable[..., str]) -> None:
     shown = on_terminal("status", NO_COLOR="1")
 
     assert "┃" in shown

@@ -33,7 +33,7 @@ def test_the_simulators_players_become_the_demo_guild(world: World) -> None:
     assert said.out == "Demo guild: 50 member(s), 50 of them new.\n"
 
 
-def test_some_members_cannot_get_the_demos_code_and_show_why(world: World) -> None:
+def test_some_members_of_the_demo_cannot_get_the_code_and_show_why(world: World) -> None:
     run("seed_demo")
     world.rings.clear()
     world.game.publish("FROST", min_level=9)
@@ -65,7 +65,7 @@ def test_seeding_again_adds_nobody_and_undoes_nothing(world: World) -> None:
     assert not world.rings
 
 
-def test_new_players_are_added_to_a_guild_that_is_there(world: World) -> None:
+def test_new_players_are_added_to_an_existing_demo_guild(world: World) -> None:
     run("seed_demo")
     Guild.objects.get().members.order_by("pk")[0].delete()
 

@@ -136,7 +136,7 @@ def test_unconfirmed_members_who_fall_due_later_are_ahead_only_of_later_requests
     assert found[3].ahead_of_last == 11
 
 
-def test_the_member_who_falls_due_last_ends_the_run() -> None:
+def test_a_run_ends_with_the_member_who_falls_due_last() -> None:
     found = forecast(FREE, [Run(1, requests=3, later=(45,)), Run(2, confirmations=(60, 20))])
 
     assert seconds(found[1]) == pytest.approx(45.225)

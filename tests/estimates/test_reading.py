@@ -164,7 +164,7 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
     assert outlook(run).requests == 0
 
 
-def test_a_member_who_is_not_due_yet_ends_the_run(limited: World) -> None:
+def test_a_run_ends_with_a_member_who_is_not_due_yet(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
         next_attempt_at=database_now() + timedelta(minutes=9)

@@ -415,7 +415,9 @@ def test_a_notice_that_was_not_taken_is_sent_again_together_with_a_later_notice(
     assert titles(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
-def test_a_sender_that_died_leaves_an_unknown_notice(world: World, operator: StandIn) -> None:
+def test_a_sender_that_died_leaves_a_notice_whose_fate_is_unknown(
+    world: World, operator: StandIn
+) -> None:
     Alarm.objects.raise_once("no_members", "1", "No members.")
     assert alarms._claim()
 

@@ -295,7 +295,7 @@ def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) 
     assert Alarm.objects.standing().get().subject == str(wolves.channels.get().pk)
 
 
-def test_an_end_in_another_channel_closes_the_message_of_the_start(
+def test_the_row_of_the_start_is_done_if_the_end_goes_to_another_channel(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -310,7 +310,7 @@ def test_an_end_in_another_channel_closes_the_message_of_the_start(
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 
 
-def test_an_end_that_is_given_up_closes_the_message_of_the_start(
+def test_the_row_of_the_start_is_done_if_the_end_is_given_up(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -325,7 +325,7 @@ def test_an_end_that_is_given_up_closes_the_message_of_the_start(
     assert Alarm.objects.standing().exists()
 
 
-def test_the_message_of_a_start_does_not_stay_open_if_the_end_was_never_queued(
+def test_the_row_of_the_start_is_done_if_the_end_was_never_queued(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -403,7 +403,7 @@ def test_a_channel_that_takes_no_message_for_an_hour_is_an_alarm_until_it_takes_
     assert not Alarm.objects.standing().exists()
 
 
-def test_a_channel_that_refused_is_no_alarm_once_no_message_waits_any_more(
+def test_a_channel_that_refused_is_no_alarm_if_no_message_waits_any_more(
     world: World, discord: StandIn
 ) -> None:
     world.begin(with_channel(discord, members=2), gift_code())

@@ -97,7 +97,7 @@ def test_announcements_keep_their_state_and_get_their_channel() -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_several_channels_cannot_become_one() -> None:
+def test_the_migration_back_refuses_a_guild_with_several_channels() -> None:
     from tests.factories import guild
 
     wolves = guild("Wolves")

@@ -112,7 +112,7 @@ def test_an_edit_of_another_run_waits_for_one_message(world: World) -> None:
 
 
 @pytest.mark.django_db
-def test_a_guild_leaves_one_of_several_senders_to_others(world: World, settings: Any) -> None:
+def test_a_guild_leaves_one_of_several_senders_to_other_guilds(world: World, settings: Any) -> None:
     settings.ANNOUNCE_MAX = 3
     crowd, bears = with_channels("Crowd", 10), with_channels("Bears", 1)
     queue("started", world, crowd)

@@ -146,7 +146,9 @@ def test_an_unconfirmed_row_of_a_deleted_code_sends_one_more_request_and_comes_t
     assert redemption.state == RunState.COMPLETE
 
 
-def test_a_code_that_is_published_before_it_works_is_redeemed_once_it_works(world: World) -> None:
+def test_a_code_that_is_published_before_it_works_is_redeemed_as_soon_as_it_works(
+    world: World,
+) -> None:
     wolves, bears = guild(members=4), guild(members=4)
     world.knows(wolves, bears)
     world.game.publish("EARLY", works_from="2099-01-01T00:00:00Z")

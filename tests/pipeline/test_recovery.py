@@ -73,7 +73,7 @@ def test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row(world: Wo
     assert redemption.state == RunState.COMPLETE
 
 
-def test_after_a_worker_died_after_the_effect_the_repeat_finds_the_code_redeemed(
+def test_if_a_worker_died_after_the_effect_the_repeat_finds_the_code_redeemed(
     world: World,
 ) -> None:
     redemption = _one_member(world)

@@ -141,7 +141,7 @@ def test_the_http_status_decides_before_the_body(
     assert said(serve, FLAT, status=status).status is expected
 
 
-def test_a_page_that_is_not_found_is_not_a_player_who_is_not_found(serve: Serve) -> None:
+def test_a_404_for_the_page_does_not_mean_that_the_player_is_not_found(serve: Serve) -> None:
     answer = said(serve, b"<html>404</html>", status="404 Not Found")
 
     assert answer.status is LookupStatus.UNREADABLE

@@ -19,7 +19,7 @@ def built(monkeypatch: pytest.MonkeyPatch, name: str = "whiteout", **environment
     return providers(GAMES, env)[name]
 
 
-def test_only_kingshot_has_an_address_and_all_are_off_without_a_key(
+def test_only_kingshot_has_a_directory_address_and_every_directory_is_off_without_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kingshot = built(monkeypatch, "kingshot", DIRECTORY_KEY="")

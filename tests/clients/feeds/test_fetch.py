@@ -36,7 +36,7 @@ def listing(*lines: object) -> bytes:
     return json.dumps({"codes": lines}).encode()
 
 
-def test_a_list_is_asked_for_with_the_key_and_read(serve: Serve) -> None:
+def test_a_list_is_requested_with_the_key_and_read(serve: Serve) -> None:
     server = serve(answering(http(LIST)))
     reading = poll(server.url)
 
@@ -69,7 +69,9 @@ def test_an_unchanged_list_need_not_be_sent_again(serve: Serve) -> None:
     assert (second.etag, second.last_modified) == (first.etag, first.last_modified)
 
 
-def test_not_modified_without_validators_is_a_failure(serve: Serve) -> None:
+def test_not_modified_as_the_answer_to_a_request_without_validators_is_a_failure(
+    serve: Serve,
+) -> None:
     assert poll_once(serve, b"", status="304 Not Modified").status is FeedStatus.FAILED
 
 

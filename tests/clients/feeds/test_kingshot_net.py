@@ -35,7 +35,7 @@ def poll(url: str, **changes: Any) -> FeedReading:
     return fetch(config, total_seconds=60, connect_seconds=60)
 
 
-def test_a_list_is_asked_for_and_read_with_its_ends(serve: Serve) -> None:
+def test_a_list_is_requested_and_read_with_its_ends(serve: Serve) -> None:
     reading = poll(serve(answering(http(body(entry(expiresAt="2026-08-01T12:00:00.000Z"))))).url)
 
     assert reading == FeedReading(

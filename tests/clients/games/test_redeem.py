@@ -149,7 +149,7 @@ def test_texts_can_be_stored_by_postgresql_and_are_cut_to_their_length(serve: Se
         text.encode()
 
 
-def test_no_secret_is_in_an_answer_that_echoes_them(serve: Serve) -> None:
+def test_an_answer_that_echoes_secrets_shows_none_of_them(serve: Serve) -> None:
     seen: dict[str, str] = {}
 
     def script(talk: Talk) -> None:

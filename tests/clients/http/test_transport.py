@@ -170,7 +170,7 @@ def test_a_connection_is_reused_within_a_burst(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("way", [Talk.hang_up, Talk.reset])
-def test_a_connection_that_the_server_closed_while_idle_is_replaced(
+def test_a_connection_that_the_server_closed_while_it_was_idle_is_replaced(
     serve: Serve, way: Callable[[Talk], None]
 ) -> None:
     def script(talk: Talk) -> None:
@@ -335,7 +335,7 @@ def test_proxies_and_passwords_of_the_environment_are_not_used(
     assert "authorization" not in server.requests[0].headers
 
 
-def test_a_header_that_cannot_be_sent_is_not_sent(serve: Serve) -> None:
+def test_a_request_with_an_invalid_header_is_not_sent(serve: Serve) -> None:
     server = serve(answering(SUCCESS))
     transport = Transport(total_seconds=60, connect_seconds=60, max_bytes=1000)
     for value in ("a\nb", "\u20ac"):
