@@ -36,7 +36,7 @@ def listing(*lines: object) -> bytes:
     return json.dumps({"codes": lines}).encode()
 
 
-def test_a_list_is_requested_with_the_key_and_read(serve: Serve) -> None:
+def test_a_list_is_requested_with_the_key_and_then_read(serve: Serve) -> None:
     server = serve(answering(http(LIST)))
     reading = poll(server.url)
 
