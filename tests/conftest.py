@@ -15,8 +15,8 @@ from tests.simulator.fixtures import make_simulator, simulator
 
 __all__ = ["make_simulator", "simulator"]
 
-#: The app asks the database alone for the time, by this name. A schema that is searched first has
-#: its own answer.
+#: The app gets the time only from the database's function clock_timestamp(). The function of the
+#: same name in this schema is found first, and returns the transaction's start.
 _STILL_CLOCK = """
 CREATE SCHEMA still;
 CREATE FUNCTION still.clock_timestamp() RETURNS timestamptz STABLE LANGUAGE sql
@@ -29,7 +29,7 @@ SET LOCAL search_path = still, pg_catalog, public;
 def django_db_setup(
     django_test_environment: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
-    """Give this process a database of its own. It goes with its server."""
+    """Give this process its own database, which ends together with the tests' server."""
     name = f"test_redeemer_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     databases.make(name)
     with django_db_blocker.unblock():
@@ -42,9 +42,9 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def _settings_of_the_browser() -> Iterator[None]:
-    """No setting was entered in the browser, and none is read again because time passes.
+    """Start without settings from the browser, and do not read them again as time passes.
 
-    A test that stores one calls `forget_stored_values`.
+    A test that stores a setting calls `forget_stored_values`.
     """
     from giftcodes.models.stored_setting import forget_stored_values, keep_stored_values
 
@@ -60,8 +60,8 @@ def still_clock(db: None) -> None:
         cursor.execute(_STILL_CLOCK)
 
 
-#: Tests with real systems, browsers or very many rows take seconds each, some a minute. The longest
-#: first.
+#: The folders of tests with real systems, browsers or very many rows. Each test takes seconds, some
+#: a minute. The folder with the longest tests is first.
 _SLOW_FOLDERS = (
     "browser",
     "system",
@@ -76,7 +76,7 @@ _SLOW_FOLDERS = (
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import what is left out for being slow."""
+    """If slow tests are left out, do not even import them."""
     is_slow = (
         collection_path.parent == Path(__file__).parent and collection_path.name in _SLOW_FOLDERS
     )
@@ -85,14 +85,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Mark what is slow by its folder, and put it first.
+    """Mark the tests of the slow folders, and put them first.
 
-    A long file that was begun last would keep one process busy while the others have nothing left.
+    A long file that starts last would keep one process busy while the others have nothing to do.
     """
     folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
     for item in items:
         if folders[item] in _SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
-    yield  # Tests are chosen by their markers here.
+    yield  # Here pytest chooses tests by their markers.
     order = {folder: place for place, folder in enumerate(_SLOW_FOLDERS)}
     items.sort(key=lambda item: order.get(folders[item], len(order)))

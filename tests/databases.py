@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier
 from redeemer.localserver.home import REPOSITORY
 
 _TEMPLATE = "migrated"
-#: Only its first session makes the template: workers of pytest-xdist share the server.
+#: The lock for making the template. Workers of pytest-xdist share the server: the first makes it.
 _LOCK = 4711
 
 
@@ -27,7 +27,7 @@ def url_of(name: str) -> str:
 
 
 def make(name: str) -> None:
-    """Make a database with all migrations. One of the same name is dropped first."""
+    """Make a database with all migrations. A database of the same name is dropped first."""
     with _server() as server:
         _have_template(server)
         _drop(server, name)
@@ -37,7 +37,7 @@ def make(name: str) -> None:
 
 
 def drop(name: str) -> None:
-    """Drop a database, if there is one, whoever is connected to it."""
+    """Drop a database if it exists, even if somebody is connected to it."""
     with _server() as server:
         _drop(server, name)
 

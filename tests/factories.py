@@ -24,7 +24,7 @@ REALM = 1042
 
 
 def guild(name: str = "", *, members: int = 0, **fields: Any) -> Guild:
-    """A guild of the simulator, with a number of members with new player IDs."""
+    """A guild of the simulator, with this number of members, who get new player IDs."""
     name = name or f"Guild {next(_numbers)}"
     row = Guild.objects.create(**{"name": name, "provider": "simulator", "realm": REALM, **fields})
     Member.objects.bulk_create(Member(guild=row, player_id=player_id()) for _ in range(members))
@@ -49,7 +49,7 @@ def gift_code(code: str = "", **fields: Any) -> GiftCode:
 
 
 def on_trial(code: GiftCode) -> User:
-    """Let an officer of no guild have added a code. Returns the officer."""
+    """Make a code look as if an officer without guilds had added it. Returns the officer."""
     officer = User.objects.create_user(f"officer {code.pk}")
     GiftCode.objects.filter(pk=code.pk).update(source=Source.ADMIN)
     GiftCode.history.filter(id=code.pk).update(history_user=officer)
@@ -57,7 +57,7 @@ def on_trial(code: GiftCode) -> User:
 
 
 def member_redemption(of: Member, code: GiftCode, state: str, **fields: Any) -> MemberRedemption:
-    """A member's part of a run that has ended."""
+    """A member redemption in a redemption whose run has ended."""
     run, _made = Redemption.objects.get_or_create(
         guild=of.guild, gift_code=code, defaults={"state": RunState.COMPLETE, "run_number": 1}
     )
@@ -67,7 +67,7 @@ def member_redemption(of: Member, code: GiftCode, state: str, **fields: Any) -> 
 
 
 def astray(of: Guild, *codes: GiftCode, **fields: Any) -> Member:
-    """A member whom the game does not know in the guild's realm. These codes wait for that."""
+    """A member whom the game does not know in the guild's realm. The codes wait for correction."""
     row = member(
         of,
         refused_realm=of.realm,

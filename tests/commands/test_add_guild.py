@@ -25,20 +25,20 @@ def test_a_guild_is_added_and_the_next_step_is_named() -> None:
     ]
 
 
-def test_redeeming_may_be_left_to_people() -> None:
+def test_a_guild_can_be_added_without_automatic_redeeming() -> None:
     run("add_guild", "Wolves", "--provider", "simulator", "--realm", 1042, "--not-automatic")
 
     assert not Guild.objects.get().automatic
 
 
-def test_a_game_that_is_off_is_a_warning() -> None:
+def test_there_is_a_warning_if_the_game_is_off() -> None:
     said = run("add_guild", "Wolves", "--provider", "kingshot", "--realm", 77)
 
     assert said.status == 0
     assert "Kingshot is off until KINGSHOT_SALT is set" in said.err
 
 
-def test_a_guild_that_exists_is_explained() -> None:
+def test_the_name_of_an_existing_guild_is_refused() -> None:
     guild("Wolves")
 
     said = run("add_guild", "Wolves", "--provider", "kingshot", "--realm", 77)
@@ -70,7 +70,9 @@ def test_a_guild_that_exists_is_explained() -> None:
         ),
     ],
 )
-def test_what_cannot_be_a_guild_says_why(words: tuple[str, ...], reason: str) -> None:
+def test_a_guild_that_cannot_be_added_is_refused_with_the_reason(
+    words: tuple[str, ...], reason: str
+) -> None:
     said = run("add_guild", *words)
 
     assert said.status == 1

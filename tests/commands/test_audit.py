@@ -25,13 +25,13 @@ def _done(world: World) -> Redemption:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits of the audit, in seconds, without the waiting."""
+    """How many seconds the audit would have waited, each time. It does not really wait."""
     slept: list[float] = []
     monkeypatch.setattr(examine.time, "sleep", slept.append)
     return slept
 
 
-def test_a_whole_run_is_clean_beside_the_ledger(world: World) -> None:
+def test_a_whole_run_agrees_with_the_ledger(world: World) -> None:
     _done(world)
 
     said = run("audit", "--ledger", world.game.url)
@@ -52,7 +52,7 @@ def test_an_empty_database_is_clean() -> None:
     assert (said.status, said.err) == (0, "")
 
 
-def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> None:
+def test_a_broken_invariant_is_shown_with_its_rows_and_the_exit_status_is_1(world: World) -> None:
     row = _done(world).member_redemptions.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=row.pk).update(settled_at=None)
 
@@ -71,7 +71,7 @@ def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> 
     assert said.err == f"1 of {len(INVARIANTS)} invariants are broken: settled_rows_say_when.\n"
 
 
-def test_more_rows_than_are_shown_are_counted(world: World) -> None:
+def test_rows_that_are_not_shown_are_counted(world: World) -> None:
     _done(world)
     MemberRedemption.objects.update(settled_at=None)
     guild(members=7)
@@ -112,7 +112,7 @@ def test_programs_get_stable_keys(world: World) -> None:
     assert found["ledger"]["repeats_allowed"] == 2
 
 
-def test_what_is_true_after_a_while_is_not_broken(
+def test_an_invariant_that_holds_at_the_second_check_is_not_broken(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redemption = world.begin(guild(members=1), gift_code())
@@ -132,7 +132,9 @@ def test_what_is_true_after_a_while_is_not_broken(
     assert said.err == "An invariant does not hold yet. Checking again in 20 s.\n"
 
 
-def test_what_is_broken_at_the_second_look_is_broken(world: World, sleeps: list[float]) -> None:
+def test_an_invariant_that_does_not_hold_at_the_second_check_is_broken(
+    world: World, sleeps: list[float]
+) -> None:
     world.claim(world.begin(guild(members=1), gift_code()))
     world.pass_time(60)
 
@@ -140,7 +142,7 @@ def test_what_is_broken_at_the_second_look_is_broken(world: World, sleeps: list[
     assert sleeps == [20.0]
 
 
-def test_at_once_judges_by_one_look(world: World, sleeps: list[float]) -> None:
+def test_with_at_once_there_is_only_one_check(world: World, sleeps: list[float]) -> None:
     world.claim(world.begin(guild(members=1), gift_code()))
     world.pass_time(60)
 
@@ -148,7 +150,9 @@ def test_at_once_judges_by_one_look(world: World, sleeps: list[float]) -> None:
     assert sleeps == []
 
 
-def test_what_no_time_mends_is_not_waited_for(world: World, sleeps: list[float]) -> None:
+def test_an_invariant_that_time_cannot_mend_is_not_checked_again(
+    world: World, sleeps: list[float]
+) -> None:
     _done(world)
     MemberRedemption.objects.update(settled_at=None)
 
@@ -157,7 +161,7 @@ def test_what_no_time_mends_is_not_waited_for(world: World, sleeps: list[float])
 
 
 @pytest.mark.django_db
-def test_a_ledger_out_of_reach_is_said_and_ends_with_1() -> None:
+def test_an_unreachable_ledger_is_reported_and_the_exit_status_is_1() -> None:
     said = run("audit", "--ledger", "http://127.0.0.1:9")
 
     assert said.status == 1
@@ -166,7 +170,7 @@ def test_a_ledger_out_of_reach_is_said_and_ends_with_1() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_sees_one_moment_and_writes_nothing() -> None:
+def test_the_audit_sees_one_moment_and_writes_nothing() -> None:
     from django.db import connection
 
     with examine._one_moment(), connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""`check_provider`: harmless requests, within the pace, and a clear result."""
+"""`check_provider`: two harmless questions to a game, within its pace, and a clear result."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_first_question_is_signed_with_the_time_only_and_is_no_redeem_reques
     assert len(ledger["requests"]) == 1
 
 
-def test_the_signature_of_the_first_question_is_the_games(world: World) -> None:
+def test_the_game_accepts_the_signature_of_the_first_question(world: World) -> None:
     world.game.merge({"options": {"config_checks_sign": True}})
 
     said = run("check_provider", "simulator")
@@ -63,7 +63,7 @@ def test_the_signature_of_the_first_question_is_the_games(world: World) -> None:
     assert "✓ Service" in said.out
 
 
-def test_a_first_question_whose_signature_is_refused_says_so_and_the_second_is_asked(
+def test_a_refused_signature_of_the_first_question_is_reported_and_the_second_is_asked(
     world: World, settings: Any
 ) -> None:
     configure(settings, salt="a-wrong-salt")
@@ -79,7 +79,7 @@ def test_a_first_question_whose_signature_is_refused_says_so_and_the_second_is_a
     assert len(world.requests) == 1
 
 
-def test_a_service_that_is_down_is_not_asked_for_a_code(world: World) -> None:
+def test_no_code_is_tried_if_the_service_is_down(world: World) -> None:
     world.game.merge({"options": {"config_status": 503}})
 
     said = run("check_provider", "simulator")
@@ -117,7 +117,7 @@ def test_the_first_question_takes_no_permit(world: World, settings: Any) -> None
     assert RateBudget.objects.get().used == 30
 
 
-def test_an_operators_pause_keeps_the_first_question_back_too(world: World) -> None:
+def test_during_an_operators_pause_the_first_question_is_not_asked_either(world: World) -> None:
     RateBudget.objects.create(
         provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance."
     )
@@ -127,7 +127,7 @@ def test_an_operators_pause_keeps_the_first_question_back_too(world: World) -> N
     assert world.game.ledger()["config"] == []
 
 
-def test_the_request_is_for_nobody_and_sent_once(world: World) -> None:
+def test_the_redeem_request_is_for_no_real_player_and_is_sent_once(world: World) -> None:
     run("check_provider", "simulator")
 
     assert [(request["player"], request["code"]) for request in world.requests] == [
@@ -136,7 +136,7 @@ def test_the_request_is_for_nobody_and_sent_once(world: World) -> None:
     assert world.grants == []
 
 
-def test_a_wrong_salt_is_told_and_pauses_nothing(world: World, settings: Any) -> None:
+def test_a_wrong_salt_is_reported_and_pauses_nothing(world: World, settings: Any) -> None:
     configure(settings, salt="a-wrong-salt")
 
     said = run("check_provider", "simulator")
@@ -167,7 +167,7 @@ def test_without_a_salt_nothing_is_sent_to_the_game(world: World, settings: Any)
     assert world.requests == []
 
 
-def test_a_game_out_of_reach_is_told(world: World) -> None:
+def test_an_unreachable_game_is_reported(world: World) -> None:
     world.game.stop()
 
     said = run("check_provider", "simulator")
@@ -179,7 +179,7 @@ def test_a_game_out_of_reach_is_told(world: World) -> None:
     assert "✗ Feed: The feed could not be reached" in said.out
 
 
-def test_a_feed_that_refuses_the_key_is_told(world: World) -> None:
+def test_a_feed_that_refuses_the_key_is_reported(world: World) -> None:
     world.game.merge({"feed_faults": [{"fault": "status", "status": 403}]})
 
     said = run("check_provider", "simulator")
@@ -250,7 +250,7 @@ def test_an_operators_pause_is_respected(world: World) -> None:
     assert world.requests == []
 
 
-def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World) -> None:
+def test_a_game_that_was_paused_automatically_can_be_checked_and_stays_paused(world: World) -> None:
     until = database_now() + timedelta(seconds=50)
     RateBudget.objects.create(
         provider="simulator",
@@ -268,7 +268,7 @@ def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World)
     assert RateBudget.objects.get().pause_kind == PauseKind.SIGNATURE
 
 
-def test_a_refusal_closes_the_window_for_everybody(world: World, settings: Any) -> None:
+def test_a_429_closes_the_window_for_everybody(world: World, settings: Any) -> None:
     configure(settings, rate=Rate(30, 60))
     world.spoil("status", status=429)
 
@@ -280,7 +280,7 @@ def test_a_refusal_closes_the_window_for_everybody(world: World, settings: Any) 
 
 
 @pytest.mark.usefixtures("still_clock")
-def test_the_feed_is_given_its_pause_before_and_after(
+def test_the_pause_between_two_requests_to_the_feed_is_kept_before_and_after_the_check(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
@@ -295,7 +295,7 @@ def test_the_feed_is_given_its_pause_before_and_after(
 
 
 @pytest.mark.django_db
-def test_an_unknown_name_is_answered_with_the_known_ones(settings: Any) -> None:
+def test_an_unknown_name_is_answered_with_the_known_names(settings: Any) -> None:
     known = ", ".join(sorted(settings.PROVIDERS))
     said = run("check_provider", "chess")
 
@@ -303,7 +303,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
+def test_every_outcome_has_words(outcome: Outcome, settings: Any) -> None:
     answer = Answer(
         outcome=outcome,
         http_status=200,
@@ -337,7 +337,9 @@ def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
     assert finding.words.startswith("127.0.0.1:9 ")
 
 
-def test_the_command_knows_what_was_entered_in_the_browser(world: World, settings: Any) -> None:
+def test_the_command_uses_the_settings_that_were_entered_in_the_browser(
+    world: World, settings: Any
+) -> None:
     settings.GAME_PRIVATE_HOSTS = ["127.0.0.1"]
     here = settings.PROVIDERS["simulator"]
     configure(settings, salt="", api_url="", feed_url="", from_environment=frozenset())

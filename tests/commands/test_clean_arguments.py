@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 Enqueued = list[tuple[Any, ...]]
 
 
-def test_a_guild_is_added_as_it_is_meant() -> None:
+def test_invisible_characters_and_other_digits_are_cleaned_when_a_guild_is_added() -> None:
     said = run(
         "add_guild",
         "\u202eWol\u200bves\u202c",
@@ -35,7 +35,7 @@ def test_a_guild_is_added_as_it_is_meant() -> None:
 
 @pytest.mark.parametrize("typed", ["1.000", "1,000", "1_000", "1 000"])
 @pytest.mark.parametrize("option", ["--realm", "--priority"])
-def test_a_number_is_never_shortened(option: str, typed: str) -> None:
+def test_a_number_with_a_separator_is_refused_and_not_cut_off(option: str, typed: str) -> None:
     numbers = {"--realm": "7", "--priority": "0", option: typed}
 
     said = run(
@@ -53,7 +53,7 @@ def test_a_number_is_never_shortened(option: str, typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["\u2066Wolves\u2069", "wol\u00adves", "Wolves\ufeff"])
-def test_a_guild_is_found_whatever_stands_around_its_name(
+def test_a_guild_is_found_if_its_name_was_typed_with_invisible_characters(
     tmp_path: Path, enqueued: Enqueued, typed: str
 ) -> None:
     wolves = guild("Wolves")
@@ -87,7 +87,9 @@ def test_a_code_is_read_without_invisible_characters(world: World) -> None:
     assert run("stop", "FROST2026\ufe0f", "--guild", "Wolves").status == 0
 
 
-def test_a_player_opts_out_whatever_stands_around_the_id(enqueued: Enqueued) -> None:
+def test_a_player_opts_out_if_the_id_was_typed_with_invisible_characters(
+    enqueued: Enqueued,
+) -> None:
     said = run("opt_out", "\u200e۱۲۳۴۵۶۷۸۹\u200e", "--provider", "simulator")
 
     assert said.status == 0, said.err
@@ -95,7 +97,9 @@ def test_a_player_opts_out_whatever_stands_around_the_id(enqueued: Enqueued) -> 
     assert "player 123456789 " in said.out
 
 
-def test_an_error_names_a_guild_from_right_to_left_as_it_is(enqueued: Enqueued) -> None:
+def test_an_error_shows_the_name_of_a_guild_that_reads_from_right_to_left_unchanged(
+    enqueued: Enqueued,
+) -> None:
     guild("אבג")
     gift_code("FROST")
 
@@ -104,7 +108,7 @@ def test_an_error_names_a_guild_from_right_to_left_as_it_is(enqueued: Enqueued) 
     assert said.err == "Code FROST was never redeemed for guild אבג; there is nothing to stop.\n"
 
 
-def test_nothing_that_is_shown_hides_or_reorders_the_line(
+def test_the_output_has_no_characters_that_hide_or_reorder_text(
     tmp_path: Path, enqueued: Enqueued
 ) -> None:
     wolves = guild("\u202eWolves")

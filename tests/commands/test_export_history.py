@@ -21,7 +21,7 @@ def read(said: Said) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(said.out)))
 
 
-def test_each_share_is_a_row(world: World) -> None:
+def test_each_member_redemption_is_a_row(world: World) -> None:
     wolves = guild("Wolves")
     member(wolves, "300000001", nickname="Amber")
     member(wolves, "300000002", nickname="Stranger")
@@ -65,7 +65,7 @@ def test_a_covered_row_names_the_guild_that_proves_it(world: World) -> None:
     ]
 
 
-def test_lines_of_json_hold_the_same(world: World) -> None:
+def test_json_lines_have_the_same_columns(world: World) -> None:
     world.begin(guild("Śnieg", members=1), gift_code("FROST"))
 
     (line,) = run("export_history", "--format", "jsonl").lines
@@ -105,7 +105,7 @@ def test_a_guild_or_a_code_can_be_chosen(world: World) -> None:
     assert found("--guild", "bears", "--code", "EMBER") == []
 
 
-def test_since_means_what_has_changed_since(world: World) -> None:
+def test_since_selects_the_rows_that_have_changed_since_that_day(world: World) -> None:
     world.begin(guild(members=2), gift_code("FROST"))
     old = MemberRedemption.objects.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=old.pk).update(updated_at=timezone.now().replace(year=2020))
@@ -138,7 +138,9 @@ def test_all_issues_of_a_code_are_exported(world: World) -> None:
         ),
     ],
 )
-def test_what_cannot_be_exported_says_why(words: tuple[str, ...], reason: str) -> None:
+def test_an_export_that_cannot_be_made_is_refused_with_the_reason(
+    words: tuple[str, ...], reason: str
+) -> None:
     said = run("export_history", *words)
 
     assert said.status == 1
@@ -146,7 +148,7 @@ def test_what_cannot_be_exported_says_why(words: tuple[str, ...], reason: str) -
 
 
 @pytest.mark.django_db
-def test_a_code_of_two_games_needs_a_guild() -> None:
+def test_for_a_code_that_two_games_have_a_guild_must_be_named() -> None:
     gift_code("FROST")
     gift_code("FROST", provider="kingshot")
 
@@ -183,7 +185,7 @@ def test_a_csv_file_begins_with_a_byte_order_mark_for_spreadsheets(
     assert not shown.out.startswith("\ufeff"), "programs read the standard output"
 
 
-def test_an_export_that_breaks_off_leaves_the_file_before(
+def test_an_export_that_breaks_off_leaves_the_previous_file(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.begin(guild(members=1), gift_code("FROST"))

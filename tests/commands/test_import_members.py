@@ -39,7 +39,7 @@ def test_good_lines_are_imported_and_bad_ones_reported(file: Path, enqueued: Enq
     assert "Line 5: “nobody” is not a player ID." in said.err
     assert dict(wolves.members.values_list("player_id", "realm")) == {
         "300000001": None,
-        "300000002": None,  # The guild's own.
+        "300000002": None,  # The same as the guild's, so it is not stored.
         "300000003": 1050,
     }
     assert enqueued == [("catch_up", [wolves.pk])]
@@ -59,7 +59,9 @@ def test_a_dry_run_says_the_same_and_changes_nothing(file: Path, enqueued: Enque
     assert enqueued == []
 
 
-def test_who_is_there_is_corrected_and_it_is_said(file: Path, enqueued: Enqueued) -> None:
+def test_a_member_is_corrected_from_the_list_and_the_change_is_reported(
+    file: Path, enqueued: Enqueued
+) -> None:
     wolves = guild("Wolves")
     known = member(wolves, "300000001", nickname="Old", realm=1050)
     file.write_text("id,name,realm,consented\n300000001,New,1042,2026-05-01\n")
@@ -75,7 +77,7 @@ def test_who_is_there_is_corrected_and_it_is_said(file: Path, enqueued: Enqueued
     assert said.lines[-1] == "Imported 0, already there 1, bad 0, updated 1."
 
 
-def test_what_the_list_leaves_open_stays(file: Path, enqueued: Enqueued) -> None:
+def test_an_empty_cell_changes_nothing(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     known = member(wolves, "300000001", nickname="Old", realm=1050)
     file.write_text("id,name,realm\n300000001,,\n")
@@ -86,7 +88,7 @@ def test_what_the_list_leaves_open_stays(file: Path, enqueued: Enqueued) -> None
     assert (known.nickname, known.realm) == ("Old", 1050)
 
 
-def test_who_left_comes_back(file: Path, enqueued: Enqueued) -> None:
+def test_a_member_who_left_comes_back(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     gone = member(wolves, "300000001", active=False)
     file.write_text("300000001\n")
@@ -99,7 +101,7 @@ def test_who_left_comes_back(file: Path, enqueued: Enqueued) -> None:
     assert said.lines[-1] == "Imported 0, already there 0, bad 0, reactivated 1."
 
 
-def test_who_opted_out_is_left_out(file: Path, enqueued: Enqueued) -> None:
+def test_a_player_who_opted_out_is_left_out(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     OptOut.objects.create(player_hash=player_hash("simulator", "300000001"))
     refusing = member(wolves, "300000002", active=False, opted_out=True)
@@ -178,7 +180,7 @@ def test_a_file_that_is_no_list_fails_with_its_name(
     assert advice in said.err
 
 
-def test_a_file_that_is_not_there_is_one_line(file: Path) -> None:
+def test_a_missing_file_is_reported_in_one_line(file: Path) -> None:
     guild("Wolves")
 
     said = run("import_members", file, "--guild", "Wolves")
@@ -207,7 +209,9 @@ def test_many_bad_lines_are_not_all_shown(file: Path, enqueued: Enqueued) -> Non
     assert "… and 10 more like these." in said.err
 
 
-def test_a_chat_is_read_with_the_words_of_the_page(file: Path, enqueued: Enqueued) -> None:
+def test_a_chat_is_read_and_its_lines_are_judged_in_the_words_of_the_page(
+    file: Path, enqueued: Enqueued
+) -> None:
     wolves = guild("Wolves")
     file.write_text(
         "hi all\n1. Amber 300 000 001 K1043\n2. Birch 30OOOO002\n300000003, 300000004\n"

@@ -49,7 +49,7 @@ def chess(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World
     return world
 
 
-def test_it_is_offered_in_the_form_of_a_guild(chess: World) -> None:
+def test_the_new_game_is_offered_in_the_form_of_a_guild(chess: World) -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
 
@@ -58,7 +58,7 @@ def test_it_is_offered_in_the_form_of_a_guild(chess: World) -> None:
     assert '<option value="chess">Chess Survival</option>' in page
 
 
-def test_it_can_be_checked(chess: World) -> None:
+def test_the_new_game_can_be_checked(chess: World) -> None:
     said = run("check_provider", "chess")
 
     assert said.status == 0, said
@@ -68,7 +68,7 @@ def test_it_can_be_checked(chess: World) -> None:
     assert len(chess.requests) == 1
 
 
-def test_a_code_is_redeemed_for_its_member(chess: World) -> None:
+def test_a_code_of_the_new_game_is_redeemed_for_a_member(chess: World) -> None:
     run("add_guild", "Rooks", "--provider", "chess", "--realm", 1042)
     rooks = Guild.objects.get()
     rooks.members.create(player_id="300000001")
@@ -83,7 +83,9 @@ def test_a_code_is_redeemed_for_its_member(chess: World) -> None:
     assert chess.grants == [("300000001", "FROST")]
 
 
-def test_make_up_knows_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_up_reads_and_publishes_the_settings_of_the_new_game(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(configuration, "GAMES", (*GAMES, CHESS))
     for game in GAMES:
         monkeypatch.setenv(game.setting("SALT"), "")

@@ -13,7 +13,7 @@ from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import states
 
 
-def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_back(
+def test_no_guild_redeems_for_a_player_who_opted_out_and_no_import_brings_them_back(
     world: World,
 ) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
@@ -38,11 +38,15 @@ def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_b
     assert set(
         Member.objects.filter(player_id="300000001").values_list("opted_out", flat=True)
     ) == {True}
-    assert "300000001" not in str(OptOut.objects.values().get()), "the list does not list anybody"
+    assert "300000001" not in str(OptOut.objects.values().get()), (
+        "the row must not show the player ID"
+    )
 
 
 @pytest.mark.parametrize("spelling", ["0300000001", "00300000001", "٠٣٠٠٠٠٠٠٠١"])
-def test_they_do_not_come_back_with_zeros_in_front_of_their_id(world: World, spelling: str) -> None:
+def test_a_player_who_opted_out_does_not_come_back_with_zeros_in_front_of_the_id(
+    world: World, spelling: str
+) -> None:
     wolves = guild("Wolves")
     run("opt_out", "300000001", "--provider", "simulator")
 
@@ -50,7 +54,7 @@ def test_they_do_not_come_back_with_zeros_in_front_of_their_id(world: World, spe
 
     assert [line.player_id for line in listed.members] == ["300000002"]
     assert "does not begin with 0" in str(listed.bad[0])
-    # A caller that does not check the ID does not get around the opt-out either.
+    # The opt-out also holds for a caller that does not check the ID.
     result = import_members(wolves.pk, [ListedMember(line=1, player_id="0300000001")])
     assert result.opted_out == ["0300000001"]
     with pytest.raises(ValidationError, match="does not begin with 0"):
@@ -59,7 +63,7 @@ def test_they_do_not_come_back_with_zeros_in_front_of_their_id(world: World, spe
         Member(guild=wolves, player_id="0300000001").clean()
 
 
-def test_nobody_adds_them_by_hand(world: World) -> None:
+def test_a_player_who_opted_out_cannot_be_added_by_hand(world: World) -> None:
     wolves = guild("Wolves")
     run("opt_out", "300000001", "--provider", "simulator")
 
@@ -67,7 +71,7 @@ def test_nobody_adds_them_by_hand(world: World) -> None:
         Member(guild=wolves, player_id="300000001").full_clean()
 
 
-def test_at_their_own_wish_they_are_redeemed_for_again(world: World) -> None:
+def test_after_an_undone_opt_out_codes_are_redeemed_for_the_player_again(world: World) -> None:
     wolves = guild("Wolves")
     member(wolves, "300000001")
     world.knows(wolves)

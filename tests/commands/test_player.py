@@ -34,7 +34,7 @@ WHO = (ANNA, "--provider", "simulator")
 
 @pytest.fixture
 def wolves(world: World) -> Guild:
-    """A guild with Anna, who is also in another one: corrected, redeemed for, and refused once."""
+    """A guild with Anna, who is in a second guild too: refused, corrected, then redeemed for."""
     wolves, bears = guild("Wolves"), guild("Bears")
     for of in (wolves, bears):
         anna = member(of, ANNA, nickname="Anna", realm=7)
@@ -76,7 +76,7 @@ def places_of(text: str) -> set[str]:
     return found
 
 
-def test_everything_that_is_kept_of_a_player_is_exported_and_nobody_else(
+def test_the_export_has_all_data_of_the_player_and_of_nobody_else(
     world: World, wolves: Guild
 ) -> None:
     data = json.loads(run("export_player", *WHO).out)
@@ -97,7 +97,7 @@ def test_everything_that_is_kept_of_a_player_is_exported_and_nobody_else(
     assert "otto" not in json.dumps(data)
 
 
-def test_it_goes_into_a_file(world: World, wolves: Guild, tmp_path: Path) -> None:
+def test_the_export_can_go_into_a_file(world: World, wolves: Guild, tmp_path: Path) -> None:
     file = tmp_path / "anna.json"
 
     assert run("export_player", *WHO, "--output", file).out == ""
@@ -105,7 +105,7 @@ def test_it_goes_into_a_file(world: World, wolves: Guild, tmp_path: Path) -> Non
     assert json.loads(file.read_text())["player_id"] == ANNA
 
 
-def test_of_somebody_unknown_it_says_so(world: World) -> None:
+def test_the_export_says_if_nothing_is_kept_about_a_player(world: World) -> None:
     assert "No data is kept about player 300000001 of Simulator." in run("export_player", *WHO).err
     wrong = run("export_player", "anna", "--provider", "simulator")
     assert "“anna” is not a player ID" in wrong.err
@@ -122,7 +122,7 @@ def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_holds(
     assert said.status == 0, said.err
     assert "members 2" in said.out
     assert (places_of(ANNA), places_of("Anna")) == (set(), set())
-    assert places_of("Bram"), "the others are as they were"
+    assert places_of("Bram"), "the data of other players must stay"
     audit = run("audit", "--ledger", world.game.url)
     assert audit.status == 0, audit.out
     assert states(wolves.redemptions.get(gift_code__code="FROST"))[BRAM] == "redeemed"
@@ -143,7 +143,7 @@ def test_no_list_brings_an_erased_player_back(world: World, wolves: Guild) -> No
     assert json.loads(run("export_player", *WHO).out)["opted_out"] is True
 
 
-def test_without_yes_nothing_happens(world: World, wolves: Guild) -> None:
+def test_without_the_option_yes_nothing_happens(world: World, wolves: Guild) -> None:
     said = run("erase_player", *WHO)
 
     assert said.status == 1
@@ -151,7 +151,7 @@ def test_without_yes_nothing_happens(world: World, wolves: Guild) -> None:
     assert not OptOut.objects.exists()
 
 
-def test_while_the_game_is_being_asked_nothing_is_erased_and_nobody_is_asked_again(
+def test_during_a_request_nothing_is_erased_and_afterwards_no_request_is_sent(
     world: World,
 ) -> None:
     wolves = guild()
@@ -176,7 +176,7 @@ def test_while_the_game_is_being_asked_nothing_is_erased_and_nobody_is_asked_aga
     assert Redemption.objects.get().state == "complete"
 
 
-def test_what_has_no_clear_answer_is_left_open_for_nobody(world: World) -> None:
+def test_an_unconfirmed_row_of_an_erased_player_is_not_left_open(world: World) -> None:
     wolves = guild()
     member(wolves, ANNA)
     code = gift_code()
@@ -199,7 +199,7 @@ def test_what_has_no_clear_answer_is_left_open_for_nobody(world: World) -> None:
     assert run("audit").status == 0
 
 
-def test_what_a_run_wrote_meanwhile_goes_with_the_next_time_under_the_same_name(
+def test_rows_written_during_an_erasure_get_the_same_pseudonym_from_the_next_erasure(
     world: World, wolves: Guild
 ) -> None:
     first = erasing.erase_player("simulator", ANNA)

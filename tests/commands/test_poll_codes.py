@@ -26,7 +26,7 @@ def test_new_codes_are_stored_and_handed_to_every_guild(world: World) -> None:
     assert len(world.grants) == 2
 
 
-def test_each_fresh_code_is_enqueued_as_a_polled_one(world: World) -> None:
+def test_each_new_code_is_enqueued_for_fan_out_with_the_trigger_poll(world: World) -> None:
     world.game.publish("FROST")
 
     run("poll_codes")
@@ -43,7 +43,7 @@ def test_a_feed_that_is_not_due_is_asked_all_the_same(world: World) -> None:
     assert said.out == "✓ Simulator: 0 code(s) listed, 0 new.\n"
 
 
-def test_a_feed_that_fails_fails_the_command(world: World) -> None:
+def test_the_command_fails_if_a_feed_fails(world: World) -> None:
     world.game.stop()
 
     said = run("poll_codes")

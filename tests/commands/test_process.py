@@ -84,7 +84,9 @@ def test_without_a_server_there_is_one_line_that_says_what_to_do(command: list[s
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_that_is_gone_is_told_by_the_first_attempt(environment: dict[str, str]) -> None:
+def test_an_unreachable_database_is_reported_after_the_first_attempt(
+    environment: dict[str, str],
+) -> None:
     done = manage(
         {**environment, "DATABASE_URL": "postgres://nobody:hidden@127.0.0.1:9/none"}, "status"
     )
@@ -98,7 +100,7 @@ def test_a_database_that_is_gone_is_told_by_the_first_attempt(environment: dict[
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_empty_database_says_migrate(environment: dict[str, str]) -> None:
+def test_the_error_for_an_empty_database_says_to_migrate(environment: dict[str, str]) -> None:
     base = environment["DATABASE_URL"].rpartition("/")[0]
 
     done = manage({**environment, "DATABASE_URL": f"{base}/postgres"}, "status")
@@ -110,7 +112,7 @@ def test_an_empty_database_says_migrate(environment: dict[str, str]) -> None:
     )
 
 
-def test_members_come_in_by_a_pipe(environment: dict[str, str]) -> None:
+def test_members_can_be_imported_from_a_pipe(environment: dict[str, str]) -> None:
     guild("Wolves")
 
     done = manage(
@@ -121,7 +123,9 @@ def test_members_come_in_by_a_pipe(environment: dict[str, str]) -> None:
     assert Member.objects.count() == 2
 
 
-def test_a_broker_that_is_away_costs_a_warning(environment: dict[str, str]) -> None:
+def test_without_a_broker_there_is_a_warning_and_the_run_starts(
+    environment: dict[str, str],
+) -> None:
     guild("Wolves", members=1)
     gift_code("FROST")
 
@@ -138,7 +142,9 @@ def test_a_broker_that_is_away_costs_a_warning(environment: dict[str, str]) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_who_goes_away_ends_it_quietly(environment: dict[str, str]) -> None:
+def test_a_command_ends_quietly_if_the_reader_of_its_output_goes_away(
+    environment: dict[str, str],
+) -> None:
     guild("Wolves", members=5_000)
     done = manage(environment, "redeem", "FROST", "--guild", "Wolves")
     assert done.returncode == 0
@@ -158,7 +164,7 @@ def test_a_reader_who_goes_away_ends_it_quietly(environment: dict[str, str]) -> 
     assert piped.stderr == ""
 
 
-def test_ctrl_c_is_not_a_traceback(environment: dict[str, str]) -> None:
+def test_ctrl_c_shows_no_traceback(environment: dict[str, str]) -> None:
     guild("Wolves", members=1)
     process = subprocess.Popen(
         [*MANAGE, "redeem", "FROST", "--guild", "Wolves", "--wait"],
@@ -203,7 +209,7 @@ def on_terminal(environment: dict[str, str]) -> Callable[..., str]:
         try:
             while chunk := os.read(ours, 65_536):
                 shown += chunk
-        except OSError:  # The end of a terminal is an error.
+        except OSError:  # Reading a terminal at its end is an error.
             pass
         finally:
             os.close(ours)
@@ -221,7 +227,7 @@ def test_a_terminal_shows_tables_and_colours(on_terminal: Callable[..., str]) ->
     assert "Simulator" in shown
 
 
-def test_no_color_is_honoured(on_terminal: Callable[..., str]) -> None:
+def test_the_variable_no_color_is_honoured(on_terminal: Callable[..., str]) -> None:
     shown = on_terminal("status", NO_COLOR="1")
 
     assert "┃" in shown

@@ -12,7 +12,7 @@ from tests.commands.conftest import run
 pytestmark = pytest.mark.django_db
 
 
-def test_a_young_tick_is_health() -> None:
+def test_a_recent_tick_means_healthy() -> None:
     Heartbeat.objects.create(name="tick")
 
     said = run("pulse")
@@ -21,7 +21,7 @@ def test_a_young_tick_is_health() -> None:
     assert "s ago" in said.out
 
 
-def test_an_old_tick_is_none() -> None:
+def test_an_old_tick_means_unhealthy() -> None:
     Heartbeat.objects.create(name="tick")
     Heartbeat.objects.update(at=database_now() - timedelta(minutes=5))
 
@@ -31,7 +31,7 @@ def test_an_old_tick_is_none() -> None:
     assert "300 s ago" in said.err
 
 
-def test_no_tick_is_none_either() -> None:
+def test_no_tick_means_unhealthy_too() -> None:
     said = run("pulse")
 
     assert said.status == 1

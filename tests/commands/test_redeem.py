@@ -26,7 +26,7 @@ from tests.pipeline.conftest import events, states
 
 @pytest.fixture
 def working(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The workers work while the command waits."""
+    """Let the workers work whenever the command waits."""
 
     pauses = count(1)
 
@@ -93,7 +93,7 @@ def test_the_newest_issue_is_redeemed(world: World) -> None:
 
 
 @pytest.mark.parametrize("code", ["FROST 2026", "FROST-2026", "F" * 33, "", "ПРИВЕТ", "FROST\n"])
-def test_what_cannot_be_a_code_says_why(world: World, code: str) -> None:
+def test_a_text_that_cannot_be_a_code_is_refused_with_the_reason(world: World, code: str) -> None:
     guild("Wolves", members=1)
 
     said = run("redeem", code, "--guild", "Wolves")
@@ -106,7 +106,7 @@ def test_what_cannot_be_a_code_says_why(world: World, code: str) -> None:
     assert not GiftCode.objects.exists()
 
 
-def test_a_duplicate_is_refused_with_the_words_and_a_status_of_its_own(world: World) -> None:
+def test_a_duplicate_is_refused_with_its_own_message_and_exit_status(world: World) -> None:
     wolves = guild("Wolves", members=1)
     code = gift_code("FROST")
     redemption = world.begin(wolves, code)
@@ -154,7 +154,7 @@ def test_the_game_can_be_named_as_a_safeguard(world: World) -> None:
     assert right.status == 0
 
 
-def test_a_guild_without_members_is_over_at_once(world: World) -> None:
+def test_the_run_of_a_guild_without_members_is_over_at_once(world: World) -> None:
     guild("Wolves")
 
     said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
@@ -196,7 +196,7 @@ def test_waiting_names_who_was_left_out_and_why(working: World) -> None:
     assert names == f"    Stranger ({stranger.player_id})"
 
 
-def test_a_reason_that_concerns_many_is_said_once(working: World) -> None:
+def test_a_reason_that_concerns_many_members_is_said_once(working: World) -> None:
     wolves = guild("Wolves", members=12)
     working.knows(wolves)
 
@@ -222,7 +222,7 @@ def test_members_with_another_code_of_the_group_do_not_count_as_having_it(workin
     assert "another code of the same group" in said.lines[-1]
 
 
-def test_who_left_the_guild_is_not_missed(working: World) -> None:
+def test_a_member_who_left_the_guild_does_not_count(working: World) -> None:
     wolves = guild("Wolves", members=1)
     code = gift_code("FROST")
     working.knows(wolves)
@@ -335,7 +335,9 @@ def test_a_request_under_way_ends_before_the_stop_takes_effect(world: World) -> 
         (("FROST", "--guild", "Wolves"), "There is nothing to stop: FROST for Wolves is finished."),
     ],
 )
-def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], reason: str) -> None:
+def test_a_stop_that_cannot_be_made_is_refused_with_the_reason(
+    world: World, words: tuple[Any, ...], reason: str
+) -> None:
     wolves = guild("Wolves")
     world.redeem(wolves, gift_code("FROST"))
     gift_code("OTHER")
@@ -347,7 +349,7 @@ def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], r
 
 
 # --- --dry-run ------------------------------------------------------------------------------------
-def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: World) -> None:
+def test_a_dry_run_says_for_each_member_what_would_happen_and_why(world: World) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
     code = gift_code("FROST")
     for player, name in (
@@ -389,11 +391,11 @@ def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: Wor
     world.redeem(wolves, code, Trigger.COMMAND)
     world.breathe()
     assert {request["player"] for request in world.requests[asked:]} == {"1002", "1006"}, (
-        "as it was said"
+        "the dry run named these members"
     )
 
 
-def test_a_dry_run_of_what_runs_says_that_it_would_be_refused(world: World) -> None:
+def test_a_dry_run_during_a_run_says_that_the_start_would_be_refused(world: World) -> None:
     wolves = guild("Wolves", members=2)
     world.begin(wolves, gift_code("FROST"))
 
@@ -404,7 +406,7 @@ def test_a_dry_run_of_what_runs_says_that_it_would_be_refused(world: World) -> N
     assert "waits already" in said.out
 
 
-def test_a_dry_run_of_a_code_that_nobody_knows_adds_none(world: World) -> None:
+def test_a_dry_run_of_an_unknown_code_does_not_add_it(world: World) -> None:
     guild("Wolves", members=2)
 
     said = run("redeem", "BRANDNEW", "--guild", "Wolves", "--dry-run")

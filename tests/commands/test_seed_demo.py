@@ -33,7 +33,7 @@ def test_the_simulators_players_become_the_demo_guild(world: World) -> None:
     assert said.out == "Demo guild: 50 member(s), 50 of them new.\n"
 
 
-def test_some_members_cannot_get_the_demos_code_and_show_why(world: World) -> None:
+def test_some_members_of_the_demo_cannot_get_the_code_and_show_why(world: World) -> None:
     run("seed_demo")
     world.rings.clear()
     world.game.publish("FROST", min_level=9)
@@ -65,14 +65,14 @@ def test_seeding_again_adds_nobody_and_undoes_nothing(world: World) -> None:
     assert not world.rings
 
 
-def test_new_players_are_added_to_a_guild_that_is_there(world: World) -> None:
+def test_new_players_are_added_to_an_existing_demo_guild(world: World) -> None:
     run("seed_demo")
     Guild.objects.get().members.order_by("pk")[0].delete()
 
     assert run("seed_demo").out == "Demo guild: 50 member(s), 1 of them new.\n"
 
 
-def test_another_games_guild_of_that_name_is_left_alone(world: World) -> None:
+def test_a_guild_of_another_game_with_the_demos_name_is_left_alone(world: World) -> None:
     guild("Demo guild", provider="kingshot")
 
     said = run("seed_demo")
@@ -82,7 +82,7 @@ def test_another_games_guild_of_that_name_is_left_alone(world: World) -> None:
     assert not Guild.objects.get().members.exists()
 
 
-def test_a_simulator_that_is_away_is_one_line(world: World) -> None:
+def test_an_unreachable_simulator_is_reported_in_one_line(world: World) -> None:
     world.game.stop()
 
     said = run("seed_demo")
@@ -92,7 +92,9 @@ def test_a_simulator_that_is_away_is_one_line(world: World) -> None:
     assert not Guild.objects.exists()
 
 
-def test_a_simulator_with_another_token_is_one_line(world: World, settings: Any) -> None:
+def test_a_simulator_with_another_token_is_reported_in_one_line(
+    world: World, settings: Any
+) -> None:
     settings.SIMULATOR_TOKEN = "another"
 
     said = run("seed_demo")
@@ -101,7 +103,9 @@ def test_a_simulator_with_another_token_is_one_line(world: World, settings: Any)
     assert not Guild.objects.exists()
 
 
-def test_a_simulator_that_is_not_configured_is_one_line(world: World, settings: Any) -> None:
+def test_a_simulator_without_an_address_is_reported_in_one_line(
+    world: World, settings: Any
+) -> None:
     off = replace(settings.PROVIDERS["simulator"], api_url="")
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": off}
 

@@ -26,7 +26,7 @@ def simulator() -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_the_keys_for_programs_are_these() -> None:
+def test_the_json_for_programs_has_exactly_these_keys() -> None:
     answer = found()
 
     assert set(answer) == {
@@ -87,7 +87,7 @@ def test_a_run_shows_how_far_it_is(world: World) -> None:
     ]
 
 
-def test_refused_duplicates_of_a_day_are_counted(world: World) -> None:
+def test_the_refused_duplicates_of_the_last_day_are_counted(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code()
     redemption = world.begin(wolves, code)
@@ -119,7 +119,7 @@ def test_a_pause_shows_why_and_until_when() -> None:
 
 
 @pytest.mark.django_db
-def test_the_budget_of_a_window_that_is_over_is_unused() -> None:
+def test_a_window_that_is_over_shows_no_used_requests() -> None:
     now = database_now()
     budget = RateBudget.objects.create(
         provider="simulator", used=7, window_ends_at=now + timedelta(seconds=9)
@@ -170,7 +170,7 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
     for name, refused_since, not_before in [
         ("Wolves", now, later),
         ("Bears", now - timedelta(hours=3), now - timedelta(seconds=1)),
-        ("Foxes", None, later),  # Its last message was accepted; it only waits between two.
+        ("Foxes", None, later),  # It accepted its last message, and only waits before the next.
     ]:
         Channel.objects.create(
             guild=guild(name),
@@ -193,7 +193,7 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
 
 
 @pytest.mark.django_db
-def test_the_pulse_is_judged_by_its_age() -> None:
+def test_beat_is_judged_by_the_age_of_its_last_tick() -> None:
     assert found()["beat"] == {"is_alive": False, "last_tick_at": None, "age_seconds": None}
     assert "✗ No worker has run yet: start `make up`." in run("status").lines
 
@@ -214,7 +214,7 @@ def test_no_secret_is_shown(settings: Any) -> None:
     assert settings.PROVIDERS["simulator"].salt not in said
 
 
-def test_it_costs_as_many_queries_for_many_runs_as_for_one(
+def test_status_takes_as_many_queries_for_many_runs_as_for_one(
     world: World, django_assert_max_num_queries
 ) -> None:
     for _ in range(12):

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal: no word is broken, however narrow it is."""
+"""What a person sees on a terminal: no word is broken, however narrow the terminal is."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_no_word_is_broken_and_no_line_is_too_long(
     assert max(map(len, text.splitlines())) <= width
 
 
-def test_a_table_that_fits_is_a_table_and_one_that_does_not_is_a_list() -> None:
+def test_a_table_that_does_not_fit_is_shown_as_a_list() -> None:
     assert _widths(WIDE, 100) is not None
     assert _widths(WIDE, 30) is None
     assert _blocks(WIDE, 40) == [

@@ -26,7 +26,7 @@ __all__ = ["world"]
 
 
 class ChessClient(GameClient):
-    """A client of a protocol of its own, written as the recipe says."""
+    """The client of an invented protocol, written as the recipe says."""
 
     def sign_redeem(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
         fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": "1"}
@@ -40,7 +40,7 @@ class ChessClient(GameClient):
 
 
 def read_lines(body: bytes) -> Listing:
-    """A reader of a feed's format of its own."""
+    """The reader of an invented feed format."""
     lines = json.loads(body)["codes"]
     return Listing(codes=tuple(PublishedCode(line.split()[0], date(2026, 1, 1)) for line in lines))
 
@@ -87,7 +87,7 @@ def test_a_game_with_a_protocol_and_a_feed_format_of_its_own_redeems_its_codes(
     assert world.grants == [("300000001", "FROST")]
 
 
-def test_its_settings_pass_the_checks(rooks: Guild) -> None:
+def test_the_settings_of_that_game_pass_the_checks(rooks: Guild) -> None:
     checked = run("check", "--fail-level", "WARNING")
 
     assert checked.status == 0, checked.err

@@ -31,14 +31,14 @@ _NAMING_FILES = (
     "requirements*.in",
     ".ci/*",
 )
-#: Parts of the addresses of Discord's documentation.
+#: Parts of the addresses of Discord's documentation, which look like paths of our pages.
 _ELSEWHERE = frozenset(
     {"docs/resources/webhook", "docs/topics/rate-limits", "docs/topics/opcodes-and-status-codes"}
 )
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """The files of the repository that match, without those that are ignored."""
+    """The files of the repository that match the patterns, without those that Git ignores."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *patterns],
         cwd=REPOSITORY,
@@ -76,7 +76,7 @@ def test_the_readme_and_the_contributing_page_have_links() -> None:
         assert len(_LINK.findall((REPOSITORY / name).read_text(encoding="utf-8"))) > 5
 
 
-def test_each_path_of_a_page_that_is_named_exists() -> None:
+def test_each_page_that_a_file_names_exists() -> None:
     named = {
         (str(file.relative_to(REPOSITORY)), path)
         for file in tracked(*_NAMING_FILES)
@@ -89,7 +89,7 @@ def test_each_path_of_a_page_that_is_named_exists() -> None:
 
 
 def test_each_file_that_a_page_names_exists() -> None:
-    """Files and folders of the code, as inline code in a page."""
+    """It checks the files and folders that pages name in inline code."""
     name = re.compile(
         r"`(?P<path>(?:giftcodes|redeemer|simulator|chaos|benchmarks|tests|templates)/[\w./-]*)`"
     )
@@ -104,7 +104,7 @@ def test_each_file_that_a_page_names_exists() -> None:
 
 
 def _exists(path: str) -> bool:
-    """Whether a page, a folder, or a decision by its number is there."""
+    """Whether the path is that of a page or a folder, or contains the number of a decision."""
     if (REPOSITORY / path).exists() or path in _ELSEWHERE:
         return True
     decision = re.fullmatch(r"docs/explanation/decisions/(\d{4})", path)

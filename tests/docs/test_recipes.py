@@ -1,6 +1,6 @@
-"""The recipes for contributors name files, names, targets and commands that exist.
+"""The files, names, targets and commands in the recipes for contributors exist.
 
-Everything is read out of the pages: a recipe that is added is checked without a change here.
+The recipes are read from the pages, so a new recipe is checked without a change here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PAGES = (
     REPOSITORY / "docs/how-to/release.md",
     REPOSITORY / "CONTRIBUTING.md",
 )
-#: Top-level folders and files of the repository, which a path begins with.
+#: A path. It begins with a top-level folder or file of the repository.
 _PATH = re.compile(r"`(?P<path>(?:\.ci/|[a-z_]+/|\.?[\w-]+\.(?:py|md|toml|in|yaml))[\w./<>-]*)`")
 _NAME_IN_FILE = re.compile(r"`(?P<name>\w+(?:\.\w+)*)`(?: \w+)? (?:in|of)\s+`(?P<path>[\w/]+\.py)`")
 _MAKE = re.compile(r"\bmake (?P<target>[a-z]+)\b")
@@ -27,7 +27,7 @@ _COMMAND = re.compile(r"manage\.py (?P<command>[a-z_]+)\b")
 
 
 def recipes() -> list[tuple[str, str]]:
-    """Each recipe with its title: the parts of the pages under a heading."""
+    """Each recipe with its title. A recipe is the part of a page under one heading."""
     found = []
     for page in _PAGES:
         _, *parts = re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -66,7 +66,7 @@ def _names_of(node: ast.stmt) -> set[str]:
 
 @RECIPES
 def test_the_files_of_a_recipe_exist(text: str) -> None:
-    """A path with a `<placeholder>` is a file to be written: its folder exists."""
+    """A path with a `<placeholder>` is a file that the reader writes, so only its folder exists."""
     for path in _PATH.findall(text):
         assert (REPOSITORY / path.partition("<")[0]).exists(), path
 
@@ -84,8 +84,8 @@ def test_the_targets_and_commands_of_a_recipe_exist(text: str) -> None:
     assert set(_COMMAND.findall(text)) <= commands
 
 
-def test_the_recipes_that_are_promised_are_there() -> None:
-    """Each recipe names a file and something in a file, so that the tests above can fail."""
+def test_each_recipe_of_extend_names_a_file_and_something_in_a_file() -> None:
+    """Otherwise the tests above could not fail."""
     extend = [title for title, _ in recipes() if title.startswith("extend: ")]
 
     assert len(extend) >= 6

@@ -1,4 +1,4 @@
-"""The generated parts of the reference follow the code, and the written tables are complete."""
+"""The generated parts of the reference follow the code. Tables written by hand are complete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def first_cells(page: str) -> list[str]:
     return [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
 
 
-def test_every_part_is_used_by_one_page_and_is_not_empty() -> None:
+def test_every_generated_part_is_used_by_one_page_and_is_not_empty() -> None:
     used = [
         name
         for page in PAGES.glob("*.md")
@@ -83,7 +83,7 @@ def test_the_page_of_the_data_model_has_each_table() -> None:
     }
 
 
-def test_the_page_of_faults_has_each_point() -> None:
+def test_the_page_of_faults_has_each_failpoint() -> None:
     assert {f"`{point}`" for point in NAMES} <= set(first_cells("faults-and-guards.md"))
 
 

@@ -1,4 +1,4 @@
-"""Failpoints work only with the switch, and are reported at start."""
+"""Failpoints work only with the switch REDEEMER_FAULTS, and are reported at start."""
 
 from __future__ import annotations
 

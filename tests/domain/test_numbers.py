@@ -57,7 +57,7 @@ def test_a_number_with_an_exponent_has_lost_digits(text: str) -> None:
 
 
 @given(st.from_regex(r"\A[0-9]{1,12}([.,' _+eE-][0-9]{1,6}){0,3}\Z"))
-def test_a_number_loses_no_digit_but_those_of_an_empty_fraction(text: str) -> None:
+def test_a_number_loses_no_digits_except_the_zeros_of_an_empty_fraction(text: str) -> None:
     try:
         digits = whole_digits(text)
     except NotWholeError:
@@ -73,7 +73,9 @@ def test_a_row_id_fits_into_a_bigint(text: str, pk: int | None) -> None:
     assert row_id(text) == pk
 
 
-def test_a_long_text_is_refused_before_the_slow_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_text_is_refused_before_the_slow_patterns_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def explained(text: str) -> str:
         assert len(text) <= 100
         return ""

@@ -25,7 +25,7 @@ OVER = (Phase.COMPLETE, Phase.STOPPED)
 ALL_NUMBERS = [Served(*numbers) for numbers in itertools.product((0, 1, 7), repeat=5)]
 
 
-def test_every_state_has_a_share_and_only_those_who_have_the_code_have_it() -> None:
+def test_every_state_has_a_share_and_only_two_states_mean_that_a_member_has_it() -> None:
     assert set(SHARES) == set(State)
     assert {State.REDEEMED, State.ALREADY_RECEIVED} == HAVING
 
@@ -36,7 +36,7 @@ def test_every_member_is_in_one_share() -> None:
     assert served.total == 2 * len(State)
 
 
-def test_nobody_needs_a_person_for_a_code_that_does_not_exist() -> None:
+def test_no_member_needs_you_if_the_code_does_not_exist() -> None:
     unknown = Served.of(dict.fromkeys(State, 2), ending=Ending.UNKNOWN)
     assert unknown == Served(has=4, not_eligible=2, waiting=6, cannot=8)
     expired = Served.of(dict.fromkeys(State, 2), ending=Ending.EXPIRED)
@@ -103,7 +103,7 @@ def test_the_percentage_and_the_words_count_who_has_it(
         (Served(waiting=5), Phase.PENDING, Ending.OPEN, ResultKind.WAITING, Tone.BUSY),
     ],
 )
-def test_the_result_of_numbers_a_run_and_a_code(
+def test_the_result_follows_from_the_numbers_and_the_states_of_the_run_and_the_code(
     served: Served, phase: Phase, ending: Ending, kind: ResultKind, tone: Tone
 ) -> None:
     result = Result.of(served, phase=phase, ending=ending)
@@ -125,14 +125,14 @@ def test_no_result_is_good_unless_every_member_has_the_code(phase: Phase, ending
             assert result.served_nobody or result.kind is ResultKind.NOTHING
 
 
-def test_every_result_that_is_not_good_says_what_to_do_or_why_not() -> None:
+def test_every_result_that_is_bad_or_needs_attention_has_advice() -> None:
     for served, phase, ending in itertools.product(ALL_NUMBERS, OVER, Ending):
         result = Result.of(served, phase=phase, ending=ending)
         if result.tone in (Tone.BAD, Tone.ATTENTION):
             assert result.advice.endswith(".")
 
 
-def test_several_redemptions_are_added() -> None:
+def test_the_numbers_of_several_redemptions_are_added() -> None:
     assert Served.together([Served(1, 2, 3, 4, 5), Served(has=1)]) == Served(2, 2, 3, 4, 5)
     assert Served.together([]) == Served()
 

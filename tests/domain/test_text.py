@@ -67,7 +67,7 @@ def test_letters_with_marks_are_composed() -> None:
     assert clean_name("Zoe\u0308") == "Zoë"
 
 
-def test_a_name_of_blanks_that_are_letters_is_empty() -> None:
+def test_a_name_that_consists_of_blank_letters_is_empty() -> None:
     assert clean_name("\u3164\u115f\u1160\uffa0\u2800\u00a0") == ""
     assert clean_name("Amber\u3164the Great") == "Amber the Great"
 
@@ -115,7 +115,7 @@ MANY_MARKS = {
 
 
 @pytest.mark.parametrize("text", MANY_MARKS.values(), ids=MANY_MARKS)
-def test_a_letter_keeps_thirty_marks(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_letter_keeps_thirty_marks_at_most(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     longest: list[int] = []
 
     class Counted:
@@ -144,7 +144,7 @@ def test_a_letter_keeps_thirty_marks(text: str, monkeypatch: pytest.MonkeyPatch)
 def test_the_time_of_cleaning_is_proportional_to_the_length(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Around each invisible character a few others are looked at, not all before it."""
+    """For each invisible character, a few characters around it are read, not all before it."""
     seen: list[int] = []
     ends_in_emoji, flag = text_module._ends_in_emoji, text_module._TAGGED_FLAG
 

@@ -10,9 +10,9 @@ from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all, last_tu
 from giftcodes.estimates.formatting import about, left
 from giftcodes.estimates.pace import NOT_MEASURED, Pace, Window
 
-#: 30 in 60 s, answered in 0.1 s by 10 threads; no window is open.
+#: 30 requests in 60 s, sent by 10 threads, each answered in 0.1 s. No window is open.
 LIMITED = Pace(window=Window(limit=30, seconds=60), latency=0.1, threads=10)
-#: Ten a second, without a limit.
+#: Ten requests a second, without a limit.
 FREE = Pace(speed=10, latency=0.1, threads=10)
 
 
@@ -25,25 +25,27 @@ def seconds(outlook: Outlook) -> float:
 @pytest.mark.parametrize(
     ("nth", "answered_in"),
     [
-        (1, 0.1),  # It opens the window, alone.
+        (1, 0.1),  # The first request opens the window, alone.
         (2, 0.2),
         (11, 0.2),
         (12, 0.3),
         (30, 0.4),
-        (31, 60.35),  # The first tick after the window, and the answer.
+        (31, 60.35),  # The wait for the tick after the window, and the answer.
         (60, 60.65),
         (61, 120.6),
     ],
 )
-def test_a_window_is_opened_by_one_and_then_used_whole(nth: int, answered_in: float) -> None:
+def test_a_window_is_opened_by_one_request_and_then_used_whole(
+    nth: int, answered_in: float
+) -> None:
     assert LIMITED.answered_in(nth) == pytest.approx(answered_in)
 
 
-def test_what_is_left_of_the_window_that_is_open_is_used_first() -> None:
+def test_the_rest_of_the_open_window_is_used_first() -> None:
     pace = replace(LIMITED, window=Window(limit=30, seconds=60, left=5, ends_in=20))
 
     assert pace.answered_in(5) == pytest.approx(0.1)
-    # The window was opened by a tick, and so ends 0.15 s before one.
+    # The window was opened at a tick and takes 60.1 s, so the next tick is 0.15 s after its end.
     assert pace.answered_in(6) == pytest.approx(20.25)
 
 
@@ -66,11 +68,11 @@ def test_without_a_limit_the_measured_speed_counts() -> None:
     assert replace(FREE, in_flight=10).answered_in(50) == pytest.approx(6.0)
 
 
-def test_a_refusal_without_a_limit_holds_everything_up() -> None:
+def test_a_refusal_by_a_game_without_a_limit_holds_up_all_requests() -> None:
     assert replace(FREE, held_for=30).answered_in(50) == pytest.approx(35.125)
 
 
-def test_during_a_pause_nothing_is_sent_and_then_one_request_first() -> None:
+def test_during_a_pause_nothing_is_sent_and_after_it_only_one_request_at_first() -> None:
     pace = replace(
         LIMITED,
         window=Window(limit=30, seconds=60, left=29, ends_in=20),
@@ -78,18 +80,18 @@ def test_during_a_pause_nothing_is_sent_and_then_one_request_first() -> None:
         is_on_trial=True,
     )
 
-    # The pause, the wait for a tick, the probe's answer, and its own.
+    # The pause, the wait for a tick, the answer to the probe, and the request's own answer.
     assert pace.answered_in(1) == pytest.approx(40.325)
 
 
 # --- The turns ------------------------------------------------------------------------------------
 def test_runs_of_equal_rank_take_turns() -> None:
-    # a b c, a b c, a c, c: the last of a is the 7th, of b the 5th, of c the 9th.
+    # In the order abc, abc, ac, c, the last request of a is the 7th, of b the 5th, of c the 9th.
     assert last_turns([3, 2, 4]) == [7, 5, 9]
     assert last_turns([0, 1, 0, 1]) == [0, 1, 0, 2]
 
 
-def test_a_great_guild_does_not_hold_up_a_small_one() -> None:
+def test_a_large_guild_does_not_hold_up_a_small_one() -> None:
     found = forecast(FREE, [Run(1, requests=600), Run(2, requests=20)])
 
     assert seconds(found[2]) == pytest.approx(4.0)
@@ -97,7 +99,7 @@ def test_a_great_guild_does_not_hold_up_a_small_one() -> None:
 
 
 # --- What is ahead --------------------------------------------------------------------------------
-def test_better_rank_goes_first_altogether() -> None:
+def test_all_requests_of_a_better_rank_go_first() -> None:
     found = forecast(LIMITED, [Run(1, rank=1, requests=30), Run(2, rank=2, requests=20)])
 
     assert (found[1].ahead_of_next, found[1].ahead_of_last) == (0, 0)
@@ -106,7 +108,7 @@ def test_better_rank_goes_first_altogether() -> None:
     assert 60 < seconds(found[2]) < 62
 
 
-def test_among_equals_the_next_turn_is_near_and_the_last_one_far() -> None:
+def test_among_runs_of_equal_rank_the_next_turn_is_near_and_the_last_turn_far() -> None:
     found = forecast(FREE, [Run(1, requests=10), Run(2, requests=10), Run(3, requests=10)])
 
     assert [found[run].ahead_of_next for run in (1, 2, 3)] == [0, 1, 2]
@@ -124,7 +126,7 @@ def test_unconfirmed_members_go_first_whatever_their_rank_and_are_not_ahead_of_t
     assert (found[2].requests, found[2].ahead_of_last) == (3, 10)
 
 
-def test_unconfirmed_members_of_a_later_time_are_ahead_only_of_what_comes_after_it() -> None:
+def test_unconfirmed_members_who_fall_due_later_are_ahead_only_of_later_requests() -> None:
     found = forecast(
         FREE,
         [Run(1, rank=1, confirmations=(60,)), Run(2, rank=2, requests=10), Run(3, requests=900)],
@@ -134,7 +136,7 @@ def test_unconfirmed_members_of_a_later_time_are_ahead_only_of_what_comes_after_
     assert found[3].ahead_of_last == 11
 
 
-def test_the_member_who_falls_due_last_ends_the_run() -> None:
+def test_a_run_ends_with_the_member_who_falls_due_last() -> None:
     found = forecast(FREE, [Run(1, requests=3, later=(45,)), Run(2, confirmations=(60, 20))])
 
     assert seconds(found[1]) == pytest.approx(45.225)
@@ -157,14 +159,14 @@ def test_stopping_takes_as_long_as_the_requests_under_way_and_delays_no_other_ru
     assert found[2].ahead_of_last == 0
 
 
-def test_a_run_whose_members_are_asked_for_by_another_guild_ends_with_it() -> None:
+def test_a_run_that_waits_for_a_request_of_another_guild_ends_with_its_answer() -> None:
     found = forecast(FREE, [Run(1, requests=100), Run(2, requests=1, waits_for=((1, 9),))])
 
     assert found[1].ahead_of_last == 1
     assert seconds(found[2]) == pytest.approx(0.9 * seconds(found[1]))
 
 
-def test_a_code_without_proof_costs_one_more_answer() -> None:
+def test_an_unproven_code_takes_the_time_of_one_more_answer() -> None:
     proven = forecast(FREE, [Run(1, requests=20)])[1]
     unproven = forecast(FREE, [Run(1, requests=20, is_proven=False)])[1]
 
@@ -172,7 +174,7 @@ def test_a_code_without_proof_costs_one_more_answer() -> None:
 
 
 # --- What is unknown ------------------------------------------------------------------------------
-def test_a_hindrance_gives_no_seconds_but_the_words_and_what_is_ahead() -> None:
+def test_with_a_hindrance_the_words_and_what_is_ahead_are_known_but_no_time() -> None:
     pace = replace(LIMITED, hindrance="paused until it is resumed")
     found = forecast(pace, [Run(1, rank=1, requests=10), Run(2, rank=2, requests=1)])
 
@@ -180,7 +182,7 @@ def test_a_hindrance_gives_no_seconds_but_the_words_and_what_is_ahead() -> None:
     assert left(found[2]) == "paused until it is resumed"
 
 
-def test_without_limit_and_speed_it_is_unknown_except_for_a_run_without_requests() -> None:
+def test_without_limit_and_speed_the_time_is_unknown_unless_a_run_has_no_requests() -> None:
     found = forecast(Pace(), [Run(1, requests=10), Run(2)])
 
     assert (found[1].seconds, left(found[1])) == (None, NOT_MEASURED)
@@ -227,7 +229,7 @@ def test_a_time_is_shown_no_more_exactly_than_it_is_known(seconds: float, words:
     assert about(seconds) == words
 
 
-def test_the_words_name_what_the_time_rests_on() -> None:
+def test_the_words_name_what_the_time_depends_on() -> None:
     assert left(Outlook(seconds=200)) == "about 3 min"
     assert left(Outlook(seconds=200, is_proven=False)) == "about 3 min if the code works"
     assert (

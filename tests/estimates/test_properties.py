@@ -59,7 +59,7 @@ def queues(draw: st.DrawFn) -> list[Run]:
 
 
 def faster(pace: Pace, times: int) -> Pace:
-    """The same with a higher limit, or a higher speed."""
+    """The same pace, with a higher limit or a higher speed."""
     if pace.window is None:
         assert pace.speed is not None
         return replace(pace, speed=pace.speed * times)
@@ -78,23 +78,25 @@ def test_a_later_request_is_never_answered_earlier(pace: Pace) -> None:
 
 @given(paces(), st.integers(1, 500), st.integers(1, 5))
 @settings(deadline=None)
-def test_more_rate_is_never_later(pace: Pace, nth: int, times: int) -> None:
+def test_with_a_higher_rate_no_request_is_answered_later(pace: Pace, nth: int, times: int) -> None:
     assert faster(pace, times).answered_in(nth) <= pace.answered_in(nth) + 1e-6
 
 
 @given(paces(), queues(), st.integers(1, 5))
 @settings(deadline=None)
-def test_more_rate_never_ends_a_run_later(pace: Pace, queue: list[Run], times: int) -> None:
+def test_with_a_higher_rate_no_run_ends_later(pace: Pace, queue: list[Run], times: int) -> None:
     slow, fast = forecast(pace, queue), forecast(faster(pace, times), queue)
     for run in queue:
-        # A member who falls due between two answers takes the later one: so far without a window.
+        # Without a window, a member who falls due between two answers gets the later one.
         grain = 1 / pace.speed if pace.window is None and pace.speed else 0
         assert (fast[run.id].seconds or 0) <= (slow[run.id].seconds or 0) + grain + 1e-6
 
 
 @given(paces(), queues(), st.integers(0, 7), st.integers(1, 40))
 @settings(deadline=None)
-def test_more_ahead_is_never_earlier(pace: Pace, queue: list[Run], which: int, more: int) -> None:
+def test_with_more_requests_ahead_no_run_ends_earlier(
+    pace: Pace, queue: list[Run], which: int, more: int
+) -> None:
     longer = [
         replace(run, requests=run.requests + more) if run.id == which else run for run in queue
     ]
@@ -137,7 +139,7 @@ def test_the_turns_are_those_of_a_round_robin(requests: list[int]) -> None:
 @given(paces(), queues())
 @settings(deadline=None)
 def test_a_better_rank_is_never_held_up_by_a_worse_one(pace: Pace, queue: list[Run]) -> None:
-    """Except for unconfirmed members, who go first, and moments in a window for others' turns."""
+    """Left out are unconfirmed members, who go first, and members who are not due yet."""
     queue = [replace(run, confirmations=(), later=()) for run in queue]
     whole = forecast(pace, queue)
     for _rank, group in groupby(queue, key=lambda run: run.rank):

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("still_clock")
 
 @pytest.fixture
 def limited(world: World, settings: Any) -> World:
-    """Thirty in a minute."""
+    """The world with a limit of thirty requests in a minute."""
     config = replace(settings.PROVIDERS["simulator"], rate=Rate(30, 60))
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": config}
     return world
@@ -55,7 +55,7 @@ def queue() -> Outlook:
 
 
 # --- The queue ------------------------------------------------------------------------------------
-def test_the_order_is_that_of_dispatch(world: World) -> None:
+def test_the_queue_has_the_order_of_dispatch(world: World) -> None:
     soon = database_now() + timedelta(hours=1)
     early, late = proven(expires_at=soon), proven(expires_at=soon + timedelta(days=1))
     guilds = [guild(members=4), guild(members=7), guild(members=5, priority=3)]
@@ -106,7 +106,7 @@ def test_a_member_whose_duplicate_is_asked_for_or_settled_is_not_counted(limited
     assert (outlook(first).requests, outlook(second).requests) == (2, 2)
 
 
-def test_the_last_duplicate_is_waited_for(world: World) -> None:
+def test_a_run_waits_for_the_answer_to_its_last_duplicate(world: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=19, priority=1), guild("Bears")
     member(bears, Member.objects.filter(guild=wolves)[3].player_id)
@@ -117,7 +117,7 @@ def test_the_last_duplicate_is_waited_for(world: World) -> None:
     assert outlook(second).seconds == pytest.approx((outlook(first).seconds or 0) / 2)
 
 
-def test_with_very_many_waiting_duplicates_are_not_sought(
+def test_duplicates_are_not_sought_if_very_many_members_wait(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_snapshot, "MOST_DUPLICATES_SOUGHT", 1)
@@ -164,7 +164,7 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
     assert outlook(run).requests == 0
 
 
-def test_a_member_who_is_not_due_yet_ends_the_run(limited: World) -> None:
+def test_a_run_ends_with_a_member_who_is_not_due_yet(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
         next_attempt_at=database_now() + timedelta(minutes=9)
@@ -181,7 +181,7 @@ def test_a_code_without_proof_is_forecast_with_a_condition(limited: World) -> No
 
 
 # --- The pace -------------------------------------------------------------------------------------
-def test_what_was_used_of_the_window_counts(limited: World) -> None:
+def test_the_used_part_of_the_window_counts(limited: World) -> None:
     now = database_now()
     run = limited.begin(guild(members=20), proven())
     budget = RateBudget.objects.create(
@@ -197,7 +197,7 @@ def test_what_was_used_of_the_window_counts(limited: World) -> None:
     assert 30 <= (outlook(run).seconds or 0) < 33
 
 
-def test_what_the_game_reports_goes_before_what_is_configured(limited: World) -> None:
+def test_the_limit_that_the_game_reports_overrides_the_configured_limit(limited: World) -> None:
     run = limited.begin(guild(members=30), proven())
     assert (outlook(run).seconds or 0) < 10
 
@@ -226,7 +226,7 @@ def test_without_a_limit_the_last_minute_s_speed_counts_and_idleness_does_not(wo
     assert left(outlook(run)) == NOT_MEASURED
 
 
-def test_without_a_limit_the_time_is_requests_by_speed(world: World) -> None:
+def test_without_a_limit_the_time_is_the_requests_divided_by_the_speed(world: World) -> None:
     run = world.begin(guild(members=40), proven())
     _sent(run, seconds_apart=0.5)
 
@@ -242,7 +242,7 @@ def test_a_game_that_an_operator_paused_gives_no_time(limited: World) -> None:
     assert (outlook(run).seconds, left(outlook(run))) == (None, "paused until it is resumed")
 
 
-def test_a_pause_with_an_end_is_waited_for(limited: World) -> None:
+def test_a_pause_with_an_end_is_part_of_the_time(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     until = database_now() + timedelta(minutes=3)
     RateBudget.objects.create(provider="simulator", pause_kind="unknown", paused_until=until)
@@ -262,11 +262,11 @@ def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None
 
 
 @pytest.mark.django_db
-def test_a_queue_with_nothing_in_it_is_over() -> None:
+def test_an_empty_queue_is_over() -> None:
     assert (queue().requests, read_outlooks().runs["simulator"]) == (0, 0)
 
 
-def test_the_statements_are_as_many_for_many_runs_as_for_one(
+def test_many_runs_take_as_many_queries_as_one(
     limited: World, django_assert_num_queries: Any
 ) -> None:
     limited.begin(guild(members=2), gift_code())
@@ -294,7 +294,7 @@ def test_a_preview_shows_members_requests_and_time_and_changes_nothing(limited: 
     assert not Redemption.objects.filter(guild=bears).exists()
 
 
-def test_a_preview_of_what_runs_is_its_outlook(limited: World) -> None:
+def test_a_preview_of_a_running_redemption_is_its_outlook(limited: World) -> None:
     code, wolves = proven(), guild("Wolves", members=5)
     run = limited.begin(wolves, code)
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
@@ -304,7 +304,7 @@ def test_a_preview_of_what_runs_is_its_outlook(limited: World) -> None:
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 4
 
 
-def test_previews_of_many_are_summed_and_count_a_player_of_two_guilds_once(
+def test_several_previews_are_summed_and_count_a_player_of_two_guilds_once(
     limited: World, django_assert_num_queries: Any
 ) -> None:
     first, second = proven(), proven()
@@ -338,7 +338,7 @@ def test_a_preview_for_another_game_s_guild_is_refused() -> None:
 
 
 def _sent(run: Redemption, *, seconds_apart: float) -> None:
-    """Requests of the last seconds, as many as half a minute holds."""
+    """Store requests of the last half minute, at this interval."""
     share = MemberRedemption.objects.filter(redemption=run)[0]
     now = database_now()
     Attempt.objects.bulk_create(

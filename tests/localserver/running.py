@@ -39,7 +39,8 @@ def fresh_home() -> Iterator[Path]:
 def as_user(uid: int, work: Callable[[], str]) -> str:
     """Call `work` in a process of the user `uid`. Returns its result, or the error that it raises.
 
-    The process is a fork: another user may not be able to reach, and so to start, this Python.
+    The process is a fork, because another user may have no access to this Python and could not
+    start it.
     """
     reading, writing = os.pipe()
     if (pid := os.fork()) == 0:
@@ -60,7 +61,7 @@ def as_user(uid: int, work: Callable[[], str]) -> str:
 
 
 def environment_for(home: Path, port: int) -> dict[str, str]:
-    """The environment of a start with only a home and a port."""
+    """The environment of a start for which only a home and a port are set."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     # Empty values override the developer's .env.
     nothing = dict.fromkeys(
@@ -70,7 +71,7 @@ def environment_for(home: Path, port: int) -> dict[str, str]:
 
 
 def run_up(home: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """Run an `up` that ends because it cannot start."""
+    """Run a `make up` that cannot start, until it ends."""
     return manage(["up"], environment_for(home, port))
 
 
@@ -91,7 +92,7 @@ class Up:
     """A running `make up`."""
 
     def __init__(self, home: Path) -> None:
-        """Start it, and wait until it reports that it runs."""
+        """Start `make up`, and wait until it reports that it runs."""
         self.home = home
         self.port = pick_port()
         self.environment = environment_for(home, self.port)
@@ -114,7 +115,7 @@ class Up:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def descendants(self) -> list[psutil.Process]:
-        """The process's children, and their children."""
+        """The children of `make up`, and their children."""
         return psutil.Process(self._process.pid).children(recursive=True)
 
     def child(self, *words: str) -> psutil.Process:
@@ -122,7 +123,7 @@ class Up:
         return next(found for found in self.descendants() if set(words) <= set(found.cmdline()))
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait until a condition holds, while it runs."""
+        """Wait until a condition holds. `make up` must not end meanwhile."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert self._process.poll() is None, self.output
@@ -130,7 +131,7 @@ class Up:
             time.sleep(0.1)
 
     def end(self, number: signal.Signals) -> int:
-        """Send it a signal, and wait. Returns its exit status."""
+        """Send `make up` a signal, and wait for its end. Returns its exit status."""
         self._seen = self.descendants()
         self._process.send_signal(number)
         return self._process.wait(PATIENCE_SECONDS)
@@ -145,7 +146,7 @@ class Up:
         return alive
 
     def clean_up(self) -> None:
-        """End it, if the test has not."""
+        """End `make up`, if the test has not."""
         if self._process.poll() is None:
             self.end(signal.SIGTERM)
         self._log.unlink(missing_ok=True)

@@ -60,8 +60,8 @@ def _wait_until(pid: int, *, state: str) -> None:
     wait_for(lambda: psutil.Process(pid).status() == state, f"process {pid} to be {state}")
 
 
-def test_it_starts_while_the_old_server_is_a_zombie() -> None:
-    """It stays a zombie if its parent does not reap it, as in many containers."""
+def test_the_database_starts_while_the_old_server_is_a_zombie() -> None:
+    """A dead server stays a zombie if its parent does not reap it, as in many containers."""
     with fresh_home() as home:
         dead = _started(_postgres(home))
         for process in [
@@ -77,7 +77,7 @@ def test_it_starts_while_the_old_server_is_a_zombie() -> None:
         dead.wait()
 
 
-def test_it_ends_backends_whose_server_has_died() -> None:
+def test_a_start_ends_backends_whose_server_has_died() -> None:
     """The backend of a long query does not notice that its server has died."""
     with fresh_home() as home:
         first = _postgres(home)
@@ -141,7 +141,7 @@ def test_the_pid_file_of_a_zombie_is_removed(tmp_path: Path) -> None:
 def test_a_frozen_server_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "_TIMEOUT_SECONDS", 0.3)
     frozen = subprocess.Popen(["/bin/sleep", "600.125"])
-    wait_for(lambda: "600.125" in leftovers.command_line(frozen.pid), "its command line")
+    wait_for(lambda: "600.125" in leftovers.command_line(frozen.pid), "the command line")
     os.kill(frozen.pid, signal.SIGSTOP)
     _wait_until(frozen.pid, state=psutil.STATUS_STOPPED)
     (tmp_path / "pid").write_text(f"{frozen.pid}\n")

@@ -1,4 +1,4 @@
-"""Other commands find a running `make up`, and only that."""
+"""Other commands find a running `make up`, and ignore one that has ended."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_file_of_another_user_is_ignored_with_one_line(
     def refuse(*_: object, **__: object) -> str:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "read_text", refuse)  # Root may read everything.
+    monkeypatch.setattr(Path, "read_text", refuse)  # As root, the test could read any file.
 
     load_running_environment()
 
@@ -139,7 +139,7 @@ def test_nothing_is_created_when_nothing_runs(
     assert not (tmp_path / "never-made").exists()
 
 
-def test_the_home_of_an_unknown_user_is_one_clear_line(
+def test_the_home_of_an_unknown_user_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
@@ -150,7 +150,7 @@ def test_the_home_of_an_unknown_user_is_one_clear_line(
         Home.from_environment()
 
 
-def test_the_home_of_an_unknown_user_is_one_clear_line_of_a_command(
+def test_a_command_refuses_the_home_of_an_unknown_user_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")

@@ -19,7 +19,9 @@ def test_a_broker_that_answers_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "no-such-host.invalid"])
-def test_a_database_that_does_not_answer_is_one_line_without_the_password(host: str) -> None:
+def test_a_database_that_does_not_answer_is_reported_in_one_line_without_the_password(
+    host: str,
+) -> None:
     with pytest.raises(
         CannotStartError, match="DATABASE_URL does not lead to a database"
     ) as refusal:
@@ -30,7 +32,9 @@ def test_a_database_that_does_not_answer_is_one_line_without_the_password(host: 
 
 
 @pytest.mark.parametrize("url", ["redis://:hush@127.0.0.1:9/0", "hush://127.0.0.1"])
-def test_a_broker_that_does_not_answer_is_one_line_without_the_password(url: str) -> None:
+def test_a_broker_that_does_not_answer_is_reported_in_one_line_without_the_password(
+    url: str,
+) -> None:
     with pytest.raises(CannotStartError, match="REDIS_URL does not lead to") as refusal:
         check_broker(url)
 

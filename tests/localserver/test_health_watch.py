@@ -1,4 +1,4 @@
-"""The supervisor reports once that beat does not tick, and once that it does again."""
+"""The supervisor reports once that beat does not tick, and once that beat ticks again."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Site:
         return self.status
 
 
-def test_it_reports_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
+def test_the_supervisor_reports_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
     site, said = Site(), []
     watch = HealthWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
 
     for status, lines in [(200, 0), (None, 0), (503, 1), (None, 1), (503, 1), (200, 2), (200, 2)]:
         site.status = status
         asked = site.asked
-        wait_for(lambda asked=asked: watch.poll() or site.asked > asked + 2, "questions")  # type: ignore[misc]
+        wait_for(lambda asked=asked: watch.poll() or site.asked > asked + 2, "requests")  # type: ignore[misc]
         assert len(said) == lines
 
     assert [line.split(",")[0] for line in said] == ["Beat does not tick", "Beat ticks again."]

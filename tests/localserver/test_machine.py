@@ -23,7 +23,9 @@ from redeemer.localserver.servers import pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 from tests.localserver.running import as_user, environment_for, fresh_home
 
-only_root = pytest.mark.skipif(os.geteuid() != 0, reason="root has PostgreSQL run as another user")
+only_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root starts PostgreSQL as another user"
+)
 #: A user id without an account.
 _NAMELESS = 54_321
 
@@ -86,7 +88,7 @@ def test_existing_folders_keep_their_modes_and_a_new_home_is_closed() -> None:
         Home(folder / "home" / "new").prepare()
 
         assert _mode(folder / "home") == 0o750
-        # Root's PostgreSQL runs as another user, who must go through it, but need not list it.
+        # Root starts PostgreSQL as another user, who must enter the home but need not list it.
         assert _mode(folder / "home" / "new") == (0o711 if os.geteuid() == 0 else 0o700)
 
 
@@ -106,7 +108,7 @@ def test_libpq_variables_do_not_misdirect_our_own_connections(
         assert _ask(home, "SHOW default_transaction_read_only") == "off"
 
 
-#: Each of them alone would keep a client from the embedded server, or from writing to it.
+#: Each of these variables would keep a client from the embedded server, or from writing to it.
 LIBPQ = {
     "PGSSLMODE": "verify-full",
     "PGSERVICE": "elsewhere",
@@ -118,7 +120,7 @@ LIBPQ = {
 }
 
 
-#: Variables of another project in a shell, which Celery would prefer to the settings.
+#: Variables that another project set in the shell. Celery would prefer them to the settings.
 ANOTHER_PROJECT = {
     "CELERY_BROKER_URL": "redis://192.0.2.1:6379/0",
     "CELERY_CONFIG_MODULE": "elsewhere.celeryconfig",
@@ -239,7 +241,7 @@ def test_a_database_works_in_a_folder_of_any_name() -> None:
         home = folder / ODD_NAME
 
         assert _ask(home, "SELECT 1") == 1
-        assert _ask(home, "SELECT 2") == 2  # Again: its data are found there.
+        assert _ask(home, "SELECT 2") == 2  # The second start finds the data.
         assert [path.name for path in folder.iterdir()] == [ODD_NAME]
 
 

@@ -90,7 +90,7 @@ def test_garbled_secrets_stop_the_start_and_are_not_replaced(tmp_path: Path) -> 
         SecretStore(tmp_path / "secrets.json")
 
 
-def test_a_private_file_is_never_readable_by_others_not_even_when_it_replaces_one_that_was(
+def test_a_private_file_is_not_readable_by_others_even_if_it_replaces_a_readable_file(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "open"
@@ -103,7 +103,7 @@ def test_a_private_file_is_never_readable_by_others_not_even_when_it_replaces_on
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_one_instance_at_a_time(tmp_path: Path) -> None:
+def test_only_one_instance_runs_at_a_time(tmp_path: Path) -> None:
     with (
         instance_lock(tmp_path / "lock", "http://here"),
         pytest.raises(CannotStartError, match="http://here"),
@@ -114,7 +114,7 @@ def test_one_instance_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(CannotStartError, match="Set REDEEMER_HOME") as refusal:
@@ -134,7 +134,7 @@ def _site_at(port: int) -> Config:
     return Config(host="127.0.0.1", port=port, control_threads=1, redeem_threads=1, has_demo=True)
 
 
-def test_a_port_that_a_killed_site_still_holds_is_waited_for() -> None:
+def test_the_start_waits_for_a_port_that_a_killed_site_still_holds() -> None:
     with socket.create_server(("127.0.0.1", 0)) as site:
         ending = threading.Timer(0.3, site.close)
         ending.start()
@@ -142,7 +142,7 @@ def test_a_port_that_a_killed_site_still_holds_is_waited_for() -> None:
         ending.join()
 
 
-def test_a_port_of_another_program_is_not_waited_for() -> None:
+def test_the_start_does_not_wait_for_a_port_of_another_program() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as site,
         pytest.raises(CannotStartError, match="is taken by another"),
@@ -175,7 +175,7 @@ def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
         [sys.executable, "-c", "import time; time.sleep(600)", "the-mark-of-our-data"]
     )
     pid_file.write_text(f"{process.pid}\nmore\n")
-    wait_for(lambda: "the-mark" in leftovers.command_line(process.pid), "its command line")
+    wait_for(lambda: "the-mark" in leftovers.command_line(process.pid), "the command line")
     return process
 
 
@@ -197,7 +197,7 @@ def test_another_process_with_the_old_process_id_is_not_ended(tmp_path: Path) ->
         process.wait()
 
 
-def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
+def test_a_leftover_server_that_uses_our_data_is_ended(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
     process = _stranger(pid_file)
 
@@ -280,7 +280,7 @@ def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> N
 
 @pytest.mark.django_db
 def test_a_process_that_is_frozen_in_a_transaction_keeps_its_locks_for_half_a_minute() -> None:
-    """The tests' own server is started by the same class."""
+    """The class that starts the database of `make up` also starts the database of the tests."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW idle_in_transaction_session_timeout")
         assert cursor.fetchone() == ("30s",)

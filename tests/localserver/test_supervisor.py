@@ -76,7 +76,7 @@ def stage() -> Iterator[Stage]:
     found.supervisor.stop()
 
 
-def test_the_last_stage_is_ended_first(stage: Stage) -> None:
+def test_the_program_that_was_started_last_is_ended_first(stage: Stage) -> None:
     for name in ("database", "worker", "clock"):
         stage.supervisor.start(stage.program(name, _PATIENT))
         stage.wait_for(f"{name} here")

@@ -42,7 +42,7 @@ def test_the_first_password_is_in_a_private_file_and_not_in_the_log(up: Up) -> N
     assert Home(up.home).admin_password.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_a_provider_it_is_marked_as_a_demo(up: Up) -> None:
+def test_without_a_real_game_the_output_says_that_it_is_a_demo(up: Up) -> None:
     assert "DEMO" in up.output
 
 
@@ -54,7 +54,7 @@ def test_a_second_start_is_refused_with_the_address_of_the_first(up: Up) -> None
     assert re.fullmatch(rf"Already running: http://127\.0\.0\.1:{up.port} .*\n", second.stderr)
 
 
-def test_a_taken_port_is_one_clear_line(up: Up) -> None:
+def test_a_taken_port_is_reported_in_one_line(up: Up) -> None:
     with fresh_home() as home:
         other = run_up(home, up.port)
 
@@ -63,11 +63,11 @@ def test_a_taken_port_is_one_clear_line(up: Up) -> None:
     assert re.fullmatch(rf"Port {up.port} is taken .*\n", other.stderr)
 
 
-def test_other_commands_find_its_database(up: Up) -> None:
+def test_other_commands_find_the_database_of_make_up(up: Up) -> None:
     assert manage(["migrate", "--check"], up.environment).returncode == 0
 
 
-def test_its_workers_take_the_ticks_of_its_beat(up: Up) -> None:
+def test_the_workers_of_make_up_take_the_ticks_of_its_beat(up: Up) -> None:
     up.wait_for(lambda: manage(["pulse"], up.environment).returncode == 0)
 
 

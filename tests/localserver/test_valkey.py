@@ -1,4 +1,4 @@
-"""The broker starts after any kind of damage to its data, which nothing depends on."""
+"""The broker starts after any damage to its data. They may be lost: nothing depends on them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Broker:
         return redis.Redis(host="127.0.0.1", port=self.valkey.port, password=_PASSWORD)
 
     def fill(self) -> None:
-        """Write a base file, and a file of the later messages."""
+        """Write a base file, and a file with the messages after it."""
         with self.client() as client:
             for number in range(100):
                 client.lpush("control", f"a message, number {number}")
@@ -120,11 +120,11 @@ def _replace_manifest(data: Path) -> None:
 
 _DAMAGES: dict[str, Callable[[Path], object]] = {
     "zeros behind the end": _add_zeros,
-    "garbage in what came last": _garble(_AFTER),
+    "garbage in the later messages": _garble(_AFTER),
     "garbage in the base": _garble(_BASE),
     "a base cut in two": lambda data: os.truncate(data / _BASE, 50),
     "no base": lambda data: (data / _BASE).unlink(),
-    "nothing of what came last": lambda data: (data / _AFTER).unlink(),
+    "no file of the later messages": lambda data: (data / _AFTER).unlink(),
     "an empty manifest": lambda data: os.truncate(data / _MANIFEST, 0),
     "a manifest of zeros": lambda data: (data / _MANIFEST).write_bytes(bytes(88)),
     "a manifest that is a folder": _replace_manifest,
@@ -133,7 +133,7 @@ _DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", _DAMAGES)
-def test_damaged_data_are_moved_away_with_one_line_and_it_starts_empty(
+def test_damaged_data_are_moved_away_with_one_line_and_the_broker_starts_empty(
     filled: Path, damage: str
 ) -> None:
     with fresh_home() as folder:
@@ -167,7 +167,7 @@ def test_a_truncated_end_is_no_damage(filled: Path) -> None:
             broker.supervisor.stop()
 
 
-def test_it_comes_back_if_its_data_are_damaged_while_it_runs() -> None:
+def test_the_broker_comes_back_if_its_data_are_damaged_while_it_runs() -> None:
     with fresh_home() as folder:
         broker = Broker(folder)
         try:
@@ -186,7 +186,7 @@ def test_it_comes_back_if_its_data_are_damaged_while_it_runs() -> None:
             broker.supervisor.stop()
 
 
-def test_it_comes_back_if_its_folder_was_removed_while_it_runs() -> None:
+def test_the_broker_comes_back_if_its_folder_was_removed_while_it_runs() -> None:
     with fresh_home() as folder:
         broker = Broker(folder)
         try:
@@ -197,13 +197,13 @@ def test_it_comes_back_if_its_folder_was_removed_while_it_runs() -> None:
             broker.supervisor.wait_for(
                 lambda: broker.child.process is not None and broker.valkey.is_ready(),
                 seconds=PATIENCE_SECONDS,
-                what="It is away",
+                what="Valkey did not come back",
             )
         finally:
             broker.supervisor.stop()
 
 
-def test_a_log_that_cannot_be_written_is_one_clear_line() -> None:
+def test_a_log_that_cannot_be_written_is_reported_in_one_line() -> None:
     with fresh_home() as folder:
         (folder / "log" / "valkey.log").mkdir(parents=True)
 
@@ -240,7 +240,7 @@ def test_a_server_that_is_killed_while_it_loads_keeps_its_data(tmp_path: Path) -
 
 
 def test_an_empty_folder_is_not_moved_away_again(tmp_path: Path) -> None:
-    """A full disk has this effect. The server must not move its folder away in a loop."""
+    """The server also ends on a full disk. Its empty folder must not be moved away in a loop."""
     valkey = Valkey(tmp_path, port=pick_port(), password=_PASSWORD)
     valkey.prepare()
     valkey.observe_line("1:M 01 Jan 2026 00:00:00.000 * Server initialized")

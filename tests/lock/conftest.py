@@ -1,4 +1,4 @@
-"""Real connections: these tests are about two transactions, or several processes."""
+"""Helpers for tests with real connections: of two transactions, or of several processes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def stampede(
     callers: int,
     lock_timeout_ms: int = LOCK_TIMEOUT_MS,
 ) -> list[tuple[str, float]]:
-    """Start one redemption by many callers at once.
+    """Let many callers start one redemption at the same moment.
 
     Args:
         processes: how many processes.
         callers: how many callers in each of them.
-        lock_timeout_ms: how long a caller waits for the row's lock. On a busy machine a caller may
-            wait for longer than the product's timeout, and is told to try again.
+        lock_timeout_ms: how long a caller waits for the row lock. With the product's timeout, a
+            caller on a busy machine may be told to try again.
 
     Returns:
-        Each result, and its time in ms.
+        The result of each caller, and how many ms it took.
     """
     url = os.environ["DATABASE_URL"].rpartition("/")[0]
     environment = {
@@ -68,7 +68,7 @@ def meet(running: Sequence[subprocess.Popen[str]]) -> list[tuple[str, float]]:
     """Let processes of `tests.lock.stampede` call at the same moment.
 
     Returns:
-        Each result, and its time in ms.
+        The result of each caller, and how many ms it took.
     """
     for word in ("ready\n", "answered\n"):
         for process in running:
@@ -88,7 +88,7 @@ def meet(running: Sequence[subprocess.Popen[str]]) -> list[tuple[str, float]]:
 
 
 class Elsewhere:
-    """Run a function on a connection of its own, and wait for it later."""
+    """Run a function in a thread with its own database connection. `wait` returns its result."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.result: Any = None
@@ -111,7 +111,7 @@ class Elsewhere:
 
     def wait(self) -> Any:
         self._thread.join(PATIENCE_SECONDS)
-        assert not self._thread.is_alive(), "It still waits."
+        assert not self._thread.is_alive(), "The function still waits."
         if self.error is not None:
             raise self.error
         return self.result

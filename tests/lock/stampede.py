@@ -4,10 +4,10 @@ Tests and the benchmark run it.
 
 Usage: python -m tests.lock.stampede GUILD_ID CODE_ID WARM_UP_CODE_ID CALLERS LOCK_TIMEOUT_MS
 
-Each caller first uses its connection for the warm-up code, and `ready` is printed. At a line on
-standard input all of them call; `answered` is printed after the last result. Connections stay open
-until the next line, because the end of one process would slow the others down. Each result is
-printed as `kind milliseconds`.
+When each caller has used its connection for the warm-up code, `ready` is printed. After a line on
+standard input, all callers start the redemption; `answered` is printed after the last result. The
+connections stay open until the next line, because the end of one process would slow other processes
+down. Then each result is printed as `kind milliseconds`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Dispatch has one writer: permits and claims are one decision, for all workers and hosts."""
+"""One dispatch at a time decides about permits and claims, for all workers and hosts."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_a_second_dispatcher_waits_and_gives_no_permit_twice(
         RateBudget.objects.select_for_update().get()
         both = [elsewhere(lambda: dispatch("simulator")) for _ in range(2)]
         assert all(one.is_waiting for one in both)
-        # They wait before they have chosen anybody: what they choose by is read under the lock.
+        # Both wait before they choose members, because they must choose while they hold the lock.
         Redemption.objects.for_update(nowait=True).get(pk=run.pk)
 
     assert sorted(len(one.wait()) for one in both) == [0, 30]
     assert MemberRedemption.objects.in_flight().count() == 30
 
 
-def test_until_the_first_answer_of_a_window_is_in_one_request_is_out(
+def test_until_the_first_answer_of_a_window_arrives_only_one_request_is_in_flight(
     thirty_in_a_minute: None,
 ) -> None:
     _run(members=40)

@@ -1,4 +1,4 @@
-"""Two people with the same link at the same moment."""
+"""Two people who use links at the same moment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROUNDS = 5
 
 @pytest.fixture(autouse=True)
 def _site(settings: Any, transactional_db: None) -> None:
-    """Cheap passwords, and the groups of the migration, which other tests remove."""
+    """Hash passwords cheaply, and restore the groups of the migration, which other tests remove."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -49,7 +49,7 @@ def test_of_two_acceptances_at_the_same_moment_one_wins(
     assert Invitation.objects.filter(accepted_by=None).count() == 0
 
 
-def test_of_two_accounts_of_the_same_name_one_is_made_and_the_other_link_stays(
+def test_of_two_accounts_of_the_same_name_one_is_made_and_the_other_link_stays_valid(
     elsewhere: Callable[[Callable[[], Any]], Elsewhere],
 ) -> None:
     chief = User.objects.create_superuser("chief")
@@ -92,7 +92,7 @@ def test_of_an_acceptance_and_a_join_at_the_same_moment_one_wins(
 def _together(
     elsewhere: Callable[[Callable[[], Any]], Elsewhere], acts: list[Callable[[], Any]]
 ) -> list[str]:
-    """Call all at the same moment. Returns the result of each."""
+    """Call all acts at the same moment. Returns the result of each act."""
     meeting = threading.Barrier(len(acts))
 
     def one(act: Callable[[], Any]) -> str:

@@ -1,4 +1,4 @@
-"""An answer is recorded although the database fails at that moment."""
+"""An answer is recorded once, even if the connection to the database is lost at that moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two callers that issue a code again at once, persons or the feed, make one new issue."""
+"""If two persons, or a person and the feed, reissue a code at once, there is one new issue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.lock.conftest import Elsewhere
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_what_the_feed_stores_at_the_same_moment_is_the_new_issue() -> None:
+def test_if_the_feed_stores_the_new_issue_at_the_same_moment_a_person_makes_none() -> None:
     code = gift_code("FROST2026", state=CodeState.CLOSED)
     with transaction.atomic():
         gift_code("FROST2026", issue=2)

@@ -79,7 +79,7 @@ def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
     assert Redemption.objects.running().count() == 4
 
 
-def test_a_row_that_is_being_changed_is_busy_and_not_running(
+def test_a_start_while_its_row_is_being_changed_is_busy_and_not_refused(
     elsewhere: Elsewhere_,
 ) -> None:
     wolves, code = guild(members=2), gift_code()
@@ -99,7 +99,7 @@ def test_a_row_that_is_being_changed_is_busy_and_not_running(
 
 
 def test_start_refuses_to_hold_its_lock_inside_another_transaction() -> None:
-    """Django's admin views are atomic: a lock taken in one would live as long as the request."""
+    """Django's admin views are atomic: a lock taken in a view would last as long as the request."""
     wolves, code = guild(members=2), gift_code()
 
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):

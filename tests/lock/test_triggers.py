@@ -26,7 +26,7 @@ ROUNDS = 5
 
 @pytest.fixture
 def feed(simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """A feed to poll. An enqueued task is run at once by its caller, and no member is asked for."""
+    """A feed to poll. Enqueued tasks run at once, in the caller. Dispatch does not run at all."""
     here = replace(
         settings.PROVIDERS["simulator"], api_url=simulator.api_url, feed_url=simulator.feed_url
     )
@@ -83,7 +83,7 @@ def test_a_poll_a_command_and_a_code_added_by_hand_at_the_same_moment_are_one_ru
         assert redemption.member_redemptions.count() == 20
 
 
-def test_redeem_now_pressed_twice_at_the_same_moment_runs_once_and_tells_the_other(
+def test_redeem_now_pressed_twice_at_the_same_moment_runs_once_and_refuses_once(
     feed: Simulator, elsewhere: Callable[[Callable[[], Any]], Elsewhere]
 ) -> None:
     guild("Wolves", members=20)

@@ -33,7 +33,7 @@ from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member, on_trial
 from tests.pipeline.conftest import World
 
-#: A site that has run for long.
+#: The running time of a site that was not started just now, in seconds.
 FOR_LONG = 3600.0
 
 
@@ -52,7 +52,7 @@ def operator(discord: StandIn, settings: Any) -> StandIn:
 
 
 def watch(world: World, minutes: int) -> None:
-    """Evaluate, let some minutes go by in which it is evaluated each minute, and evaluate again."""
+    """Evaluate the alarms now and in some minutes, as if they had been evaluated each minute."""
     tasks.alarms()
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=minutes))
     tasks.alarms()
@@ -122,7 +122,7 @@ CAUSES = [
 @pytest.mark.parametrize(
     ("cause", "kind", "minutes"), CAUSES, ids=lambda value: getattr(value, "__name__", None)
 )
-def test_it_is_raised_once_and_cleared_once(
+def test_an_alarm_is_raised_once_and_cleared_once(
     world: World,
     operator: StandIn,
     settings: Any,
@@ -147,7 +147,7 @@ def test_it_is_raised_once_and_cleared_once(
     assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
-def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> None:
+def test_trouble_that_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> None:
     remedy = no_members()
     watch(world, 29)
     remedy()
@@ -164,7 +164,7 @@ def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> No
     [
         {"automatic": False},
         {"active": False},
-        {"provider": "whiteout"},  # It is off.
+        {"provider": "whiteout"},  # This game is off.
     ],
 )
 def test_guilds_that_are_not_redeemed_for_raise_no_alarm(
@@ -207,7 +207,7 @@ def test_a_feed_that_is_switched_off_raises_no_alarm(world: World, settings: Any
     assert standing() == []
 
 
-def test_after_everything_was_down_what_was_suspected_counts_from_now(world: World) -> None:
+def test_after_an_outage_the_time_of_a_suspicion_begins_anew(world: World) -> None:
     no_members()
     tasks.alarms()
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(hours=3))
@@ -220,7 +220,7 @@ def test_after_everything_was_down_what_was_suspected_counts_from_now(world: Wor
     assert len(standing()) == 1
 
 
-def test_it_costs_as_many_statements_for_many_as_for_one(world: World) -> None:
+def test_many_guilds_take_as_many_queries_as_one(world: World) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             alarms.evaluate()
@@ -233,12 +233,12 @@ def test_it_costs_as_many_statements_for_many_as_for_one(world: World) -> None:
         guild()
     assert cost() == one
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(hours=3))
-    # They are marked as raised, and it is asked whether a guild's channel is told of alarms.
+    # One query marks the alarms as raised, one reads the channels that are told of alarms.
     assert cost() <= one + 2
     assert len(standing()) == 31
 
 
-# --- Alarms that others raise ---------------------------------------------------------------------
+# --- Alarms that other parts of the code raise ----------------------------------------------------
 def test_a_pause_and_its_end_are_one_notice_each(world: World, operator: StandIn) -> None:
     wolves, code = guild(members=3), gift_code()
     world.knows(wolves)
@@ -275,7 +275,7 @@ def test_a_run_without_progress_and_its_end_are_one_notice_each(
     assert titles(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
-def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(
+def test_the_time_of_an_outage_does_not_count_as_time_without_progress(
     world: World,
 ) -> None:
     world.begin(guild(members=1), gift_code())
@@ -302,7 +302,7 @@ def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(worl
 
 
 def _sweep_for(world: World, seconds: int) -> None:
-    """Time goes by while the system runs, and no message that the sweeps enqueue is handled."""
+    """Let time go by while the system runs, but drop the messages that the sweeps enqueue."""
     for _ in range(seconds // 20):
         tasks.sweep()
         world.rings.clear()
@@ -311,7 +311,7 @@ def _sweep_for(world: World, seconds: int) -> None:
     world.rings.clear()
 
 
-def test_a_silent_beat_is_raised_by_the_site_and_cleared_when_it_ticks(
+def test_the_alarm_about_a_silent_beat_is_raised_by_the_site_and_cleared_by_a_tick(
     world: World, operator: StandIn
 ) -> None:
     tasks.tick()
@@ -348,7 +348,7 @@ def test_healthz_answers_and_changes_nothing(world: World, operator: StandIn) ->
     assert titles(operator) == []
 
 
-def test_a_site_that_has_just_started_does_not_raise_the_alarm_for_the_time_of_the_stop(
+def test_a_site_that_has_just_started_raises_no_alarm_about_the_time_before_its_start(
     world: World,
 ) -> None:
     tasks.tick()
@@ -398,7 +398,7 @@ def test_a_notice_whose_fate_is_unknown_is_not_repeated(world: World, operator: 
     assert AlarmNotice.objects.get().state == "unknown"
 
 
-def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(
+def test_a_notice_that_was_not_taken_is_sent_again_together_with_a_later_notice(
     world: World, operator: StandIn
 ) -> None:
     remedy = no_members()
@@ -415,7 +415,9 @@ def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(
     assert titles(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
-def test_a_sender_that_died_leaves_an_unknown_notice(world: World, operator: StandIn) -> None:
+def test_a_sender_that_died_leaves_a_notice_whose_fate_is_unknown(
+    world: World, operator: StandIn
+) -> None:
     Alarm.objects.raise_once("no_members", "1", "No members.")
     assert alarms._claim()
 
@@ -427,7 +429,7 @@ def test_a_sender_that_died_leaves_an_unknown_notice(world: World, operator: Sta
     assert AlarmNotice.objects.get().state == "unknown"
 
 
-def test_without_an_operators_channel_nothing_is_sent_later(
+def test_an_alarm_that_was_raised_without_an_operators_channel_is_not_sent_later(
     world: World, operator: StandIn, settings: Any
 ) -> None:
     address, settings.OPERATOR_CHANNEL = settings.OPERATOR_CHANNEL, ""

@@ -39,14 +39,14 @@ def started(world: World, discord: StandIn, wolves: Guild) -> Redemption:
 
 
 def end(world: World, redemption: Redemption) -> None:
-    """A person stops the run."""
+    """Let a person stop the run."""
     Redemption.objects.filter(pk=redemption.pk).update(stop_requested_at=F("locked_at"))
     tasks.finish(redemption.pk)
     world.drain()
 
 
 def moved(redemption: Redemption) -> None:
-    """The run changed, so that its message must be edited."""
+    """Change the run, so that its message must be edited."""
     first = redemption.member_redemptions.filter(state="pending").order_by("pk")[0]
     redemption.member_redemptions.filter(pk=first.pk).update(state="redeemed")
     Redemption.objects.filter(pk=redemption.pk).update(
@@ -96,7 +96,7 @@ REFUSALS = [wears_out, is_archived, is_refused, is_forbidden, is_too_long, is_de
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_an_end_that_cannot_be_an_edit_is_one_new_message(
+def test_an_end_that_cannot_be_written_by_an_edit_is_one_new_message(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -115,7 +115,7 @@ def test_an_end_that_cannot_be_an_edit_is_one_new_message(
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_an_end_that_the_channel_does_not_take_either_is_an_alarm_and_nothing_stays_open(
+def test_an_end_that_can_be_neither_edited_nor_posted_is_an_alarm_and_nothing_stays_open(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -157,7 +157,7 @@ def test_a_message_that_takes_no_edit_does_not_hold_up_the_others(
     assert "does not accept an edit" in Announcement.objects.earliest("pk").error
 
 
-def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(
+def test_a_message_in_a_thread_that_is_opened_again_is_kept_up_to_date(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=3)
@@ -191,7 +191,7 @@ def test_a_message_older_than_an_hour_is_edited_once_a_minute(
     assert patches(discord) - before == edits
 
 
-def test_an_end_that_may_have_been_an_edit_is_never_announced_twice(
+def test_an_end_whose_edit_may_have_arrived_is_never_announced_twice(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -209,7 +209,7 @@ def test_an_end_that_may_have_been_an_edit_is_never_announced_twice(
     assert "shows that the run of" in Alarm.objects.standing().get().message
 
 
-def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_announced_twice(
+def test_an_end_that_a_worker_may_have_edited_before_it_died_is_never_announced_twice(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -219,7 +219,7 @@ def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_announced_twi
     job = announcements._intend(pk, token)
     assert job is not None
     assert job.edited is not None
-    job.client.edit(job.edited.message_id, job.message)  # … and here it dies.
+    job.client.edit(job.edited.message_id, job.message)  # … and here the worker dies.
     wears_out(discord, wolves)
 
     for _ in range(3):
@@ -234,7 +234,7 @@ def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: Stand
     redemption = started(world, discord, wolves)
     end(world, redemption)
     ((pk, token),) = announcements.claim()
-    assert announcements._intend(pk, token) is not None  # … and here it dies.
+    assert announcements._intend(pk, token) is not None  # … and here the worker dies.
 
     send_due(world, 60)
     send_due(world, 60)
@@ -246,7 +246,7 @@ def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: Stand
 @pytest.mark.parametrize(
     "spoil", [{"status": 502}, {"status": 0}, {"status": 200, "body": b"<html>Please log in"}]
 )
-def test_an_unknown_end_is_an_alarm_until_the_channel_works(
+def test_an_end_whose_delivery_is_unknown_is_an_alarm_until_the_channel_works(
     world: World, discord: StandIn, spoil: dict[str, Any]
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -272,7 +272,7 @@ def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) ->
     Channel.objects.update(address=discord.address(77))
     end(world, redemption)
     ((pk, token),) = announcements.claim()
-    assert announcements._intend(pk, token) is not None  # … and here it dies.
+    assert announcements._intend(pk, token) is not None  # … and here the worker dies.
 
     send_due(world, 60)
 
@@ -295,7 +295,7 @@ def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) 
     assert Alarm.objects.standing().get().subject == str(wolves.channels.get().pk)
 
 
-def test_an_end_in_another_channel_closes_the_message_of_the_start(
+def test_the_row_of_the_start_is_done_if_the_end_goes_to_another_channel(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -310,7 +310,7 @@ def test_an_end_in_another_channel_closes_the_message_of_the_start(
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 
 
-def test_an_end_that_is_given_up_closes_the_message_of_the_start(
+def test_the_row_of_the_start_is_done_if_the_end_is_given_up(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -325,7 +325,7 @@ def test_an_end_that_is_given_up_closes_the_message_of_the_start(
     assert Alarm.objects.standing().exists()
 
 
-def test_a_message_of_a_run_that_is_over_does_not_stay_open_where_its_end_was_never_written(
+def test_the_row_of_the_start_is_done_if_the_end_was_never_queued(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -357,7 +357,7 @@ def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 429])
-def test_where_no_time_is_named_the_channel_is_asked_less_and_less(
+def test_a_channel_that_names_no_time_is_tried_less_and_less_often(
     world: World, discord: StandIn, status: int
 ) -> None:
     redemption = world.begin(with_channel(discord, members=2), gift_code())
@@ -375,7 +375,7 @@ def test_where_no_time_is_named_the_channel_is_asked_less_and_less(
     assert Channel.objects.get().refused_since is None
 
 
-def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
+def test_a_channel_that_takes_no_message_for_an_hour_is_an_alarm_until_it_takes_one(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -403,7 +403,7 @@ def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
     assert not Alarm.objects.standing().exists()
 
 
-def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(
+def test_a_channel_that_refused_is_no_alarm_if_no_message_waits_any_more(
     world: World, discord: StandIn
 ) -> None:
     world.begin(with_channel(discord, members=2), gift_code())
@@ -418,7 +418,9 @@ def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(
     assert not Alarm.objects.filter(kind="channel_silent").exists()
 
 
-def test_at_a_new_address_nothing_waits_for_the_old_one(world: World, discord: StandIn) -> None:
+def test_messages_to_a_new_address_do_not_wait_because_of_the_old_address(
+    world: World, discord: StandIn
+) -> None:
     redemption = world.begin(with_channel(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
     send_due(world)
@@ -431,7 +433,7 @@ def test_at_a_new_address_nothing_waits_for_the_old_one(world: World, discord: S
     assert deliveries(redemption) == [("started", "sent")]
 
 
-def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(
+def test_a_late_refusal_of_the_old_address_does_not_count_for_the_new_address(
     world: World, discord: StandIn
 ) -> None:
     world.begin(with_channel(discord, members=2), gift_code())

@@ -88,7 +88,7 @@ def test_a_run_is_one_message_from_its_start_to_its_end(world: World, discord: S
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 
 
-def test_the_message_says_when_the_run_is_done_while_it_goes_on(
+def test_during_a_run_its_message_says_when_the_run_will_be_done(
     world: World, discord: StandIn, settings: Any
 ) -> None:
     limited = replace(settings.PROVIDERS["simulator"], rate=Rate(30, 60))
@@ -102,7 +102,7 @@ def test_the_message_says_when_the_run_is_done_while_it_goes_on(
     assert message.now["description"].endswith("70 are waiting.\nAbout 2 min left.")
 
 
-def test_the_message_follows_the_run_and_only_when_something_changed(
+def test_the_message_of_a_run_is_edited_only_when_the_run_has_changed(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=4)
@@ -123,7 +123,7 @@ def test_the_message_follows_the_run_and_only_when_something_changed(
     assert message.now["description"].endswith("25 % (1 of 4 have it)\n3 are waiting.")
 
 
-def test_a_guild_without_a_channel_gets_no_message_and_costs_nothing(world: World) -> None:
+def test_a_guild_without_a_channel_gets_no_message_and_takes_no_more_queries(world: World) -> None:
     wolves, bears = guild(members=1), guild(members=1)
     code = gift_code()
     world.begin(bears, gift_code())
@@ -138,7 +138,9 @@ def test_a_guild_without_a_channel_gets_no_message_and_costs_nothing(world: Worl
     assert not Announcement.objects.filter(redemption__guild=wolves).exists()
 
 
-def test_what_needs_a_person_is_named_and_mentions_no_user(world: World, discord: StandIn) -> None:
+def test_a_member_who_needs_a_person_is_named_without_mentioning_any_user(
+    world: World, discord: StandIn
+) -> None:
     wolves = with_channel(discord)
     member(wolves, nickname="@everyone")
     code = gift_code()
@@ -172,7 +174,7 @@ def test_a_message_whose_fate_is_unknown_is_not_sent_again(
     assert "It is not sent again." in Announcement.objects.get().error
 
 
-def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(
+def test_if_the_fate_of_the_start_is_unknown_the_end_gets_its_own_message(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord)
@@ -194,7 +196,7 @@ def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(
 ) -> None:
     redemption = world.begin(with_channel(discord, members=1), gift_code())
     ((pk, token),) = announcements.claim()
-    assert announcements._intend(pk, token) is not None  # … and here it dies.
+    assert announcements._intend(pk, token) is not None  # … and here the worker dies.
 
     assert announcements.claim() == []
     send_due(world, 60)
@@ -235,7 +237,7 @@ def test_a_claim_that_waited_too_long_is_not_sent(world: World, discord: StandIn
     assert discord.requests == []
 
 
-def test_a_worker_that_is_held_up_does_not_send_and_nothing_is_unknown(
+def test_a_worker_that_is_held_up_does_not_send_and_the_message_is_sent_later(
     world: World, discord: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redemption = world.begin(with_channel(discord, members=1), gift_code())
@@ -283,7 +285,7 @@ def test_an_edit_without_an_answer_is_repeated(world: World, discord: StandIn) -
     assert message.titles[-1].startswith("☑️ Nothing to do")
 
 
-def test_asked_for_fewer_messages_the_channel_is_left_alone_for_so_long(
+def test_a_channel_that_asks_for_fewer_messages_is_left_alone_for_the_time_that_it_names(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=1)
@@ -316,7 +318,7 @@ def test_the_end_does_not_overtake_a_start_that_waits(world: World, discord: Sta
     assert len(discord.of(wolves.pk)) == 1
 
 
-def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(
+def test_a_message_to_an_unreachable_service_is_tried_again_and_then_given_up(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=1)
@@ -355,14 +357,14 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
     assert redemption.state == "complete"
     assert deliveries(redemption)[0] == ("started", "gone")
 
-    # The end is a message of its own; the channel works again.
+    # The end is a new message. It shows that the channel works again.
     send_due(world, 60)
     (message,) = discord.of(wolves.pk)
     assert message.titles[0].startswith("✅ Done, everyone has it")
     assert not Alarm.objects.standing().exists()
 
 
-def test_a_channel_that_is_gone_is_an_alarm_once_and_over_when_it_works_again(
+def test_the_alarm_about_a_gone_channel_is_raised_once_and_ends_when_the_channel_works(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=1)
@@ -395,7 +397,7 @@ def test_a_message_in_another_channel_is_not_edited(world: World, discord: Stand
     assert [method for method, _, _ in discord.requests] == ["POST"]
 
 
-def test_few_are_under_way_and_one_for_each_channel(
+def test_few_messages_are_under_way_and_one_at_most_for_each_channel(
     world: World, discord: StandIn, settings: Any
 ) -> None:
     settings.ANNOUNCE_MAX = 2
@@ -411,11 +413,13 @@ def test_few_are_under_way_and_one_for_each_channel(
     assert announcements.claim() == []
 
     settings.ANNOUNCE_MAX = 9
-    assert len(announcements.claim()) == 1  # The third guild's; the first one's other run waits.
+    assert (
+        len(announcements.claim()) == 1
+    )  # The third guild's message. The first guild's second message waits.
     assert announcements.claim() == []
 
 
-def test_without_a_channel_any_more_nothing_waits(world: World, discord: StandIn) -> None:
+def test_after_its_channel_was_deleted_no_message_waits(world: World, discord: StandIn) -> None:
     redemption = world.begin(with_channel(discord, members=1), gift_code())
     Channel.objects.all().delete()
 
@@ -425,7 +429,7 @@ def test_without_a_channel_any_more_nothing_waits(world: World, discord: StandIn
 
 
 @pytest.mark.parametrize(("newcomers", "runs"), [(5, {1}), (6, {1, 2})])
-def test_catching_up_after_the_first_run_is_announced_only_for_many(
+def test_a_catch_up_after_the_first_run_is_announced_only_for_many_members(
     world: World, discord: StandIn, newcomers: int, runs: set[int]
 ) -> None:
     wolves = with_channel(discord, members=1)
@@ -445,7 +449,7 @@ def test_catching_up_after_the_first_run_is_announced_only_for_many(
     assert Announcement.objects.count() == 2 * len(runs)
 
 
-def test_a_stopped_run_says_so(world: World, discord: StandIn) -> None:
+def test_the_message_of_a_stopped_run_says_so(world: World, discord: StandIn) -> None:
     wolves = with_channel(discord, members=2)
     redemption = world.begin(wolves, gift_code())
     send_due(world)

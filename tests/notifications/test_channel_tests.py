@@ -102,11 +102,11 @@ def test_the_reason_is_known_at_once_and_nothing_is_sent_twice(
     assert (row.state, words in row.error) == (state, True)
     assert len(discord.requests) == 1
     assert TOKEN not in row.error
-    # The person who sent it reads the reason. An alarm is for those who did not.
+    # The person who sent the test reads the reason. An alarm is for people who did not send it.
     assert not Alarm.objects.exists()
 
 
-def test_a_service_that_cannot_be_reached_is_an_answer_too(
+def test_if_the_service_cannot_be_reached_the_test_has_failed_at_once(
     world: World, channel: Channel, discord: StandIn
 ) -> None:
     Channel.objects.update(address=f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}")
@@ -134,7 +134,7 @@ def test_a_pause_that_the_service_asks_for_is_kept(
     assert last_test().state == "done"
 
 
-def test_only_so_many_tests_are_sent_and_one_at_a_time(
+def test_the_number_of_tests_is_limited_and_one_is_sent_at_a_time(
     world: World, discord: StandIn, channel: Channel
 ) -> None:
     assert queue_test(channel.pk).is_queued
@@ -149,7 +149,7 @@ def test_only_so_many_tests_are_sent_and_one_at_a_time(
     assert not refused.is_queued
     assert 0 < refused.wait_seconds <= 300
     assert len(discord.of(1)) == MOST_TESTS
-    # Finished tests are forgotten.
+    # The next test deletes finished tests.
     assert Announcement.objects.filter(kind="test").count() == 1
 
 
@@ -179,7 +179,7 @@ def test_a_test_that_arrives_ends_the_alarm(
 
 
 @pytest.mark.parametrize("change", ["deleted", "off"])
-def test_a_channel_that_goes_during_a_request_leaves_no_alarm(
+def test_a_channel_that_is_deleted_or_switched_off_during_a_request_leaves_no_alarm(
     world: World, discord: StandIn, channel: Channel, change: str
 ) -> None:
     world.begin(channel.guild, gift_code())
@@ -211,7 +211,7 @@ def test_the_test_of_a_deleted_channel_is_not_sent(
 
 
 # --- Other channels of the guild, and other guilds ------------------------------------------------
-def test_the_limit_of_tests_is_that_of_the_guild(
+def test_the_limit_of_tests_is_for_all_channels_of_a_guild_together(
     world: World, discord: StandIn, channel: Channel
 ) -> None:
     channels = [channel, *(another(discord, channel, number) for number in range(2, 8))]
@@ -219,14 +219,16 @@ def test_the_limit_of_tests_is_that_of_the_guild(
     queued = [queue_test(one.pk).is_queued for one in channels]
 
     assert queued == [True] * MOST_TESTS + [False] * 2
-    # A new channel gets the guild no more tests, and another guild keeps its own.
+    # A new channel does not raise the limit of the guild. Another guild has its own limit.
     channels[0].delete()
     assert not queue_test(another(discord, channel, 8).pk).is_queued
     bears = Channel.objects.create(guild=guild("Bears"), address=discord.address(9))
     assert queue_test(bears.pk).is_queued
 
 
-def test_a_test_has_little_time(world: World, channel: Channel, settings: Any) -> None:
+def test_a_test_has_less_time_than_another_message(
+    world: World, channel: Channel, settings: Any
+) -> None:
     settings.ANNOUNCE_SECONDS = 60.0
     seconds = []
     for is_test in (True, False):
@@ -244,7 +246,7 @@ def test_a_test_has_little_time(world: World, channel: Channel, settings: Any) -
     assert seconds == [announcements.TEST_SECONDS, 60.0]
 
 
-def test_a_channel_without_an_answer_rests(
+def test_a_channel_that_does_not_answer_rests(
     world: World, discord: StandIn, channel: Channel
 ) -> None:
     discord.spoil(0)

@@ -1,4 +1,4 @@
-"""Announcements of the version with one channel for each guild: all is kept, nothing told twice."""
+"""The upgrade from one channel for each guild keeps all announcements and tells nothing twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DISCORD = "https://discord.com/api/webhooks/1/secret"
 
 
 def migrate(to: tuple[str, str]) -> Any:
-    """Run the migrations to a state, within the test's transaction. Returns the models there."""
+    """Migrate to a state, within the test's transaction. Returns the models of that state."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     executor = MigrationExecutor(connection)
@@ -97,7 +97,7 @@ def test_announcements_keep_their_state_and_get_their_channel() -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_several_channels_cannot_become_one() -> None:
+def test_the_migration_back_refuses_a_guild_with_several_channels() -> None:
     from tests.factories import guild
 
     wolves = guild("Wolves")

@@ -39,7 +39,7 @@ def test_a_run_in_progress_shows_how_far_it_is() -> None:
     assert post.severity is Severity.RUNNING
 
 
-def test_in_the_end_it_says_who_needs_you_each_reason_once_and_what_to_do() -> None:
+def test_the_message_of_an_end_says_who_needs_you_each_reason_once_and_what_to_do() -> None:
     tally = {State.REDEEMED: 3, State.NEEDS_CORRECTION: 12}
     troubles = tuple((f"Nick{number}", "The realm is wrong.") for number in range(10))
     post = compose(
@@ -84,7 +84,7 @@ def over(tally: dict[State, int], **more: Any) -> Message:
         ({}, {}, "☑️ Nothing to do", Severity.NEUTRAL),
     ],
 )
-def test_title_and_colour_say_what_came_of_it(
+def test_title_and_colour_say_what_came_of_the_run(
     tally: dict[State, int], more: dict[str, Any], title: str, severity: Severity
 ) -> None:
     post = over(tally, **more)
@@ -96,7 +96,7 @@ def test_a_run_without_members_shows_no_percentage() -> None:
     assert over({}).text == "The guild has no members to redeem for."
 
 
-def test_a_run_that_a_person_stopped_says_so() -> None:
+def test_the_message_of_a_run_that_a_person_stopped_says_so() -> None:
     post = over({State.CANCELLED: 2}, is_stopped=True)
     assert post.title.startswith("⏹️ Stopped")
     assert dict(post.facts)["Cancelled"] == "2"

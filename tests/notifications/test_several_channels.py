@@ -33,7 +33,7 @@ def _quick(settings: Any) -> None:
 
 
 def channel(discord: StandIn, of: Guild, number: int, **fields: Any) -> Channel:
-    """A channel of the guild, which is number so and so at the stand-in."""
+    """A channel of the guild, with this number at the stand-in."""
     return Channel.objects.create(
         guild=of, name=f"Channel {number}", address=discord.address(number), **fields
     )
@@ -68,7 +68,7 @@ def test_each_channel_is_told_what_was_chosen_for_it(world: World, discord: Stan
     assert [titles(discord, number) for number in (1, 2, 3)] == [good, good, []]
 
 
-def test_a_person_who_is_needed_is_told_everywhere(world: World, discord: StandIn) -> None:
+def test_a_run_that_needs_a_person_is_told_in_every_channel(world: World, discord: StandIn) -> None:
     wolves = guild(members=2)
     for number, tells in enumerate(Tells, 1):
         channel(discord, wolves, number, tells=tells)
@@ -135,7 +135,9 @@ def test_the_end_in_one_channel_does_not_wait_for_the_start_in_another(
     assert [titles(discord, number) for number in (1, 2)] == [[], ["⏹️ Stopped"]]
 
 
-def test_the_alarm_about_a_channel_is_told_in_the_other_one(world: World, discord: StandIn) -> None:
+def test_the_alarm_about_a_channel_is_told_in_the_other_channel_of_the_guild(
+    world: World, discord: StandIn
+) -> None:
     wolves = guild("Wolves", members=2)
     gone = channel(discord, wolves, 1, tells=Tells.ALL)
     channel(discord, wolves, 2, tells=Tells.NEEDED)
@@ -161,7 +163,7 @@ def test_the_alarm_about_a_channel_is_told_in_the_other_one(world: World, discor
     ]
 
 
-def test_alarms_of_the_guild_are_told_once_where_they_were_asked_for(
+def test_alarms_of_the_guild_are_told_once_in_channels_that_are_told_of_alarms(
     world: World, discord: StandIn
 ) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
@@ -185,7 +187,7 @@ def test_alarms_of_the_guild_are_told_once_where_they_were_asked_for(
     assert told == [[], both, both, [], []]
 
 
-def test_a_channel_that_is_off_gets_nothing_and_what_waited_is_given_up(
+def test_a_channel_that_is_off_gets_nothing_and_its_waiting_message_is_dropped(
     world: World, discord: StandIn
 ) -> None:
     wolves = guild(members=2)
@@ -218,7 +220,7 @@ def test_a_channel_that_is_added_during_a_run_is_told_of_its_end(
 
 
 @pytest.mark.parametrize(("newcomers", "messages"), [(5, 1), (6, 2)])
-def test_members_who_join_later_are_told_of_only_if_many_need_a_person(
+def test_a_run_of_members_who_joined_later_is_told_only_if_many_need_a_person(
     world: World, discord: StandIn, newcomers: int, messages: int
 ) -> None:
     wolves = guild(members=1)
@@ -258,7 +260,7 @@ def test_only_the_chosen_role_is_mentioned(world: World, discord: StandIn) -> No
         assert version["allowed_mentions"] == {"parse": []}
 
 
-def test_a_channel_that_is_told_less_from_now_on_still_ends_what_it_began(
+def test_a_channel_that_is_told_less_from_now_on_still_gets_the_end_of_a_begun_run(
     world: World, discord: StandIn
 ) -> None:
     wolves = guild(members=2)

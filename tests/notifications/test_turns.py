@@ -17,7 +17,7 @@ from tests.pipeline.conftest import World
 
 
 def with_channels(name: str, number: int) -> Guild:
-    """A guild with so many channels, at a port where nothing answers."""
+    """A guild with this number of channels, at a port where nothing answers."""
     of = guild(name, members=1)
     for one in range(number):
         address = f"http://127.0.0.1:9/api/webhooks/{of.pk}{one:02}/{TOKEN}"
@@ -32,7 +32,7 @@ def claimed() -> list[str]:
 
 
 def done() -> None:
-    """The messages that are under way are over."""
+    """End the messages that are under way."""
     under_way = Announcement.objects.filter(lease_until__isnull=False)
     under_way.update(state="unknown", lease_until=None, next_attempt_at=None)
 
@@ -66,12 +66,12 @@ def _one_sender(settings: Any) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("theirs", ["test", "started", "raised"])
 @pytest.mark.parametrize("many", ["test", "started", "raised"])
-def test_a_message_of_another_guild_is_the_next_but_one(
+def test_a_message_of_another_guild_waits_for_one_message_only(
     world: World, many: str, theirs: str
 ) -> None:
     crowd, bears = with_channels("Crowd", 10), with_channels("Bears", 1)
     queue(many, world, crowd)
-    assert claimed() == [f"Crowd {many}"]  # It is slow to answer …
+    assert claimed() == [f"Crowd {many}"]  # The channel is slow to answer …
     queue(theirs, world, bears)
     assert claimed() == []
     done()
@@ -112,7 +112,7 @@ def test_an_edit_of_another_run_waits_for_one_message(world: World) -> None:
 
 
 @pytest.mark.django_db
-def test_a_guild_leaves_one_of_several_senders_to_others(world: World, settings: Any) -> None:
+def test_a_guild_leaves_one_of_several_senders_to_other_guilds(world: World, settings: Any) -> None:
     settings.ANNOUNCE_MAX = 3
     crowd, bears = with_channels("Crowd", 10), with_channels("Bears", 1)
     queue("started", world, crowd)

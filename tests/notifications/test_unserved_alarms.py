@@ -20,14 +20,14 @@ DAY = 86_400.0
 
 
 def evaluate_for(minutes: int) -> None:
-    """Evaluate, let time go by for what is suspected, and evaluate again."""
+    """Evaluate the alarms, let the suspicions become older, and evaluate again."""
     tasks.alarms()
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=minutes))
     tasks.alarms()
 
 
 def standing() -> list[tuple[str, str]]:
-    """The alarms of these two kinds."""
+    """The standing alarms of the kinds "unserved" and "uncorrected"."""
     found = Alarm.objects.standing().filter(kind__in=["unserved", "uncorrected"])
     return list(found.order_by("kind").values_list("kind", "subject"))
 
@@ -146,9 +146,7 @@ def test_a_code_that_nobody_gets_is_no_alarm_about_a_guild(
     assert bool(standing()) == others_have_it
 
 
-def test_a_guild_whose_members_are_not_eligible_has_the_right_ids(
-    world: World, wolves: Guild
-) -> None:
+def test_a_guild_whose_members_are_not_eligible_is_no_alarm(world: World, wolves: Guild) -> None:
     low = guild("Low", members=3)
     world.knows(low, level=1)
     member(low)  # One unknown player among known ones.
@@ -203,7 +201,7 @@ def test_members_who_need_a_correction_for_three_days_are_one_alarm_with_their_n
     assert "has not known 2 members of guild Wolves for 3 days" in Alarm.objects.get().message
 
 
-def test_the_number_follows_and_the_alarm_ends_when_none_is_left(
+def test_the_number_in_the_alarm_is_kept_up_to_date_and_the_alarm_ends_at_none(
     world: World, wolves: Guild
 ) -> None:
     _marked(wolves, world, strangers=2)
@@ -253,7 +251,7 @@ def test_a_member_whom_the_game_knows_again_is_not_marked_any_more(
     assert (stranger.refused_realm, stranger.refused_at, stranger.refused_since) == (None,) * 3
 
 
-# --- For whom -------------------------------------------------------------------------------------
+# --- Who sees these alarms ------------------------------------------------------------------------
 def test_officers_see_these_alarms_of_their_own_guilds(world: World, bears: Guild) -> None:
     officer = User.objects.create_user("officer", is_staff=True)
     bears.officers.add(officer)
@@ -269,5 +267,5 @@ def test_officers_see_these_alarms_of_their_own_guilds(world: World, bears: Guil
 
 
 @pytest.mark.parametrize("kind", [Alarm.Kind.UNSERVED, Alarm.Kind.UNCORRECTED])
-def test_both_are_raised_and_ended_by_their_causes(kind: Any) -> None:
+def test_each_kind_of_alarm_is_raised_and_ended_by_its_cause(kind: Any) -> None:
     assert kind in PATIENCE

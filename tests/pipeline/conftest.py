@@ -1,6 +1,6 @@
 """The pipeline in one process, against a real database and game.
 
-Without a broker: each enqueued task is put into a list (`rings`) and run in order.
+There is no broker: each enqueued task is put into a list (`rings`) and run in order.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class World:
         self.drain()
 
     def breathe(self) -> None:
-        """Let the gap that each player needs pass, and go on."""
+        """Let the gap between two requests for a player pass, and run a tick."""
         self.pass_time(5)
         self.tick()
 
@@ -126,7 +126,7 @@ class World:
             model.objects.update(**{field: F(field) - ago for field in fields})  # type: ignore[attr-defined]
 
     def claim(self, redemption: Redemption) -> MemberRedemption:
-        """Dispatch, and drop the claim's message: it is lost, or its worker is held up."""
+        """Dispatch, and drop the message, as if it was lost or its worker was held up."""
         tasks.dispatch("simulator")
         self.rings.clear()
         row: MemberRedemption = (
@@ -147,7 +147,7 @@ class World:
         self.game.merge({"faults": [{"fault": fault, **details}]})
 
     def says(self, msg: str, **details: Any) -> None:
-        """The next answer is this one."""
+        """Let the game's next answer have this message."""
         self.spoil("msg", msg=msg, **details)
 
     @property

@@ -1,4 +1,4 @@
-"""A directory of players for tests, on a real server, and what tests of it have in common."""
+"""A directory of players for tests, on a real server, and helpers of the tests that use it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AWAY = 77
 
 @dataclass
 class Service:
-    """The directory, with a book of players, and a list of spoiled answers that go first."""
+    """The directory. `book` has its players, and the answers in `spoiled` are sent first."""
 
     book: dict[str, tuple[str, int]] = field(default_factory=dict)
     spoiled: list[bytes] = field(default_factory=list)
@@ -76,7 +76,7 @@ def configure(settings: Any, **changes: Any) -> None:
 
 
 def look(world: World, times: int = 1) -> None:
-    """Run the directory's task so many times, and all tasks that it enqueues."""
+    """Run the directory's task this number of times, and all tasks that it enqueues."""
     for _ in range(times):
         tasks.directory()
         world.drain()

@@ -1,4 +1,4 @@
-"""One bad row stops no other: not a sweep, not a page, not a command, not beat."""
+"""One bad row does not keep a sweep, a page, a command or beat from the other rows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(statement: str, *values: Any) -> None:
 
 
 def poison(table: str, pk: int) -> Callable[[], None]:
-    """Let the database refuse each change of a row, until the returned call."""
+    """Let the database refuse each change of a row, until the returned function is called."""
     run(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$BEGIN RAISE EXCEPTION 'This row cannot be changed: my-secret-value'; END$$"
@@ -102,10 +102,10 @@ def _one_of_each() -> None:
 
 
 @pytest.mark.django_db
-def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
+def test_the_migration_moves_old_dates_to_the_bounds_and_notes_it_in_their_rows() -> None:
     _one_of_each()
     code = GiftCode.objects.get()
-    code.save()  # Leaves a version.
+    code.save()  # This leaves a version.
     GiftCode.objects.update(reason="Closed by hand.")
     within = gift_code(
         expires_at=dt.datetime(2026, 5, 1, tzinfo=dt.UTC), published_on=dt.date(2026, 4, 1)
@@ -157,10 +157,10 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
     assert (within.reason, within.expires_at, within.published_on) == before
 
 
-# --- What it cannot refuse ------------------------------------------------------------------------
+# --- What the database cannot refuse --------------------------------------------------------------
 @pytest.mark.django_db
 @pytest.mark.parametrize("moment", [*FAR, *LONG_AGO])
-def test_a_moment_that_python_cannot_read_is_read_as_one_that_is_far_away(moment: str) -> None:
+def test_a_moment_that_python_cannot_read_is_read_as_a_moment_that_is_far_away(moment: str) -> None:
     code = gift_code()
     run("UPDATE giftcodes_giftcode SET first_seen_at = %s", moment)
 
@@ -177,7 +177,7 @@ def test_a_moment_that_python_cannot_read_is_read_as_one_that_is_far_away(moment
 @pytest.mark.parametrize(
     "day", ["10000-01-01", "infinity", "-infinity", "0044-03-15 BC", "9999-12-31"]
 )
-def test_a_day_that_python_cannot_read_is_read_as_one_that_is_far_away(day: str) -> None:
+def test_a_day_that_python_cannot_read_is_read_as_a_day_that_is_far_away(day: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT %s::date", [day])
         (found,) = cursor.fetchone()
@@ -188,7 +188,7 @@ def test_a_day_that_python_cannot_read_is_read_as_one_that_is_far_away(day: str)
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("moment", ["10000-01-01", "infinity", "294276-12-31", "-infinity"])
-def test_such_a_row_stops_no_page_no_command_and_no_sweep(
+def test_a_row_with_an_unreadable_moment_stops_no_page_no_command_and_no_sweep(
     world: World, admin_client: Client, zone: str, moment: str
 ) -> None:
     wolves, good, bad = guild(members=3), gift_code("GOOD"), gift_code("BAD")
@@ -223,7 +223,7 @@ def test_such_a_row_stops_no_page_no_command_and_no_sweep(
     assert set(runs[0].member_redemptions.values_list("state", flat=True)) == {"redeemed"}
 
 
-def test_a_code_that_cannot_be_closed_does_not_keep_the_others_open(world: World) -> None:
+def test_a_code_that_cannot_be_closed_does_not_hold_up_the_others(world: World) -> None:
     ended = database_now() - dt.timedelta(hours=1)
     bad, good = gift_code(expires_at=ended), gift_code(expires_at=ended)
     heal = poison("giftcodes_giftcode", bad.pk)
@@ -276,7 +276,7 @@ def test_a_run_that_cannot_be_finished_does_not_hold_up_the_others(world: World)
     assert states == {first.pk: "running", second.pk: "complete"}
 
 
-def test_leavers_who_cannot_be_withdrawn_do_not_keep_the_others(world: World) -> None:
+def test_leavers_who_cannot_be_withdrawn_do_not_hold_up_the_other_leavers(world: World) -> None:
     wolves, bears, code = guild(members=2), guild(members=2), gift_code()
     first, second = world.begin(wolves, code), world.begin(bears, code)
     wolves.members.update(active=False)
@@ -304,7 +304,7 @@ def test_a_game_that_fails_does_not_stop_the_ticks_of_the_others() -> None:
 
 
 @pytest.mark.django_db
-def test_dispatch_chooses_beside_a_code_whose_dates_are_at_the_end_of_time(world: World) -> None:
+def test_dispatch_works_although_a_date_of_another_code_is_at_the_end_of_time(world: World) -> None:
     wolves, code, bad = guild(members=2), gift_code(proven_at=database_now()), gift_code()
     world.begin(wolves, code)
     run("UPDATE giftcodes_giftcode SET first_seen_at = '294276-12-31' WHERE id = %s", bad.pk)
@@ -316,7 +316,7 @@ def test_dispatch_chooses_beside_a_code_whose_dates_are_at_the_end_of_time(world
 @pytest.mark.parametrize(
     ("days", "is_refused"), [(0, False), (2, False), (36_500, False), (1, True), (10**9, True)]
 )
-def test_days_that_cannot_be_counted_back_are_refused_at_the_start(
+def test_a_number_of_days_that_is_too_small_or_too_large_is_refused_at_the_start(
     settings: Any, name: str, days: int, is_refused: bool
 ) -> None:
     setattr(settings, name, days)
@@ -324,7 +324,7 @@ def test_days_that_cannot_be_counted_back_are_refused_at_the_start(
 
 
 @pytest.mark.parametrize("seconds", [2.9, 86_401.0, 1e15, float("inf"), float("nan")])
-def test_an_interval_of_polls_that_cannot_be_counted_on_is_refused_at_the_start(
+def test_an_interval_of_polls_that_is_too_short_or_too_long_is_refused_at_the_start(
     settings: Any, seconds: float
 ) -> None:
     here = replace(settings.PROVIDERS["simulator"], poll_seconds=seconds)
@@ -343,7 +343,7 @@ def _entry(name: str, **fields: Any) -> PeriodicTask:
 
 @pytest.fixture
 def beat(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], TolerantScheduler]:
-    """Reads the schedule, and keeps the connection, which has the test's transaction."""
+    """A scheduler that reads the schedule inside the test's transaction."""
     monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
     return lambda: TolerantScheduler(app=app)
 
@@ -404,7 +404,7 @@ def test_a_row_of_the_schedule_that_cannot_be_used_is_left_out_and_the_others_go
     assert standing() == []
 
 
-def test_a_row_that_its_own_rules_refuse_is_noted_as_run_and_does_not_end_beat(
+def test_a_row_of_the_schedule_that_breaks_its_own_rules_is_noted_as_run_and_does_not_end_beat(
     beat: Callable[[], TolerantScheduler],
 ) -> None:
     entry = _entry("Bad")

@@ -41,7 +41,7 @@ def observation(
 
 
 def opened() -> RateBudget:
-    """A window that was asked for at 0 s and answered at 1 s."""
+    """A window whose first request was sent at 0 s and answered at 1 s."""
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
     budget.apply_response(observation(), rate=RATE, now=at(1))
@@ -59,8 +59,8 @@ def test_a_window_is_anchored_at_the_answer_and_then_used_whole() -> None:
     budget = opened()
 
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 29
-    # A request may be sent until 60 s after the first was sent, and the next window opens 60 s
-    # after it was answered.
+    # Requests may be sent until 60 s after the first request was sent. The next window opens 60 s
+    # after the first request was answered.
     assert budget.permits_until == at(60)
     assert budget.permits(rate=RATE, now=at(60.5), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(61.1), openers_out=0) == 1
@@ -81,7 +81,7 @@ def test_a_first_request_that_is_lost_does_not_open_the_window_but_counts_in_it(
     assert budget.permits(rate=RATE, now=at(16), openers_out=0) == 28
 
 
-def test_what_others_on_this_address_have_used_is_learned_from_the_first_answer() -> None:
+def test_the_first_answer_shows_what_other_programs_on_this_address_have_used() -> None:
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
@@ -90,7 +90,7 @@ def test_what_others_on_this_address_have_used_is_learned_from_the_first_answer(
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
 
 
-def test_a_limit_that_the_game_reports_goes_before_the_configured_one() -> None:
+def test_the_limit_that_the_game_reports_overrides_the_configured_limit() -> None:
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
@@ -99,7 +99,7 @@ def test_a_limit_that_the_game_reports_goes_before_the_configured_one() -> None:
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
 
 
-def test_an_answer_from_the_window_before_teaches_nothing_about_this_one() -> None:
+def test_an_answer_from_the_window_before_changes_nothing_in_this_window() -> None:
     budget = opened()
 
     budget.apply_response(
@@ -109,7 +109,7 @@ def test_an_answer_from_the_window_before_teaches_nothing_about_this_one() -> No
     assert budget.permits(rate=RATE, now=at(2), openers_out=0) == 29
 
 
-def test_a_429_ends_the_permits_of_a_window_that_we_know() -> None:
+def test_a_429_ends_the_permits_of_a_known_window() -> None:
     budget = opened()
 
     for _ in range(2):
@@ -121,7 +121,7 @@ def test_a_429_ends_the_permits_of_a_window_that_we_know() -> None:
     assert budget.permits(rate=RATE, now=at(61.2), openers_out=0) == 1
 
 
-def test_a_429_for_the_request_that_opens_a_window_is_followed_by_a_whole_one() -> None:
+def test_after_a_429_for_the_request_that_opens_a_window_a_whole_window_must_pass() -> None:
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
@@ -131,7 +131,7 @@ def test_a_429_for_the_request_that_opens_a_window_is_followed_by_a_whole_one() 
     assert budget.permits(rate=RATE, now=at(67), openers_out=0) == 1
 
 
-def test_a_429_that_comes_when_its_window_is_over_is_followed_by_a_whole_one() -> None:
+def test_after_a_429_that_comes_when_its_window_is_over_a_whole_window_must_pass() -> None:
     budget = opened()
 
     budget.apply_response(
@@ -142,7 +142,7 @@ def test_a_429_that_comes_when_its_window_is_over_is_followed_by_a_whole_one() -
     assert budget.permits(rate=RATE, now=at(132), openers_out=0) == 1
 
 
-def test_retry_after_goes_before_the_guess() -> None:
+def test_retry_after_overrides_our_guess() -> None:
     budget = opened()
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
@@ -156,7 +156,9 @@ def test_retry_after_goes_before_the_guess() -> None:
 
 
 @pytest.mark.parametrize("asked_for", [7_200, 86_400])
-def test_a_game_that_asks_for_hours_is_asked_again_after_one(asked_for: float) -> None:
+def test_a_game_that_asks_for_a_pause_of_hours_is_asked_again_after_one_hour(
+    asked_for: float,
+) -> None:
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
@@ -178,7 +180,7 @@ def test_an_unlimited_game_is_unlimited_until_it_says_429() -> None:
     assert budget.permits(rate=None, now=at(64), openers_out=0) == UNLIMITED
 
 
-def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
+def test_an_answer_without_news_needs_no_write() -> None:
     budget = opened()
 
     changed = budget.apply_response(
@@ -194,10 +196,10 @@ def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
 
 # --- Something else sends from our address --------------------------------------------------------
 def used_by_others(budget: RateBudget, begin: float, *, others: int) -> int:
-    """A window in which others have sent requests before our first one.
+    """Open a window in which others have sent requests before our first request.
 
     Returns:
-        Our permits in it, including the one of that request.
+        Our permits in the window, including the permit of our first request.
     """
     budget.consume(1, now=at(begin))
     first = observation(sent=begin, limit=30, remaining=29 - others)
@@ -205,14 +207,14 @@ def used_by_others(budget: RateBudget, begin: float, *, others: int) -> int:
     return 1 + budget.permits(rate=RATE, now=at(begin), openers_out=0)
 
 
-def test_what_others_took_is_left_to_them_in_the_next_window_before_they_take_it() -> None:
+def test_as_much_as_others_took_is_reserved_for_them_in_the_next_window() -> None:
     budget = RateBudget(provider="simulator")
     assert used_by_others(budget, 0, others=10) == 20
 
     assert used_by_others(budget, 61, others=0) == 20
 
 
-def test_what_others_have_taken_of_their_reserve_is_not_left_to_them_twice() -> None:
+def test_what_others_have_taken_of_their_reserve_is_not_reserved_again() -> None:
     budget = RateBudget(provider="simulator")
     used_by_others(budget, 0, others=10)
 
@@ -241,12 +243,12 @@ def test_a_429_shows_that_others_were_served_in_our_place() -> None:
             observation(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(2)
         )
 
-    # 22 of our 25 were counted; the other eight were of another program.
+    # The game served 22 of our 25 requests. The other eight of its 30 were of another program.
     assert budget.others == 8
     assert used_by_others(budget, 62, others=0) == 22
 
 
-def test_however_much_others_take_one_request_of_ours_goes_out_in_each_window() -> None:
+def test_one_request_of_ours_is_sent_in_each_window_however_much_others_take() -> None:
     budget = RateBudget(provider="simulator")
     used_by_others(budget, 0, others=29)
 

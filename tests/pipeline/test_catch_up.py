@@ -1,4 +1,4 @@
-"""A late member gets every active code automatically, and no one who has it is asked again."""
+"""A late member gets every active code automatically, and members who have it are left alone."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def wolves(world: World) -> Guild:
 
 
 def catch_up(world: World) -> list[str]:
-    """Let time pass. Returns the codes granted to the late member; no one else may be asked."""
+    """Catch up. Only the late member may be asked for. Returns the codes of the late member."""
     asked = len(world.requests)
     world.catch_up()
     for _ in range(3):
         world.breathe()
-    assert {request["player"] for request in world.requests[asked:]} <= {LATE}, "the others have it"
+    assert {request["player"] for request in world.requests[asked:]} <= {LATE}, (
+        "the other members have the codes"
+    )
     return sorted(code for player, code in world.grants if player == LATE)
 
 
@@ -79,7 +81,9 @@ def test_a_guild_that_is_switched_on_later_gets_every_active_code(
     assert catch_up(world) == ["FROST", "SNOW"]
 
 
-def test_a_member_who_reaches_the_level_gets_it_the_day_after(world: World, wolves: Guild) -> None:
+def test_a_member_who_reaches_the_level_gets_the_codes_the_day_after(
+    world: World, wolves: Guild
+) -> None:
     world.game.merge({"codes": {"FROST": {"min_level": 20}, "SNOW": {"min_level": 20}}})
     member(wolves, LATE)
     world.knows(wolves, level=10)
@@ -92,7 +96,7 @@ def test_a_member_who_reaches_the_level_gets_it_the_day_after(world: World, wolv
     assert catch_up(world) == ["FROST", "SNOW"]
 
 
-def test_who_moves_to_another_guild_is_covered_by_what_they_have(
+def test_a_player_who_moves_to_another_guild_is_covered_by_the_codes_they_have(
     world: World, wolves: Guild
 ) -> None:
     bears = guild("Bears")

@@ -1,4 +1,4 @@
-"""USED parks the member. Only many players of several guilds close the code; then it is probed."""
+"""USED parks the member. Many players of several guilds close the code, which is then probed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def settle(world: World, ticks: int = 3) -> None:
         world.sweep()
 
 
-def test_used_for_the_first_three_of_fifty_leaves_the_code_to_the_others(world: World) -> None:
+def test_used_for_the_first_three_of_fifty_does_not_keep_the_code_from_the_others(
+    world: World,
+) -> None:
     wolves, code = guild(members=50), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -61,7 +63,7 @@ def test_a_member_whose_limit_was_reached_is_asked_again_the_next_day(world: Wor
 
 
 def test_used_for_a_whole_guild_does_not_close_the_code(world: World) -> None:
-    """It may be a limit that all accounts of this guild have reached."""
+    """USED may mean a limit that all accounts of this guild have reached."""
     wolves, code = guild(members=3 * CLAIM_LIMIT_PLAYERS), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -77,7 +79,7 @@ def test_used_for_a_whole_guild_does_not_close_the_code(world: World) -> None:
 
 @pytest.fixture
 def used_up(world: World) -> GiftCode:
-    """A code that two guilds of many members have met the limit of."""
+    """A code whose limit many members of two guilds have met."""
     guilds = [guild(members=CLAIM_LIMIT_PLAYERS) for _ in range(2)]
     code = gift_code("USEDUP")
     world.knows(*guilds)
@@ -101,7 +103,7 @@ def test_used_for_many_players_of_two_guilds_closes_the_code(
     assert (last.state, last.cancel_kind) == (State.CANCELLED, "code_closed")
 
 
-def test_a_success_between_starts_the_count_again(world: World) -> None:
+def test_a_success_in_between_starts_the_count_again(world: World) -> None:
     wolves, bears = (guild(members=CLAIM_LIMIT_PLAYERS) for _ in range(2))
     code = gift_code()
     world.knows(wolves, bears)
@@ -151,7 +153,7 @@ def test_a_probe_that_meets_the_limit_again_closes_the_code_again(
 
 
 def test_a_probed_code_that_the_game_knows_after_all_is_open_again(world: World) -> None:
-    """It was not found; now a member meets a limit of the account: so it exists."""
+    """The code was not found. Now a member meets a limit of the account, so the code exists."""
     wolves, code = guild(members=4), gift_code()
     world.knows(wolves)
     run(world, code, wolves)

@@ -56,7 +56,7 @@ def test_the_second_opinion_comes_from_another_guild_where_there_is_one(world: W
     assert GiftCode.objects.get().state == CodeState.CLOSED
 
 
-def test_a_lone_member_is_asked_twice_a_minute_apart(world: World) -> None:
+def test_a_lone_member_is_asked_for_twice_with_a_minute_between(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code()
     world.knows(wolves)
@@ -74,7 +74,7 @@ def test_a_lone_member_is_asked_twice_a_minute_apart(world: World) -> None:
     assert len(world.requests) == 2
 
 
-def test_one_wrong_word_does_not_close_a_code_that_works(world: World) -> None:
+def test_one_wrong_answer_does_not_close_a_code_that_works(world: World) -> None:
     wolves = guild(members=5)
     code = gift_code()
     world.knows(wolves)
@@ -90,8 +90,10 @@ def test_one_wrong_word_does_not_close_a_code_that_works(world: World) -> None:
     assert set(states(redemption).values()) == {"redeemed"}
 
 
-def test_a_doubted_code_goes_on_where_its_second_opinion_is_in_both_guilds(world: World) -> None:
-    """The player's turn in one guild must not stand in the way of the code's turn in the other."""
+def test_a_doubted_code_gets_its_second_opinion_from_a_player_who_is_in_both_guilds(
+    world: World,
+) -> None:
+    """That the player waits in one guild must not prevent the second opinion in the other guild."""
     wolves, bears = guild(priority=1), guild()
     member(wolves, "300000002")
     for of in (wolves, bears):
@@ -123,7 +125,7 @@ def test_until_a_code_is_proven_one_request_is_out_at_a_time(world: World) -> No
     assert [task.name for task, *_ in world.rings] == ["giftcodes.tasks.redeem_member"]
 
 
-def test_an_unconfirmed_row_of_a_deleted_code_is_asked_once_more_and_comes_to_its_end(
+def test_an_unconfirmed_row_of_a_deleted_code_sends_one_more_request_and_comes_to_its_end(
     world: World,
 ) -> None:
     wolves = guild(members=1)
@@ -144,7 +146,9 @@ def test_an_unconfirmed_row_of_a_deleted_code_is_asked_once_more_and_comes_to_it
     assert redemption.state == RunState.COMPLETE
 
 
-def test_a_code_that_is_published_before_it_works_is_redeemed_once_it_works(world: World) -> None:
+def test_a_code_that_is_published_before_it_works_is_redeemed_as_soon_as_it_works(
+    world: World,
+) -> None:
     wolves, bears = guild(members=4), guild(members=4)
     world.knows(wolves, bears)
     world.game.publish("EARLY", works_from="2099-01-01T00:00:00Z")
@@ -179,7 +183,9 @@ def test_a_code_that_nobody_knows_is_probed_three_times_with_one_request_each(wo
     assert Redemption.objects.get().state == RunState.COMPLETE
 
 
-def test_a_probe_that_tells_nothing_is_followed_by_another_member(world: World) -> None:
+def test_a_probe_that_tells_nothing_is_followed_by_a_probe_with_another_member(
+    world: World,
+) -> None:
     wolves = guild(members=5)
     world.knows(wolves)
     world.game.publish("EARLY", works_from="2099-01-01T00:00:00Z")
@@ -271,7 +277,7 @@ def test_a_deleted_code_is_not_brought_back_by_the_feed(world: World) -> None:
     assert GiftCode.objects.get().state == CodeState.DELETED
 
 
-def test_a_code_reopened_by_a_person_is_tried_for_those_who_were_left_out(world: World) -> None:
+def test_a_code_reopened_by_a_person_is_tried_for_members_who_were_left_out(world: World) -> None:
     wolves = guild(members=5)
     code = gift_code()
     world.knows(wolves)
@@ -340,7 +346,7 @@ def test_a_code_is_closed_at_the_end_that_a_person_set_and_the_game_is_not_asked
     )
 
 
-def test_a_code_that_is_reopened_after_its_end_has_none_any_more(world: World) -> None:
+def test_a_code_that_is_reopened_after_its_end_has_no_end_any_more(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code(expires_at=database_now() - timedelta(hours=1))
     world.knows(wolves)
@@ -357,8 +363,8 @@ def test_a_code_that_is_reopened_after_its_end_has_none_any_more(world: World) -
     assert len(world.grants) == 1
 
 
-def test_what_the_game_grants_after_the_end_reopens_the_code(world: World) -> None:
-    """A request was under way when the end came, and the game knew better."""
+def test_a_grant_after_the_end_reopens_the_code(world: World) -> None:
+    """A request was under way when the end came, and the game still granted the code."""
     code = gift_code(expires_at=database_now() - timedelta(seconds=1))
     world.sweep()
     code.refresh_from_db()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 GAP = timedelta(minutes=5)
 
 
-def test_a_move_says_whether_the_one_before_was_recent() -> None:
+def test_a_move_says_whether_the_move_before_was_recent() -> None:
     assert not Cursor.move_to_now("sweep", longest_gap=GAP)
     assert Cursor.move_to_now("sweep", longest_gap=GAP)
     Cursor.objects.update(at=F("at") - timedelta(minutes=6))
@@ -23,13 +23,13 @@ def test_a_move_says_whether_the_one_before_was_recent() -> None:
     assert Cursor.move_to_now("sweep", longest_gap=GAP)
 
 
-def test_after_the_clock_was_set_back_the_next_move_is_the_first_one() -> None:
+def test_after_the_clock_was_set_back_the_next_move_counts_as_the_first() -> None:
     Cursor.move_to("sweep", database_now() + timedelta(days=1))
     assert not Cursor.move_to_now("sweep", longest_gap=GAP)
     assert Cursor.move_to_now("sweep", longest_gap=GAP)
 
 
-def test_the_migration_moves_cursors_and_leaves_signs_of_life() -> None:
+def test_the_migration_moves_cursors_and_leaves_heartbeats() -> None:
     migration = import_module("giftcodes.migrations.0022_cursors")
     at = database_now() - timedelta(hours=1)
     cursors = {"twins", "alarms", "sweep", "awake"}

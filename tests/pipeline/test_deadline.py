@@ -81,7 +81,7 @@ def test_codes_have_one_order_in_lists_estimates_and_dispatch(world: World, sett
 def test_a_new_code_does_not_wait_behind_the_requests_of_old_ones(
     world: World, settings: Any
 ) -> None:
-    """Found in public: a new code waited for 129 s behind 418 requests of old codes."""
+    """It has happened that a new code waited for 129 s behind 418 requests of old codes."""
     wolves = guild(members=40)
     old = [
         gift_code(f"OLD{number}", first_seen_at=database_now() - 3 * DAY, proven_at=database_now())
@@ -122,7 +122,7 @@ def _known(**fields: Any) -> GiftCode:
         (365, 0, FeedLineKind.REISSUED),
         (365, -11, FeedLineKind.KNOWN),
         (365, None, FeedLineKind.KNOWN),
-        # A day in the future is no news of any code, however often it is listed.
+        # A day in the future does not mean a new issue, however often the code is listed with it.
         (-20, 365, FeedLineKind.KNOWN),
         (None, 365, FeedLineKind.KNOWN),
         (None, -1, FeedLineKind.REISSUED),
@@ -141,7 +141,7 @@ def test_a_day_in_the_future_counts_as_the_day_a_code_was_first_seen(
     assert decide(line, code) is news
 
 
-def test_a_code_that_is_listed_with_next_year_is_stored_once_and_issued_anew_when_it_comes_again(
+def test_a_code_listed_with_a_day_next_year_is_stored_once_and_reissued_when_it_comes_again(
     world: World,
 ) -> None:
     today = dt.datetime.now(dt.UTC).date()

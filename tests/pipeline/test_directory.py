@@ -79,7 +79,7 @@ def test_without_a_salt_an_address_or_a_key_a_game_has_no_directory(
     assert providers_with_directory() == ["whiteout"]
 
 
-def test_nobody_is_added_by_it(world: World, service: Service) -> None:
+def test_the_directory_adds_no_member(world: World, service: Service) -> None:
     anna = agreed(guild())
     service.knows(anna)
     service.knows("999999999", "Stranger")
@@ -90,7 +90,7 @@ def test_nobody_is_added_by_it(world: World, service: Service) -> None:
 
 
 @pytest.mark.parametrize("wish", ["opt out", "erase", "leave", "consent taken back"])
-def test_who_does_not_agree_any_more_is_not_asked_for_and_the_row_goes(
+def test_a_player_who_does_not_agree_any_more_is_not_asked_for_and_the_row_is_deleted(
     world: World, service: Service, wish: str
 ) -> None:
     anna = agreed(guild())
@@ -101,11 +101,11 @@ def test_who_does_not_agree_any_more_is_not_asked_for_and_the_row_goes(
 
     look(world)
 
-    assert service.asked == [anna.player_id], "before"
+    assert service.asked == [anna.player_id], "only before the wish"
     assert not DirectoryLookup.objects.exists()
 
 
-def test_the_row_goes_also_while_the_directory_is_off(
+def test_the_row_is_deleted_even_while_the_directory_is_off(
     world: World, service: Service, settings: Any
 ) -> None:
     anna = agreed(guild())
@@ -120,7 +120,7 @@ def test_the_row_goes_also_while_the_directory_is_off(
 
 
 @pytest.mark.parametrize("wish", ["opt out", "erase", "leave", "consent taken back"])
-def test_an_answer_for_who_did_not_agree_any_more_when_it_came_changes_nothing(
+def test_an_answer_that_comes_when_the_player_does_not_agree_any_more_changes_nothing(
     world: World, service: Service, wish: str
 ) -> None:
     anna = agreed(guild(), nickname="Before")
@@ -141,7 +141,7 @@ def test_an_answer_for_who_did_not_agree_any_more_when_it_came_changes_nothing(
     )
 
 
-def test_a_player_in_two_guilds_is_asked_for_once_and_only_the_row_that_agreed_is_changed(
+def test_a_player_in_two_guilds_is_asked_for_once_and_only_the_member_who_agreed_is_changed(
     world: World, service: Service
 ) -> None:
     anna = agreed(guild(), nickname="Old")
@@ -184,7 +184,7 @@ def test_a_player_whom_the_directory_does_not_know_is_left_as_they_are_for_a_wee
     assert list(Member.objects.values_list("nickname", "realm")) == [("Anna", None)]
 
 
-def test_before_the_run_of_a_new_code_who_needs_correction_is_asked_for_first(
+def test_before_a_new_code_runs_members_who_need_correction_are_asked_for_first(
     world: World, service: Service
 ) -> None:
     anna = refused(world, service)
@@ -205,7 +205,7 @@ def test_before_the_run_of_a_new_code_who_needs_correction_is_asked_for_first(
     assert service.asked == [anna.player_id, ben.player_id]
 
 
-def test_a_start_that_is_asked_for_marks_only_the_own_guild_s_and_only_those_who_need_it(
+def test_a_requested_start_marks_only_members_of_its_guild_who_need_correction(
     world: World, service: Service
 ) -> None:
     anna = refused(world, service)
@@ -221,7 +221,7 @@ def test_a_start_that_is_asked_for_marks_only_the_own_guild_s_and_only_those_who
     assert fine.player_id not in urgent
 
 
-def test_who_was_asked_for_within_the_hour_is_not_marked_again(
+def test_a_member_who_was_asked_for_within_the_hour_is_not_marked_again(
     world: World, service: Service
 ) -> None:
     anna = refused(world, service)
@@ -233,7 +233,7 @@ def test_who_was_asked_for_within_the_hour_is_not_marked_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_does_not_wait_for_a_row_that_is_held(world: World, service: Service) -> None:
+def test_a_run_does_not_wait_for_a_locked_row_of_a_lookup(world: World, service: Service) -> None:
     import psycopg
 
     anna = refused(world, service)
@@ -269,7 +269,7 @@ def test_the_sixty_first_request_in_a_minute_waits(world: World, service: Servic
     assert len(set(service.asked)) == 70
 
 
-def test_a_window_that_begins_anywhere_has_no_more_than_allowed() -> None:
+def test_no_period_of_a_minute_has_more_requests_than_allowed() -> None:
     row, now = Directory(provider="x"), datetime(2026, 1, 1, tzinfo=UTC)
     rate, lease = Rate(3, 60.0), timedelta(seconds=26)
     sent = []
@@ -318,7 +318,7 @@ def test_one_message_of_beat_asks_for_a_few_players_only(world: World, service: 
     assert len(service.asked) == tasks.LOOKUPS
 
 
-def test_never_two_at_a_time_and_a_worker_that_dies_leaves_its_turn_to_the_next(
+def test_one_request_is_sent_at_a_time_and_a_dead_worker_leaves_its_turn_to_the_next(
     world: World, service: Service
 ) -> None:
     wolves = guild()
@@ -333,7 +333,7 @@ def test_never_two_at_a_time_and_a_worker_that_dies_leaves_its_turn_to_the_next(
     later(world, 30)
     look(world)
     assert sorted(service.asked) == sorted([anna.player_id, ben.player_id])
-    assert Directory.objects.get().used_today == 3, "the lost one is counted: it may have been sent"
+    assert Directory.objects.get().used_today == 3, "the lost request counts: it may have been sent"
 
 
 def test_a_worker_that_comes_back_late_changes_nothing(world: World, service: Service) -> None:

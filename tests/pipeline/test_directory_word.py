@@ -48,7 +48,9 @@ def test_a_realm_that_the_game_refused_is_corrected_and_catch_up_asks_again_at_o
     assert sorted(world.grants) == [(anna.player_id, "FROST"), (anna.player_id, "SNOW")]
 
 
-def test_only_the_guild_of_the_corrected_member_is_rung(world: World, service: Service) -> None:
+def test_catch_up_is_enqueued_only_for_the_guild_of_the_corrected_member(
+    world: World, service: Service
+) -> None:
     anna = refused(world, service)
     DirectoryLookup.objects.update(due_at=database_now())
     world.rings.clear()
@@ -75,7 +77,7 @@ def test_a_change_is_in_the_member_s_history_with_its_source(
     assert newest.history_user is None
 
 
-def test_a_name_is_refreshed_and_one_that_a_person_chose_since_stays(
+def test_a_name_is_refreshed_and_a_name_that_a_person_chose_stays_until_the_next_news(
     world: World, service: Service
 ) -> None:
     anna = agreed(guild(), nickname="typed at the import")
@@ -97,7 +99,7 @@ def test_a_name_is_refreshed_and_one_that_a_person_chose_since_stays(
     assert anna.nickname == "Annalise"
 
 
-def test_what_is_the_same_leaves_no_version(world: World, service: Service) -> None:
+def test_an_answer_without_a_change_leaves_no_version(world: World, service: Service) -> None:
     anna = agreed(guild(), nickname="Anna")
     service.knows(anna)
 
@@ -109,7 +111,7 @@ def test_what_is_the_same_leaves_no_version(world: World, service: Service) -> N
     assert reasons(anna) == []
 
 
-def test_a_realm_that_is_the_guild_s_is_stored_as_none(world: World, service: Service) -> None:
+def test_the_realm_of_the_guild_is_stored_as_none(world: World, service: Service) -> None:
     anna = refused(world, service)
     Member.objects.filter(pk=anna.pk).update(realm=5)
     world.catch_up()
@@ -176,7 +178,7 @@ def test_a_realm_that_a_person_set_is_not_changed_before_the_game_refused_it(
     assert anna.realm == 5
 
 
-def test_a_member_who_follows_the_directory_follows_its_news(
+def test_a_realm_that_agreed_with_the_directory_follows_its_news(
     world: World, service: Service
 ) -> None:
     anna = agreed(guild())
@@ -198,14 +200,14 @@ NEVER = Named()
 @pytest.mark.parametrize(
     ("before", "of_now", "of_said", "taken"),
     [
-        # Never asked the game: a person's realm stays.
+        # The game was never asked: a person's realm stays.
         (NEVER, GameAnswers(), GameAnswers(), False),
-        # The game refused it last.
+        # The game's last answer refused the realm.
         (NEVER, GameAnswers(refused_at=T[1]), GameAnswers(), True),
         (NEVER, GameAnswers(proven_at=T[1], refused_at=T[2]), GameAnswers(), True),
-        # The game accepts it again.
+        # The game accepts the realm again.
         (NEVER, GameAnswers(proven_at=T[2], refused_at=T[1]), GameAnswers(), False),
-        # The directory has news of a member who followed it.
+        # The member has the realm that the directory named, and the directory names a new one.
         (Named(1, T[1], T[3]), GameAnswers(), GameAnswers(), True),
         (Named(1, T[1], T[3]), GameAnswers(proven_at=T[2]), GameAnswers(), True),
         # A code was redeemed after the directory named this realm last.
@@ -214,7 +216,7 @@ NEVER = Named()
         (Named(9, T[1], T[3]), GameAnswers(), GameAnswers(), False),
         # The game refused what the directory still says.
         (Named(2, T[1], T[3]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), False),
-        # It refused it once, before the directory named it again: the player has moved back.
+        # The game refused it before the directory named it again: the player has moved back.
         (Named(2, T[3], T[4]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), True),
         (Named(1, T[3], T[4]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), True),
     ],
@@ -240,7 +242,7 @@ def test_the_game_s_word_decides_whose_realm_wins(
         ("401 Who", "", 900, 901),
     ],
 )
-def test_a_failure_is_rested_after_and_changes_nothing(
+def test_after_a_failure_the_directory_rests_and_nothing_is_changed(
     world: World, service: Service, status: str, headers: str, least: float, most: float
 ) -> None:
     anna = agreed(guild(), nickname="Anna", realm=5)
@@ -307,7 +309,7 @@ def test_a_failing_directory_does_not_touch_redeeming(
     assert "could not be reached" in Directory.objects.get().error
 
 
-def test_a_refused_key_is_an_alarm_at_once_and_over_when_it_is_taken(
+def test_a_refused_key_is_an_alarm_at_once_until_the_key_is_accepted(
     world: World, service: Service
 ) -> None:
     agreed(guild())

@@ -28,7 +28,7 @@ def _format(world: World, settings: Any) -> None:
 
 
 def lists(world: World, end: datetime | str | None, code: str = "FROST") -> None:
-    """The feed lists a code with this end; in the game it has none."""
+    """Let the feed list a code with this end. In the game, the code has no end."""
     when = end.isoformat() if isinstance(end, datetime) else end
     listed = {"code": code, "createdAt": "2026-07-05T10:00:00Z", "expiresAt": when}
     world.game.merge({"codes": {code: {}}, "remove_from_feed": [code], "feed": [listed]})
@@ -73,7 +73,7 @@ def test_a_code_without_an_end_takes_the_one_that_the_feed_gives_later(world: Wo
     assert the_code().expires_at == FAR
 
 
-def test_an_end_that_the_feed_extends_is_followed(world: World) -> None:
+def test_a_later_end_in_the_feed_is_taken_over(world: World) -> None:
     lists(world, FAR)
     world.poll()
     lists(world, FARTHER)
@@ -152,7 +152,9 @@ def test_a_code_that_its_end_closed_is_open_again_when_the_feed_extends_the_end(
     assert RedemptionEvent.objects.filter(kind="code_reopened", trigger=Trigger.POLL).count() == 1
 
 
-def test_members_whom_the_end_left_out_are_asked_for_when_the_feed_extends_it(world: World) -> None:
+def test_members_whom_the_end_left_out_are_asked_for_when_the_feed_extends_the_end(
+    world: World,
+) -> None:
     wolves = guild(members=2)
     world.knows(wolves)
     code = gift_code("FROST")
@@ -195,7 +197,9 @@ def test_a_code_that_was_reopened_after_its_end_is_not_closed_again_by_the_same_
     assert (the_code().state, the_code().expires_at) == (CodeState.ACTIVE, None)
 
 
-def test_a_later_end_is_followed_for_a_code_that_was_reopened_after_its_end(world: World) -> None:
+def test_a_later_end_in_the_feed_is_taken_over_by_a_code_that_was_reopened_after_its_end(
+    world: World,
+) -> None:
     lists(world, PAST)
     world.poll()
     assert code_lifecycle.reopen(the_code().pk, trigger=Trigger.ADMIN) == ""

@@ -1,4 +1,4 @@
-"""A code for many guilds: made and started some guilds at a time, and safe to be cut off."""
+"""Fan-out makes rows and starts runs for some guilds at a time, and may be cut off anywhere."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_first_guilds_are_asked_for_before_the_last_ones_have_rows(
     assert made == [2, 4, 5]
 
 
-def test_a_large_guild_fills_a_transaction_of_its_own(
+def test_a_large_guild_has_its_own_transaction(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (step, start_many):
@@ -96,7 +96,7 @@ def test_a_guild_without_members_is_locked_and_unlocked(world: World) -> None:
     assert events(Redemption.objects.get()) == ["locked", "unlocked"]
 
 
-def test_what_was_cut_off_is_finished_by_the_next_one(world: World) -> None:
+def test_a_fan_out_that_was_cut_off_is_finished_by_the_next_fan_out(world: World) -> None:
     for _ in range(5):
         guild(members=1)
     code = gift_code()
@@ -112,7 +112,7 @@ def test_what_was_cut_off_is_finished_by_the_next_one(world: World) -> None:
     assert running(code) == 5
 
 
-def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_do_not(
+def test_redemptions_that_closed_with_their_code_start_again_and_those_that_are_done_do_not(
     world: World,
 ) -> None:
     wolves, bears = guild(members=1), guild(members=1)
@@ -132,7 +132,7 @@ def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_d
     assert set(states(closed).values()) == {"pending"}
 
 
-def test_who_has_the_code_through_another_guild_is_covered_at_once(world: World) -> None:
+def test_a_player_who_has_the_code_through_another_guild_is_covered_at_once(world: World) -> None:
     wolves, bears = guild(members=1), guild()
     duplicate = member(bears, wolves.members.get().player_id)
     world.knows(wolves)
@@ -165,7 +165,7 @@ def test_the_sweep_covers_the_duplicate_of_a_row_whose_worker_died_after_it_was_
     assert set(states(redemption).values()) == {"already_received"}
 
 
-def test_a_probe_of_a_member_who_has_the_code_by_now_covers_the_row(world: World) -> None:
+def test_a_probe_for_a_player_who_has_the_code_by_now_covers_the_row(world: World) -> None:
     wolves, bears, code = guild(members=1), guild(), gift_code()
     player = wolves.members.get().player_id
     member(bears, player)

@@ -1,4 +1,4 @@
-"""How many codes catch-up asks for again after a correction: as many as it then starts runs for."""
+"""`find_again` counts exactly the codes that catch-up tries again after a correction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.factories import astray, gift_code, guild
 pytestmark = pytest.mark.django_db
 
 
-def test_a_correction_is_counted_as_catch_up_finds_it() -> None:
+def test_the_codes_of_a_correction_are_counted_as_catch_up_finds_them() -> None:
     wolves = guild("Wolves")
     codes = [gift_code(), gift_code(), gift_code(state="closed"), gift_code()]
     ann, bea = astray(wolves, *codes), astray(wolves, codes[0])

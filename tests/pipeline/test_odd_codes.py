@@ -1,4 +1,4 @@
-"""An answer that is not known belongs to its code first: that code waits, and the others go on."""
+"""An unknown answer is blamed on its code first: the code waits, and other codes go on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW_WORDS = {"msg": "BRAND NEW WORDS", "err_code": 40_777}
 
 
 def asked(world: World, code: GiftCode) -> list[str]:
-    """The players who were asked for a code."""
+    """The players for whom a code was requested, once for each request."""
     return [request["player"] for request in world.requests if request["code"] == code.code]
 
 
@@ -31,7 +31,7 @@ def live(world: World, seconds: int) -> None:
 
 @pytest.fixture
 def odd(world: World) -> GiftCode:
-    """A code that gets nothing but words that are not known."""
+    """A code for which the game answers only in unknown words."""
     code = gift_code("ODD")
     world.says(**NEW_WORDS, code="ODD", times=None)
     return code
@@ -88,7 +88,9 @@ def test_no_member_is_asked_more_than_twice_for_an_odd_code(world: World, odd: G
     assert redemption.state == "complete"
 
 
-def test_an_alarm_shows_the_answer_and_is_over_with_the_next_known_one(world: World) -> None:
+def test_an_alarm_shows_the_unknown_answer_and_ends_with_the_next_known_answer(
+    world: World,
+) -> None:
     wolves, code = guild(members=4), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -120,8 +122,10 @@ def test_redeem_now_ends_the_wait(world: World, odd: GiftCode) -> None:
     assert len(world.requests) == 2
 
 
-def test_redeem_now_ends_one_wait_in_each_waiting_time(world: World, odd: GiftCode) -> None:
-    """One guild's presses do not use up the tries of all guilds."""
+def test_redeem_now_cannot_end_a_second_wait_before_the_first_one_would_have_ended(
+    world: World, odd: GiftCode
+) -> None:
+    """Many presses of "Redeem now" in one guild do not use up the tries of all guilds."""
     wolves, bears = guild(members=9), guild(members=9)
     world.knows(wolves, bears)
     world.redeem(wolves, odd)
@@ -188,7 +192,7 @@ def test_a_code_whose_requests_break_the_server_is_held_back_and_others_go_on(wo
     world.knows(wolves)
     world.has(good)
     world.spoil("status", status=500, code="BAD", times=None)
-    # Every member is asked for both, so that known answers come between.
+    # Requests for both codes alternate, so that known answers come between.
     for code in (good, bad):
         tasks.redeem(wolves.pk, code.pk, Trigger.POLL)
     world.drain()
@@ -200,7 +204,9 @@ def test_a_code_whose_requests_break_the_server_is_held_back_and_others_go_on(wo
 
 
 @pytest.mark.parametrize("words", ["", "ANOTHER ALPHABET", "账号时间不足"])
-def test_an_account_that_is_too_young_is_asked_once_and_says_so(world: World, words: str) -> None:
+def test_an_account_that_is_too_young_is_asked_for_once_and_the_reason_says_so(
+    world: World, words: str
+) -> None:
     wolves, code = guild(members=5), gift_code()
     world.knows(wolves)
     world.has(code)

@@ -1,4 +1,4 @@
-"""Every answer of the game, by the simulator: the state and the reason that it leads to."""
+"""The state and the reason that each answer of the game leads to. The simulator answers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from giftcodes.models import Attempt, CodeState, MemberRedemption, RateBudget
 from tests.factories import gift_code, guild
 from tests.pipeline.conftest import World
 
-# msg, err_code, outcome, state of the row, class, seconds until it is asked again (None: not by
-# itself), tries counted
+# msg, err_code, outcome, state of the row, class of the state, seconds until the next request (None
+# if none follows automatically), tries counted
 TABLE = [
     ("SUCCESS", 20000, Outcome.SUCCESS, State.REDEEMED, SETTLED, None, 0),
     ("RECEIVED.", 40008, Outcome.RECEIVED, State.ALREADY_RECEIVED, SETTLED, None, 0),
@@ -132,7 +132,7 @@ def test_each_answer_of_the_game_has_its_state_and_reason(
         ("json", {"body": [1, 2]}, Outcome.UNREADABLE, State.UNCONFIRMED, 1),
     ],
 )
-def test_an_answer_that_is_none_leaves_the_effect_unknown(
+def test_a_response_that_is_no_answer_of_the_game_has_its_outcome_and_state(
     world: World,
     settings: Any,
     fault: str,
@@ -193,7 +193,9 @@ def test_received_after_an_unanswered_request_counts_as_redeemed(world: World) -
     assert [request["msg"].rstrip(".") for request in world.requests[1:]] == ["RECEIVED"]
 
 
-def test_received_without_an_earlier_request_of_ours_is_had_already(world: World) -> None:
+def test_received_without_an_earlier_request_of_ours_means_that_the_player_had_it_before(
+    world: World,
+) -> None:
     world.says("RECEIVED")
 
     assert _ask_one(world).state == State.ALREADY_RECEIVED
@@ -218,7 +220,7 @@ def test_a_member_without_a_clear_answer_is_parked_after_five_tries(world: World
     assert redemption.state == "complete"
 
 
-def test_a_member_who_is_asked_too_often_waits_and_gets_it(world: World) -> None:
+def test_a_member_who_is_asked_for_too_often_waits_and_gets_the_code(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code()
     world.knows(wolves)
@@ -277,7 +279,7 @@ def test_a_member_who_is_not_eligible_is_asked_again_the_next_day_only(world: Wo
     assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
-def test_nobody_who_is_settled_is_asked_again_by_a_second_code_of_the_feed_in_other_case(
+def test_a_code_that_the_feed_lists_again_in_another_case_is_not_redeemed_again(
     world: World,
 ) -> None:
     wolves = guild(members=1)
@@ -291,14 +293,14 @@ def test_nobody_who_is_settled_is_asked_again_by_a_second_code_of_the_feed_in_ot
     assert len(world.requests) == 1
 
 
-def test_a_game_is_asked_nothing_twice_at_once(world: World) -> None:
-    """The pace budget exists as soon as anything was dispatched: one row for each game."""
+def test_a_game_has_one_rate_budget(world: World) -> None:
+    """The row exists as soon as anything was dispatched."""
     _ask_one(world)
 
     assert list(RateBudget.objects.values_list("provider", flat=True)) == ["simulator"]
 
 
-def test_a_code_that_answers_for_itself_stays_active(world: World) -> None:
+def test_a_code_that_was_granted_stays_active_and_is_proven(world: World) -> None:
     row = _ask_one(world)
 
     row.gift_code.refresh_from_db()

@@ -41,12 +41,12 @@ def age(days: float) -> None:
 
 
 def pruned(of: str) -> int:
-    """The sum of the figures."""
+    """How many rows were deleted, by the stored figures."""
     return PrunedFigure.objects.filter(of=of).aggregate(sum=Sum("number"))["sum"] or 0
 
 
 def written(of: type[Attempt] | type[RedemptionEvent], name: str) -> int:
-    """Rows and figures together: what there ever was."""
+    """How many rows were ever written: those that exist, and those that were deleted."""
     return of._default_manager.count() + pruned(name)
 
 
@@ -55,7 +55,7 @@ def broken() -> set[str]:
 
 
 def runs(times: int, *, guilds: int = 1) -> list[Redemption]:
-    """Redemptions with so many runs each, all over, in which the game did not know the player."""
+    """Redemptions with this number of finished runs each, and without members."""
     code = gift_code()
     return [_runs(times, code.pk) for _ in range(guilds)]
 
@@ -74,7 +74,7 @@ def entries(redemption: Redemption) -> list[tuple[str, int]]:
     return list(rows.values_list("kind", "run_number"))
 
 
-def test_what_proves_and_what_is_unclear_is_kept_and_the_rest_goes_when_it_is_old(
+def test_attempts_that_prove_something_are_kept_and_the_others_are_deleted_when_old(
     world: World,
 ) -> None:
     wolves, code = guild(members=3), gift_code()
@@ -100,7 +100,7 @@ def test_what_proves_and_what_is_unclear_is_kept_and_the_rest_goes_when_it_is_ol
     assert redemption.member_redemptions.settled().count() == 3
 
 
-def test_the_chart_shows_the_same_before_and_after(world: World, settings: Any) -> None:
+def test_the_chart_shows_the_same_before_and_after_pruning(world: World, settings: Any) -> None:
     settings.KEEP_ATTEMPTS_DAYS = 2
     wolves, code = guild(members=2), gift_code()
     world.knows(wolves)
@@ -142,7 +142,7 @@ def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: Wo
     assert "settled_rows_have_a_proof" not in broken()
 
 
-def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(
+def test_runs_are_deleted_whole_and_oldest_first_and_the_last_run_stays(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, "BATCH", 1)
@@ -154,7 +154,7 @@ def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(
     horizon = step.database_now() - timedelta(days=365)
     for name in ("entries", "runs"):
         first_id = 0
-        # Wherever it is interrupted: nothing is lost, and the journal is whole.
+        # Wherever pruning is interrupted, nothing is lost, and the journal is whole.
         while (batch := step.prune_batch(name, before=horizon, first_id=first_id)).last_id:
             first_id = batch.last_id if batch.has_more_of_last else batch.last_id + 1
             batches += 1
@@ -164,7 +164,7 @@ def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(
 
     assert batches >= 6 + 4
     assert entries(one) == entries(other) == [("locked", 3), ("unlocked", 3)]
-    assert RedemptionEvent.objects.filter(kind="refused").count() == 1, "The new one stays."
+    assert RedemptionEvent.objects.filter(kind="refused").count() == 1, "The new refusal stays."
 
 
 def test_with_zero_days_everything_is_kept_for_ever(db: None, settings: Any) -> None:
@@ -176,7 +176,9 @@ def test_with_zero_days_everything_is_kept_for_ever(db: None, settings: Any) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_starts_a_redemption_is_not_waited_for(elsewhere: Callable[..., Elsewhere]) -> None:
+def test_prune_does_not_wait_for_a_redemption_that_is_being_started(
+    elsewhere: Callable[..., Elsewhere],
+) -> None:
     held, free = runs(2, guilds=2)
     age(366)
     with transaction.atomic():
@@ -191,7 +193,7 @@ def test_who_starts_a_redemption_is_not_waited_for(elsewhere: Callable[..., Else
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_delete_everything_once(
+def test_two_prunes_at_once_delete_everything_once(
     elsewhere: Callable[..., Elsewhere], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, "BATCH", 7)

@@ -73,7 +73,9 @@ def test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row(world: Wo
     assert redemption.state == RunState.COMPLETE
 
 
-def test_a_worker_that_died_after_the_effect_finds_it_redeemed_by_the_repeat(world: World) -> None:
+def test_if_a_worker_died_after_the_effect_the_repeat_finds_the_code_redeemed(
+    world: World,
+) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     attempt = step.intend(claim.pk, claim.token)
@@ -158,7 +160,7 @@ def test_received_counts_as_redeemed_when_the_success_came_too_late(world: World
     assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
-def test_a_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None:
+def test_a_claim_is_not_sent_if_the_games_grant_is_known_by_then(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     stale = step.intend(claim.pk, claim.token)
@@ -178,7 +180,7 @@ def test_a_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None
     assert redemption.state == RunState.COMPLETE
 
 
-def test_a_duplicates_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None:
+def test_a_duplicates_claim_is_not_sent_if_the_games_grant_is_known_by_then(world: World) -> None:
     wolves, bears = guild(), guild()
     for of in (wolves, bears):
         member(of, "300000001")
@@ -202,7 +204,7 @@ def test_a_duplicates_claim_is_not_sent_once_the_games_grant_is_known(world: Wor
     assert second.member_redemptions.get().covered_by == first.member_redemptions.get()
 
 
-def test_a_doubled_message_sends_one_request(world: World) -> None:
+def test_the_second_of_two_equal_messages_sends_no_request(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     first = step.intend(claim.pk, claim.token)
@@ -212,7 +214,7 @@ def test_a_doubled_message_sends_one_request(world: World) -> None:
 
     assert world.requests == []
     assert redemption.member_redemptions.get().state == State.IN_FLIGHT, (
-        "the first one still holds its claim"
+        "the first message still holds its claim"
     )
 
 
@@ -251,8 +253,8 @@ def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
 ) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
-    # The database still finds enough of the lease left; by its own clock the worker has used up
-    # what it had.
+    # By the database's clock enough of the lease is left, but by the worker's own clock its time
+    # is used up.
     settings.LEASE_SECONDS = settings.HTTP_SECONDS + 1
 
     tasks.redeem_member(claim.pk, claim.token)
@@ -285,7 +287,7 @@ def test_a_redemption_whose_start_was_lost_is_started_by_the_sweep(world: World)
     assert Redemption.objects.get().state == RunState.COMPLETE
 
 
-def test_a_code_whose_fan_out_was_lost_is_caught_up(world: World) -> None:
+def test_a_code_whose_fan_out_was_lost_is_redeemed_by_catch_up(world: World) -> None:
     wolves = guild(members=2)
     code = gift_code()
     world.knows(wolves)
@@ -326,7 +328,7 @@ def test_duplicates_are_never_claimed_together(world: World) -> None:
     assert sorted(claimed) == ["300000001", "300000002"]
 
 
-def test_an_unconfirmed_duplicate_in_a_stopped_run_is_driven_to_its_end_and_frees_the_other(
+def test_an_unconfirmed_duplicate_in_a_stopped_run_comes_to_its_end_and_frees_the_other_one(
     world: World,
 ) -> None:
     wolves, bears = guild(), guild()
@@ -374,7 +376,7 @@ def test_a_member_who_leaves_while_waiting_is_not_asked_for(world: World) -> Non
     assert redemption.state == RunState.COMPLETE
 
 
-def test_a_member_who_joins_while_it_runs_joins_the_run(world: World) -> None:
+def test_a_member_who_joins_the_guild_during_a_run_joins_the_run(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code()
     redemption = world.begin(wolves, code)

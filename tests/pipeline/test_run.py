@@ -80,12 +80,12 @@ def test_the_reason_of_an_older_duplicate_names_no_guild_after_the_migration(wor
     row.refresh_from_db()
     own.refresh_from_db()
     assert row.reason == "Covered: the player has it through another guild."
-    row.covered_by = None  # As for an officer (admin.common.scope.redact).
+    row.covered_by = None  # This is what an officer sees (admin.common.scope.redact).
     assert row.full_reason == COVERED
-    assert own.reason == of_older_version, "It is no duplicate."
+    assert own.reason == of_older_version, "the row of Wolves is no duplicate"
 
 
-def test_redeem_now_on_a_finished_run_tries_the_unsettled_only(world: World) -> None:
+def test_redeem_now_on_a_finished_run_tries_only_members_who_are_not_settled(world: World) -> None:
     wolves = guild(members=2)
     code = gift_code()
     world.knows(wolves)

@@ -66,7 +66,7 @@ def test_a_failure_has_an_unknown_outcome_and_shows_no_secret(
     assert "aSecretWord" not in answer.error + caplog.text
 
 
-def test_it_is_bounded_in_time(service: Service) -> None:
+def test_a_delivery_is_bounded_in_time(service: Service) -> None:
     service.latency_seconds = 120.0
     client = client_of(service, seconds=1)
     begun = time.monotonic()

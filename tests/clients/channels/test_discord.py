@@ -49,7 +49,7 @@ def test_every_version_in_the_address_is_replaced_by_ours(discord: StandIn, vers
     assert create(discord.address(version=version)).outcome is DeliveryOutcome.DELIVERED
 
 
-def test_a_thread_is_kept_and_nothing_else_of_the_query(discord: StandIn) -> None:
+def test_only_the_thread_in_the_query_is_kept(discord: StandIn) -> None:
     create(f"{discord.address()}?thread_id=77&wait=false")
 
     assert discord.requests[0][1].endswith("?thread_id=77&wait=true")
@@ -118,7 +118,9 @@ def test_a_deleted_webhook_is_gone(discord: StandIn, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 413, 451])
-def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, status: int) -> None:
+def test_a_refusal_by_a_proxy_does_not_mean_that_the_webhook_is_gone(
+    discord: StandIn, status: int
+) -> None:
     discord.proxy(status)
 
     answer = create(discord.address())
@@ -148,7 +150,7 @@ def test_the_error_says_why_a_channel_is_gone(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(
+def test_a_webhook_is_not_given_up_if_discord_gives_no_reason(
     discord: StandIn, status: int
 ) -> None:
     discord.spoil(
@@ -163,7 +165,7 @@ def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 30046), (429, 20022), (400, 50083)])
-def test_a_message_that_cannot_be_edited_is_not_a_channel_that_is_gone(
+def test_a_message_that_cannot_be_edited_does_not_mean_that_the_channel_is_gone(
     discord: StandIn, status: int, code: int
 ) -> None:
     discord.spoil(status, body={"message": "No.", "code": code}, headers={"Retry-After": "10"})
@@ -185,7 +187,9 @@ def test_a_locked_thread_takes_no_message_and_says_what_to_do(discord: StandIn, 
 
 
 @pytest.mark.parametrize("body", [PROXY_PAGE, b"", b"ok", {"ok": True}, {"id": "none"}, [1]])
-def test_a_success_that_is_not_discords_is_not_a_delivery(discord: StandIn, body: object) -> None:
+def test_a_success_that_does_not_come_from_discord_is_not_a_delivery(
+    discord: StandIn, body: object
+) -> None:
     discord.spoil(200, body=body)
     discord.spoil(200, body=body)
 
@@ -199,7 +203,7 @@ def test_a_success_without_content_is_a_delivery(discord: StandIn) -> None:
     assert create(discord.address()) == Delivery(DeliveryOutcome.DELIVERED)
 
 
-def test_a_deleted_message_is_not_a_channel_that_is_gone(discord: StandIn) -> None:
+def test_a_deleted_message_does_not_mean_that_the_channel_is_gone(discord: StandIn) -> None:
     answer = edit(discord.address(), "4711")
 
     assert answer == Delivery(DeliveryOutcome.GONE, error="The message was deleted in the channel.")
@@ -219,7 +223,7 @@ def test_a_request_without_an_answer_has_an_unknown_outcome(discord: StandIn) ->
     assert len(discord.of()) == 1
 
 
-def test_it_is_bounded_in_time(discord: StandIn) -> None:
+def test_a_delivery_is_bounded_in_time(discord: StandIn) -> None:
     discord.latency_seconds = 120.0
     begun = time.monotonic()
 
@@ -227,7 +231,7 @@ def test_it_is_bounded_in_time(discord: StandIn) -> None:
     assert time.monotonic() - begun < 60
 
 
-def test_it_is_bounded_in_bytes(discord: StandIn) -> None:
+def test_an_answer_is_bounded_in_bytes(discord: StandIn) -> None:
     discord.spoil(200, body=b"x" * 1_000_000)
 
     assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
@@ -237,7 +241,7 @@ def test_a_refused_connection_has_posted_nothing() -> None:
     assert create(f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}").outcome is DeliveryOutcome.LATER
 
 
-def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
+def test_a_message_that_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
     discord.spoil(400, body={"message": "Invalid Form Body", "code": 50035})
 
     answer = create(discord.address())
@@ -246,7 +250,7 @@ def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
     assert "Invalid Form Body" in answer.error
 
 
-def test_names_cannot_mention_or_be_markup() -> None:
+def test_a_name_cannot_mention_anyone_and_is_no_markup() -> None:
     said = payload(
         Message(
             title="@everyone **x** <@123> https://evil.example",
@@ -280,12 +284,12 @@ def test_a_role_is_mentioned_and_nothing_else_can_ping(discord: StandIn, pings: 
 
 
 @pytest.mark.parametrize("text", ["plain", "*a* _b_ `c` <@1> @all https://x.example [d](e) \\"])
-def test_a_preview_can_show_what_was_escaped(text: str) -> None:
+def test_a_preview_can_show_a_text_as_it_was_before_escaping(text: str) -> None:
     assert unescaped(escaped(text)) == text
 
 
 @pytest.mark.parametrize("character", ["x", "*", "🎁", "\ud800", "\0"])
-def test_discords_lengths_are_kept(discord: StandIn, character: str) -> None:
+def test_discords_limits_of_length_are_kept(discord: StandIn, character: str) -> None:
     long = character * 9_000
     post = Message(title=long, text=long, facts=tuple((long, long) for _ in range(40)))
 
@@ -320,7 +324,9 @@ def test_a_text_that_is_too_long_ends_with_a_whole_word(discord: StandIn, word: 
         f"https://user@discord.com/api/webhooks/1/{TOKEN}",
     ],
 )
-def test_an_address_that_is_not_a_webhook_is_refused_and_not_repeated(address: str) -> None:
+def test_an_address_that_is_not_a_webhook_is_refused_and_not_shown_in_the_error(
+    address: str,
+) -> None:
     with pytest.raises(BadAddressError) as caught:
         channel_client_for(address, total_seconds=1, connect_seconds=1)
     assert TOKEN not in str(caught.value)
@@ -377,12 +383,12 @@ def test_a_host_that_only_looks_like_discord_is_refused(host: str) -> None:
         "hooks.example.org",
     ],
 )
-def test_hosts_of_discord_and_other_proxies_are_accepted(host: str) -> None:
+def test_hosts_of_discord_and_of_proxies_are_accepted(host: str) -> None:
     address = f"https://{host}/api/webhooks/1/{TOKEN}"
 
     assert channel_client_for(address, total_seconds=1, connect_seconds=1).host == host
 
 
-def test_a_part_of_an_address_in_apprise_s_form_is_explained() -> None:
+def test_an_incomplete_address_in_apprises_form_is_refused_with_the_reason() -> None:
     with pytest.raises(BadAddressError, match="not a whole address of a Discord webhook"):
         channel_client_for("discord://1", total_seconds=1, connect_seconds=1)

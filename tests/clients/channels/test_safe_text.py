@@ -39,7 +39,7 @@ def test_an_ordinary_text_stays_as_it_is(text: str) -> None:
         ("a\ud800b", "a?b"),
     ],
 )
-def test_what_would_ping_link_or_reorder_does_not(text: str, plain: str) -> None:
+def test_a_text_that_would_ping_or_link_or_reorder_is_defused(text: str, plain: str) -> None:
     assert safe(text, Markup.PLAIN) == plain
 
 

@@ -1,4 +1,4 @@
-"""What Apprise really sends to each service: no name pings, is a link or is markup."""
+"""What Apprise really sends to each service: no name in it pings, or is a link or markup."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ ATTACK = (
 
 
 class Case(NamedTuple):
-    """How a service is sent to a stand-in.
+    """How the messages for a service are sent to a stand-in.
 
     Args:
-        address: with {port}.
-        host: for a service with a host of its own: module, class, attribute, and the address for
-            it.
-        by: the stand-in.
+        address: the service's address. {port} is the stand-in's port.
+        host: for a service whose host is fixed in Apprise: the module, class and attribute that
+            hold its address, and the stand-in's address, which replaces it.
+        by: what starts the stand-in.
     """
 
     address: str
@@ -91,14 +91,14 @@ def scheme(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def recorder(scheme: str) -> Iterator[Recorder]:
     with CASES[scheme].by() as running:  # type: ignore[operator]
-        # Slack answers with this word alone.
+        # Slack answers with the word "ok" alone.
         running.answer = b"ok" if scheme == "slack" else running.answer
         yield running
 
 
 @pytest.fixture
 def address(scheme: str, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The service's address, and its host is the stand-in."""
+    """The service's address, with the stand-in as its host."""
     case = CASES[scheme]
     if case.host:
         module, name, attribute, url = case.host
@@ -145,7 +145,7 @@ def test_no_name_pings_or_is_a_link_or_markup(
 
 
 def test_a_private_host_gets_nothing_unless_it_is_allowed(address: str, recorder: Recorder) -> None:
-    """The stand-in is on this machine: also a service's own host may not lead there."""
+    """The stand-in is on this machine. Even a service's fixed host may not lead there."""
     client = channel_client_for(address, total_seconds=60, connect_seconds=60)
 
     delivery = client.create(Message(title="Started"))
@@ -155,7 +155,7 @@ def test_a_private_host_gets_nothing_unless_it_is_allowed(address: str, recorder
     assert (recorder.paths, recorder.bodies) == ([], [])
 
 
-def test_plain_text_is_sent_as_an_e_mail_of_plain_text() -> None:
+def test_an_address_with_the_format_text_gets_e_mails_of_plain_text() -> None:
     with smtp_recorder() as recorder:
         address = CASES["mailto"].address.format(port=recorder.port)
         channel_client_for(
@@ -181,7 +181,7 @@ def test_a_web_page_is_no_delivery(answer: bytes) -> None:
     ("headers", "seconds"),
     [({"Retry-After": "7200"}, 7_200.0), ({}, 1.0), ({"Retry-After": "x"}, 1.0)],
 )
-def test_a_service_that_asks_to_wait_is_waited_for(headers: dict[str, str], seconds: float) -> None:
+def test_the_wait_that_a_service_asks_for_is_kept(headers: dict[str, str], seconds: float) -> None:
     with http_recorder() as recorder:
         recorder.status, recorder.headers = 429, headers
         delivery = channel_client_for(
@@ -192,7 +192,7 @@ def test_a_service_that_asks_to_wait_is_waited_for(headers: dict[str, str], seco
     assert len(recorder.paths) == 1
 
 
-def test_a_host_that_is_not_found_has_got_nothing() -> None:
+def test_a_message_to_a_host_that_is_not_found_is_sent_later() -> None:
     client = channel_client_for(
         "json://no-such-host.invalid/", total_seconds=60, connect_seconds=60, rules=RULES
     )
@@ -229,6 +229,6 @@ def test_an_address_of_discord_in_apprises_form_is_a_webhook(scheme: str) -> Non
 @pytest.mark.parametrize(
     "address", ["discord://", "discord://x/y", "discord://1", "discord://1/a/b"]
 )
-def test_another_address_of_discord_is_refused(address: str) -> None:
+def test_a_wrong_address_of_discord_in_apprises_form_is_refused(address: str) -> None:
     with pytest.raises(BadAddressError):
         channel_client_for(address, total_seconds=1, connect_seconds=1)

@@ -26,7 +26,9 @@ from giftcodes.clients.channels.base import shortened
         ("", 5, ""),
     ],
 )
-def test_it_ends_with_a_whole_word_number_or_code(text: str, limit: int, shown: str) -> None:
+def test_a_cut_text_ends_with_a_whole_word_number_or_code(
+    text: str, limit: int, shown: str
+) -> None:
     assert shortened(text, limit) == shown
 
 

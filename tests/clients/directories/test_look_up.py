@@ -1,4 +1,4 @@
-"""Lookups in a directory, on a real server. The forms of its answers are assumed, not confirmed."""
+"""Lookups in a directory, on a real server. The forms of the answers are assumed, not confirmed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_player_is_asked_for_with_the_key_in_a_header_and_not_in_the_address(
         {"name": " An\nna\u0000 ".replace("n\nn", "nn"), "kid": 1042},
     ],
 )
-def test_these_forms_are_read(serve: Serve, body: Any) -> None:
+def test_answers_in_these_forms_are_read(serve: Serve, body: Any) -> None:
     assert said(serve, body) == DirectoryAnswer(LookupStatus.FOUND, name="Anna", realm=1042)
 
 
@@ -77,11 +77,11 @@ def test_these_forms_are_read(serve: Serve, body: Any) -> None:
     ids=["reordered", "an emoji that needs its joiner", "cut off at a joiner"],
 )
 def test_a_name_has_no_invisible_characters(written: str, name: str) -> None:
-    """Players choose their names, and each name comes to pages, logs and messages."""
+    """Players choose their names, and each name appears in pages, logs and messages."""
     answer = read_player({"name": written, "kid": 1042}, PLAYER)
 
     assert answer == DirectoryAnswer(LookupStatus.FOUND, name=name, realm=1042)
-    assert clean_name(answer.name) == answer.name, "else it would differ from what was stored"
+    assert clean_name(answer.name) == answer.name, "the stored name would differ from the answer"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_name_has_no_invisible_characters(written: str, name: str) -> None:
         {"data": {"player_id": 99999999, **FLAT}},
     ],
 )
-def test_any_other_form_is_unreadable(serve: Serve, body: Any) -> None:
+def test_an_answer_in_any_other_form_is_unreadable(serve: Serve, body: Any) -> None:
     answer = said(serve, body)
 
     assert (answer.status, answer.name, answer.realm) == (LookupStatus.UNREADABLE, "", None)
@@ -135,11 +135,13 @@ def test_any_other_form_is_unreadable(serve: Serve, body: Any) -> None:
         ("503 Unavailable", LookupStatus.UNREACHABLE),
     ],
 )
-def test_the_status_goes_before_the_body(serve: Serve, status: str, expected: LookupStatus) -> None:
+def test_the_http_status_decides_before_the_body(
+    serve: Serve, status: str, expected: LookupStatus
+) -> None:
     assert said(serve, FLAT, status=status).status is expected
 
 
-def test_a_page_that_is_not_found_is_not_a_player_who_is_not_found(serve: Serve) -> None:
+def test_a_404_for_the_page_does_not_mean_that_the_player_is_not_found(serve: Serve) -> None:
     answer = said(serve, b"<html>404</html>", status="404 Not Found")
 
     assert answer.status is LookupStatus.UNREADABLE

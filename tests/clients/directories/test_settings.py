@@ -19,7 +19,7 @@ def built(monkeypatch: pytest.MonkeyPatch, name: str = "whiteout", **environment
     return providers(GAMES, env)[name]
 
 
-def test_only_kingshot_has_an_address_and_all_are_off_without_a_key(
+def test_only_kingshot_has_a_directory_address_and_every_directory_is_off_without_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kingshot = built(monkeypatch, "kingshot", DIRECTORY_KEY="")
@@ -29,7 +29,9 @@ def test_only_kingshot_has_an_address_and_all_are_off_without_a_key(
     assert PROVIDERS["whiteout"].directory_url == ""
 
 
-def test_a_key_switches_it_on_for_any_game_with_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_switches_the_directory_on_for_any_game_with_an_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert built(monkeypatch, "kingshot", DIRECTORY_KEY="k").has_directory
     assert not built(monkeypatch, DIRECTORY_KEY="k").has_directory
     assert built(

@@ -36,7 +36,7 @@ def listing(*lines: object) -> bytes:
     return json.dumps({"codes": lines}).encode()
 
 
-def test_a_list_is_asked_for_with_the_key_and_read(serve: Serve) -> None:
+def test_a_list_is_requested_with_the_key_and_then_read(serve: Serve) -> None:
     server = serve(answering(http(LIST)))
     reading = poll(server.url)
 
@@ -56,7 +56,7 @@ def test_an_error_that_is_null_is_ignored(serve: Serve) -> None:
     assert poll_once(serve, b'{"codes": ["A1"], "error": null}').status is FeedStatus.OK
 
 
-def test_a_list_that_is_the_same_need_not_be_sent_again(serve: Serve) -> None:
+def test_an_unchanged_list_need_not_be_sent_again(serve: Serve) -> None:
     marks = 'ETag: "v1"\r\nLast-Modified: Mon, 06 Jul 2026 12:00:00 GMT\r\n'
     server = serve(answering(http(LIST, headers=marks), http(b"", status="304 Not Modified")))
     first = poll(server.url)
@@ -69,7 +69,9 @@ def test_a_list_that_is_the_same_need_not_be_sent_again(serve: Serve) -> None:
     assert (second.etag, second.last_modified) == (first.etag, first.last_modified)
 
 
-def test_not_modified_without_validators_is_a_failure(serve: Serve) -> None:
+def test_not_modified_as_the_answer_to_a_request_without_validators_is_a_failure(
+    serve: Serve,
+) -> None:
     assert poll_once(serve, b"", status="304 Not Modified").status is FeedStatus.FAILED
 
 
@@ -139,7 +141,7 @@ def test_a_malformed_line_is_skipped_and_counted(serve: Serve, line: object) -> 
     assert reading.skipped_count == len(reading.skipped) == 1
 
 
-def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_day() -> None:
+def test_a_code_that_is_listed_again_keeps_its_first_spelling_and_its_latest_day() -> None:
     lines = [
         "Frost 05.07.2026",
         "Other",
@@ -235,7 +237,7 @@ def test_a_key_that_no_header_can_carry_is_reported(serve: Serve, key: str) -> N
     assert server.requests == []
 
 
-def test_a_list_that_drips_ends_with_the_budget(serve: Serve) -> None:
+def test_a_list_that_drips_is_cut_off_when_the_time_is_over(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         talk.hear()
         talk.say(b"HTTP/1.1 200 OK\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The list of kingshot.net, with the end of each code, and variations of it."""
+"""The list of kingshot.net, which contains the ends of codes, and variations of this list."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def poll(url: str, **changes: Any) -> FeedReading:
     return fetch(config, total_seconds=60, connect_seconds=60)
 
 
-def test_a_list_is_asked_for_and_read_with_its_ends(serve: Serve) -> None:
+def test_a_list_is_requested_and_read_with_its_ends(serve: Serve) -> None:
     reading = poll(serve(answering(http(body(entry(expiresAt="2026-08-01T12:00:00.000Z"))))).url)
 
     assert reading == FeedReading(
@@ -61,7 +61,7 @@ def test_no_secret_is_shown_in_a_note(serve: Serve) -> None:
     assert "feed-key" not in reading.notes[0]
 
 
-def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_format_is_refused_and_the_known_formats_are_named() -> None:
     config = config_for("http://127.0.0.1:9/", feed_format="rss")
 
     reading = fetch(config, total_seconds=1, connect_seconds=1)
@@ -103,7 +103,7 @@ def test_an_end_that_is_a_day_lasts_to_the_end_of_that_day() -> None:
 @pytest.mark.parametrize(
     "fields", [{}, {"expiresAt": None}, {"expiresAt": ""}, {"expiresAt": "  "}]
 )
-def test_no_end_is_unknown_and_needs_no_note(fields: dict[str, Any]) -> None:
+def test_a_missing_end_is_unknown_and_needs_no_note(fields: dict[str, Any]) -> None:
     listing = read_list(body(entry(**fields)))
 
     assert (listing.codes[0].expires_at, listing.notes) == (None, ())
@@ -129,7 +129,7 @@ def test_no_end_is_unknown_and_needs_no_note(fields: dict[str, Any]) -> None:
         {"date": "2026-08-01"},
     ],
 )
-def test_an_end_that_cannot_be_is_dropped_with_a_note(value: object) -> None:
+def test_an_impossible_end_is_dropped_with_a_note(value: object) -> None:
     listing = read_list(body(entry(expiresAt=value)))
 
     assert [code.code for code in listing.codes] == ["FROST"]
@@ -138,7 +138,7 @@ def test_an_end_that_cannot_be_is_dropped_with_a_note(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["long ago", 7, False, "1970-01-01"])
-def test_a_day_of_publishing_that_cannot_be_is_dropped_with_a_note(value: object) -> None:
+def test_an_impossible_day_of_publishing_is_dropped_with_a_note(value: object) -> None:
     listing = read_list(body(entry(createdAt=value, expiresAt="2026-08-01T12:00:00Z")))
 
     assert listing.codes == (PublishedCode("FROST", None, END),)
@@ -171,7 +171,7 @@ def test_other_fields_are_ignored() -> None:
     )
 
 
-def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_end() -> None:
+def test_a_code_that_is_listed_again_keeps_its_first_spelling_and_its_latest_end() -> None:
     later = (END + timedelta(days=1)).isoformat()
 
     listing = read_list(
@@ -207,7 +207,7 @@ def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_end() -> 
         b"[" * 100_000,
     ],
 )
-def test_another_form_is_a_problem_and_not_an_empty_list(answer: bytes) -> None:
+def test_an_answer_in_another_form_is_a_problem_and_not_an_empty_list(answer: bytes) -> None:
     assert read_list(answer).problem
 
 

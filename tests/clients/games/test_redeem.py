@@ -24,7 +24,7 @@ RECEIVED = b'{"code":1,"data":[],"msg":"RECEIVED.","err_code":40008}'
 SUCCESS = b'{"code":0,"data":[],"msg":"SUCCESS","err_code":20000}'
 
 
-def test_a_request_is_signed_and_names_its_origin_and_itself(serve: Serve) -> None:
+def test_a_request_is_signed_and_names_its_origin_and_redeemer(serve: Serve) -> None:
     server = serve(answering(http(SUCCESS)))
 
     assert redeem(client_of(server.url)).outcome is Outcome.SUCCESS
@@ -43,7 +43,7 @@ def test_a_request_is_signed_and_names_its_origin_and_itself(serve: Serve) -> No
     assert "cookie" not in request.headers
 
 
-def test_the_version_it_names_is_the_projects() -> None:
+def test_the_version_in_requests_is_the_projects() -> None:
     file = tomllib.loads(Path("pyproject.toml").read_text())
     assert file["project"]["dynamic"] == ["version"]
     assert file["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "giftcodes.__version__"}
@@ -95,7 +95,7 @@ def test_an_answer_carries_the_games_words_and_its_limits(serve: Serve) -> None:
         ("200 OK", b'{"code":1,"msg":"odd","err_code":1}', Outcome.UNRECOGNISED),
     ],
 )
-def test_http_goes_before_the_body(
+def test_the_http_status_is_judged_before_the_body(
     serve: Serve, status: str, body: bytes, outcome: Outcome
 ) -> None:
     answer = redeem(client_of(serve(answering(http(body, status=status))).url))
@@ -103,7 +103,7 @@ def test_http_goes_before_the_body(
     assert answer.http_status == int(status[:3])
 
 
-def test_a_redirect_is_not_followed_and_its_endless_body_not_awaited(serve: Serve) -> None:
+def test_a_redirect_is_not_followed(serve: Serve) -> None:
     elsewhere = serve(answering(http(SUCCESS)))
 
     def script(talk: Talk) -> None:
@@ -131,7 +131,7 @@ def test_only_unknown_answers_keep_their_body(serve: Serve) -> None:
     assert body_of(b"slow down", "429 Too Many Requests") == ""
 
 
-def test_texts_can_be_stored_by_postgresql_and_have_their_length(serve: Serve) -> None:
+def test_texts_can_be_stored_by_postgresql_and_are_cut_to_their_length(serve: Serve) -> None:
     body = json.dumps(
         {"code": 1, "msg": "a\0b\ud800c\nd" + "x" * 500, "err_code": "e\0" + "9" * 99}
     ).encode()
@@ -149,7 +149,7 @@ def test_texts_can_be_stored_by_postgresql_and_have_their_length(serve: Serve) -
         text.encode()
 
 
-def test_no_secret_is_in_an_answer_that_echoes_them(serve: Serve) -> None:
+def test_an_answer_that_echoes_secrets_shows_none_of_them(serve: Serve) -> None:
     seen: dict[str, str] = {}
 
     def script(talk: Talk) -> None:
@@ -170,12 +170,12 @@ def test_no_secret_is_in_an_answer_that_echoes_them(serve: Serve) -> None:
         assert secret.casefold() not in everything
 
 
-def test_a_number_that_is_a_secret_is_hidden_too(serve: Serve) -> None:
+def test_an_error_code_that_is_a_secret_is_hidden_too(serve: Serve) -> None:
     body = json.dumps({"code": 1, "msg": "odd", "err_code": SALT}).encode()
     assert redeem(client_of(serve(answering(http(body))).url)).err_code == "[hidden]"
 
 
-def test_a_secret_at_the_cut_is_not_left_in_halves(serve: Serve) -> None:
+def test_no_half_of_a_secret_is_left_where_the_body_is_cut(serve: Serve) -> None:
     body = b"x" * 1990 + SALT.encode()
     assert "pepper" not in redeem(client_of(serve(answering(http(body))).url)).body
 
@@ -203,7 +203,7 @@ def test_an_endless_answer_is_cut_at_once(serve: Serve) -> None:
     assert answer.outcome is Outcome.UNREADABLE
     assert (
         sent < 50_000_000
-    )  # What the kernel's buffers hold, and far less than flows until the time is over.
+    )  # The kernel's buffers hold less; until the time is over the server would send far more.
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_chunked_answer_is_read(serve: Serve) -> None:
     assert server.connections == 1
 
 
-def test_a_body_that_is_not_compressed_as_it_says_is_unreadable(serve: Serve) -> None:
+def test_a_body_that_is_not_compressed_as_its_header_says_is_unreadable(serve: Serve) -> None:
     answer = redeem(
         client_of(serve(answering(http(SUCCESS, headers="Content-Encoding: gzip\r\n"))).url)
     )
@@ -259,7 +259,7 @@ def test_a_body_that_breaks_off_is_unreadable(serve: Serve) -> None:
     assert "broke off" in answer.detail
 
 
-def test_a_code_that_cannot_be_written_down_is_not_sent(serve: Serve) -> None:
+def test_a_code_that_cannot_be_encoded_is_not_sent(serve: Serve) -> None:
     server = serve(answering(http(SUCCESS)))
     answer = client_of(server.url).redeem(player_id="1", code="\ud800", realm=1)
     assert answer.outcome is Outcome.UNREACHABLE

@@ -27,7 +27,7 @@ def test_a_protocol_without_a_client_is_named() -> None:
         )
 
 
-def test_the_clients_do_without_django() -> None:
+def test_the_clients_do_not_import_django() -> None:
     modules = "giftcodes.clients.games, giftcodes.clients.feeds, giftcodes.domain.backoff"
     program = f"import sys, {modules}; print('django' in sys.modules)"
     done = subprocess.run(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
-#: How long a server drips or says nothing. A client that waits so long has no limit in time.
+#: How long a server drips or is silent. A client that waits that long has no time limit.
 SLOW_SECONDS = 120.0
 
 
@@ -87,8 +87,8 @@ class RawServer:
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    #: Connections that the server has closed: all of their bytes, and the end, are with the
-    #: client's kernel.
+    #: Connections that the server has closed: the client's kernel has received all their bytes
+    #: and their end.
     closed: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -141,7 +141,7 @@ def http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer each request, on any connection, with the next of these; then repeat the last."""
+    """Answer each request, on any connection, with the next answer. The last one is repeated."""
     left = list(answers)
 
     def script(talk: Talk) -> None:

@@ -84,7 +84,7 @@ def test_a_setting_allows_a_private_host_and_no_other(entry: str, address: str) 
 
 
 @pytest.mark.parametrize("address", PRIVATE[:4])
-def test_every_host_is_every_host(address: str) -> None:
+def test_the_rule_every_host_allows_private_hosts(address: str) -> None:
     EVERY_HOST.check(address)
 
 
@@ -122,7 +122,7 @@ def test_a_request_to_a_private_host_is_not_sent(host: str) -> None:
 
 
 @pytest.mark.parametrize("last", ["127.0.0.1", "127.0.0.2"])
-def test_a_host_with_an_allowed_address_that_does_not_answer_is_only_down(
+def test_a_host_whose_allowed_address_does_not_answer_is_down_and_not_forbidden(
     monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     hosts = sorted(["127.0.0.1", "127.0.0.2"], key=lambda host: host == last)
@@ -159,7 +159,7 @@ def test_the_guard_holds_for_every_socket_of_its_thread() -> None:
         assert (guard.has_refused, guard.has_connected) == (False, True)
 
 
-def test_without_the_guard_connections_are_as_ever() -> None:
+def test_after_the_guard_connections_are_allowed_again() -> None:
     with listener() as sock:
         with guarded(PrivateHosts()):
             pass

@@ -85,7 +85,7 @@ def test_the_reset_is_a_delay_or_a_moment_by_the_servers_clock(
     assert reset_after_seconds({"X-RateLimit-Reset": value, "Date": DATE}) == seconds
 
 
-def test_without_a_date_of_the_servers_our_own_clock_is_taken() -> None:
+def test_without_a_readable_date_from_the_server_our_own_clock_is_used() -> None:
     seconds = reset_after_seconds(
         {"X-RateLimit-Reset": str(int(time.time()) + 1_000), "Date": "today"}
     )
@@ -93,7 +93,7 @@ def test_without_a_date_of_the_servers_our_own_clock_is_taken() -> None:
     assert 900 < seconds <= 1_000
 
 
-def test_answers_without_such_headers_say_nothing() -> None:
+def test_without_these_headers_there_is_no_limit_and_no_wait() -> None:
     nothing: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     assert retry_after_seconds(nothing) is None
     assert reset_after_seconds(nothing) is None
@@ -107,7 +107,7 @@ def test_only_a_validator_that_a_header_can_carry_is_kept() -> None:
     assert sendable("x" * 201, 200) == ""
 
 
-def test_a_date_without_a_zone_is_not_read_in_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_date_without_a_zone_is_not_read_in_our_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()

@@ -15,7 +15,7 @@ def test_what_cannot_be_stored_or_printed_is_replaced() -> None:
     assert plain_text("abc", 2) == "ab"
 
 
-def test_one_line_cannot_forge_a_second() -> None:
+def test_one_line_cannot_forge_a_second_line() -> None:
     assert one_line(" a\r\n✅ Redeemed\u2028b\x85 ", 100) == "a ✅ Redeemed b"
 
 
@@ -35,5 +35,5 @@ def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
     assert "[hidden]" in Redactor('p"\nä +/')(f"before {spelling} after")
 
 
-def test_no_secret_hides_nothing() -> None:
+def test_an_empty_secret_hides_nothing() -> None:
     assert Redactor("", " ")("a b") == "a b"

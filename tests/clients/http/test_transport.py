@@ -1,4 +1,4 @@
-"""The budget limits slow servers, nothing is sent twice, and unsent requests are known."""
+"""A time budget limits slow servers, nothing is sent twice, and unsent requests are reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Serve = Callable[..., RawServer]
 SUCCESS = http(b'{"code":0,"data":[],"msg":"SUCCESS","err_code":20000}')
 
 
-#: A budget that runs out. Long enough to connect and send, however busy the machine is.
+#: A budget that runs out. It is enough to connect and send, however busy the machine is.
 SHORT_SECONDS = 1.0
 
 
@@ -74,7 +74,7 @@ SLOW = [hold, drip_headers, drip_body, drip_chunks, drip_continues, forget_to_en
 
 @pytest.mark.usefixtures("within_the_budget")
 @pytest.mark.parametrize("script", SLOW)
-def test_a_slow_answer_ends_with_the_budget_and_is_unanswered(
+def test_waiting_for_a_slow_answer_ends_with_the_budget_and_the_request_is_unanswered(
     serve: Serve, script: Callable[..., None]
 ) -> None:
     server = serve(script)
@@ -86,7 +86,7 @@ def test_a_slow_answer_ends_with_the_budget_and_is_unanswered(
 
 @pytest.mark.usefixtures("within_the_budget")
 @pytest.mark.parametrize("script", [drip_headers, drip_body])
-def test_a_slow_answer_over_tls_ends_with_the_budget(
+def test_waiting_for_a_slow_answer_over_tls_ends_with_the_budget(
     serve: Serve, script: Callable[..., None], certificate: Path
 ) -> None:
     transport = tls_transport(certificate, seconds=SHORT_SECONDS)
@@ -102,7 +102,7 @@ def test_a_slow_answer_over_tls_ends_with_the_budget(
 
 
 @pytest.mark.usefixtures("within_the_budget")
-def test_a_body_that_is_never_read_ends_with_the_budget(serve: Serve) -> None:
+def test_sending_a_body_that_the_server_never_reads_ends_with_the_budget(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         talk.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         talk.hold()
@@ -114,7 +114,7 @@ def test_a_body_that_is_never_read_ends_with_the_budget(serve: Serve) -> None:
         transport.exchange("POST", serve(script).url, headers={}, form={"a": "b" * 6_000_000})
 
 
-def test_a_status_that_is_in_counts_although_its_body_never_comes(serve: Serve) -> None:
+def test_a_status_that_has_arrived_counts_even_if_its_body_never_comes(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         talk.hear()
         talk.say(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\n")
@@ -170,7 +170,7 @@ def test_a_connection_is_reused_within_a_burst(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("way", [Talk.hang_up, Talk.reset])
-def test_a_connection_that_the_server_closed_while_idle_is_replaced(
+def test_a_connection_that_the_server_closed_while_it_was_idle_is_replaced(
     serve: Serve, way: Callable[[Talk], None]
 ) -> None:
     def script(talk: Talk) -> None:
@@ -245,17 +245,17 @@ def test_a_name_server_that_is_silent_is_unreachable_within_the_connect_budget(
     answer = redeem(client_of("http://slow.example/", connect_seconds=0.2))
     answered.set()
     assert answer.outcome is Outcome.UNREACHABLE
-    assert 200 <= answer.latency_ms < 30_000  # The whole has a minute.
+    assert 200 <= answer.latency_ms < 30_000  # The whole exchange has a minute.
 
 
 def test_a_server_that_accepts_nothing_is_unreachable_within_the_connect_budget() -> None:
     with full_listener() as port:
         answer = redeem(client_of(f"http://127.0.0.1:{port}/", connect_seconds=0.3))
     assert answer.outcome is Outcome.UNREACHABLE
-    assert 300 <= answer.latency_ms < 30_000  # The whole has a minute.
+    assert 300 <= answer.latency_ms < 30_000  # The whole exchange has a minute.
 
 
-def test_an_address_that_is_dead_leaves_time_for_the_next(
+def test_an_address_that_is_dead_leaves_time_for_the_next_address(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(answering(SUCCESS))
@@ -270,7 +270,7 @@ def test_an_address_that_is_dead_leaves_time_for_the_next(
 
 
 @pytest.mark.parametrize("total_seconds", [0.0, -1.0])
-def test_without_time_nothing_is_sent(serve: Serve, total_seconds: float) -> None:
+def test_without_time_left_nothing_is_sent(serve: Serve, total_seconds: float) -> None:
     server = serve(answering(SUCCESS))
     assert redeem(client_of(server.url, seconds=total_seconds)).outcome is Outcome.UNREACHABLE
     assert server.requests == []
@@ -297,7 +297,7 @@ def test_a_failed_tls_handshake_is_unreachable_within_the_connect_budget(
     url = serve(script).url.replace("http:", "https:")
     answer = redeem(client_of(url, connect_seconds=0.4))
     assert answer.outcome is Outcome.UNREACHABLE
-    assert answer.latency_ms < 30_000  # The whole has a minute.
+    assert answer.latency_ms < 30_000  # The whole exchange has a minute.
 
 
 def test_an_untrusted_certificate_is_unreachable(serve: Serve, certificate: Path) -> None:
@@ -335,7 +335,7 @@ def test_proxies_and_passwords_of_the_environment_are_not_used(
     assert "authorization" not in server.requests[0].headers
 
 
-def test_a_header_that_cannot_be_sent_is_not_sent(serve: Serve) -> None:
+def test_a_request_with_an_invalid_header_is_not_sent(serve: Serve) -> None:
     server = serve(answering(SUCCESS))
     transport = Transport(total_seconds=60, connect_seconds=60, max_bytes=1000)
     for value in ("a\nb", "\u20ac"):
@@ -346,7 +346,7 @@ def test_a_header_that_cannot_be_sent_is_not_sent(serve: Serve) -> None:
 
 
 class full_listener:  # noqa: N801 (used like a function)
-    """A port with a full queue. The kernel drops further attempts, as for a dead address."""
+    """A port with a full queue. The kernel drops further connections, as a dead host would."""
 
     def __enter__(self) -> int:
         self._listener = socket.socket()
