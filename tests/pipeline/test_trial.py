@@ -1,4 +1,4 @@
-"""A code that an officer added is asked for in the guilds of that officer until it is proven."""
+"""Until it is proven, an officer's code is asked for only in the guilds of that officer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that never finish a request hold no thread: others are answered all the time."""
+"""Clients that never finish a request take up no thread, so others are answered all the time."""
 
 from __future__ import annotations
 
