@@ -41,7 +41,7 @@ def postgres() -> Iterator[Postgres]:
     """A running server of an installation."""
     with TemporaryDirectory(prefix="redeemer-role-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # The system user of the database must get through this folder.
+        folder.chmod(0o755)  # PostgreSQL's user must be able to enter it.
         server = Postgres(
             folder,
             port=pick_port(),

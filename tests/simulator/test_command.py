@@ -83,7 +83,7 @@ def test_it_ends_cleanly(begin, command, end):
 
 
 @BOTH
-def test_a_taken_port_is_one_clear_line(begin, command):
+def test_a_taken_port_gives_an_error_of_one_clear_line(begin, command):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         process = begin(command, "--port", port, SIMULATOR_SALT="salt")
@@ -95,7 +95,7 @@ def test_a_taken_port_is_one_clear_line(begin, command):
     )
 
 
-def test_a_state_file_in_use_is_one_clear_line(begin, tmp_path):
+def test_a_state_file_in_use_gives_an_error_of_one_clear_line(begin, tmp_path):
     path = str(tmp_path / "state.jsonl")
     address(begin(PLAIN, "--port", "0", "--state", path))
     process = begin(PLAIN, "--port", "0", "--state", path, SIMULATOR_SALT="salt")

@@ -1,4 +1,4 @@
-"""`POST /api/gift_code_config`: the health check, with its own window and list."""
+"""`POST /api/gift_code_config`: the health check, with a window and a list in the ledger."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_it_answers_and_is_not_a_redeem_request(simulator):
 
 
 @pytest.mark.parametrize(("checks", "msg"), [(False, "SUCCESS"), (True, "Sign Error")])
-def test_it_refuses_a_wrong_signature_only_if_it_is_made_to(simulator, checks, msg):
+def test_it_refuses_a_wrong_signature_only_if_an_option_says_so(simulator, checks, msg):
     simulator.merge({"options": {"config_checks_sign": checks}})
 
     assert ask_config(simulator, salt="wrong").json()["msg"] == msg
@@ -52,7 +52,7 @@ def test_a_get_is_refused(simulator):
     assert requests.get(f"{simulator.api_url}_config", timeout=SECONDS).status_code == 405
 
 
-def test_the_feed_can_have_the_form_with_an_end(simulator):
+def test_the_feed_can_have_the_format_with_the_end_of_each_code(simulator):
     end = {"expires_at": "2026-08-01T12:00:00Z"}
     simulator.merge({"options": {"feed_format": "kingshot.net"}, "codes": {"SNOW": end}})
     simulator.merge({"feed": ["SNOW 15.06.2026", "ICE 16.06.2026", {"code": "ODD"}]})

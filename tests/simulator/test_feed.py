@@ -54,7 +54,7 @@ def test_a_code_can_vanish_and_come_back(simulator):
     assert read_feed(simulator).json() == {"codes": ["ICE 16.06.2026", "SNOW 15.06.2026"]}
 
 
-def test_a_code_can_be_listed_that_the_game_does_not_know(simulator):
+def test_the_feed_can_list_a_code_that_the_game_does_not_know(simulator):
     simulator.merge({"players": {"100000001": {"realm": 1042}}, "feed": ["SNOW 15.06.2026"]})
 
     assert ask(simulator).json()["msg"].removesuffix(".") == "CDK NOT FOUND"

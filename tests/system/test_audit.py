@@ -1,4 +1,4 @@
-"""The audit of a system that works: no false alarm at any moment, nor after a worker was killed."""
+"""The audit of a system at work: no false alarm at any moment, even after a worker was killed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
         while not running.rows(
             "SELECT count(*) = 2 FROM giftcodes_redemption WHERE state = 'complete'"
         )[0][0]:
-            assert time.monotonic() < end, "It does not end."
+            assert time.monotonic() < end, "The runs do not end."
             # Only requests in flight when the worker was killed may be repeated.
             assert _audit(running, "--repeats-allowed", "0" if killed_at is None else "8") == {}
             looks += 1
