@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-#: The variable with the mark. A run inside another one has the marks of both.
+#: The variable with the mark. A test run inside another run has the marks of both runs.
 _VARIABLE = "STARTED_BY_TEST_RUN"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 #: How long to go on killing. A process that is still there then hangs in the kernel.

@@ -153,7 +153,7 @@ class Engine:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         site, self._redis = pick_port(), pick_port()
-        #: `python` is this interpreter, and `valkey-server` the wheel's.
+        #: A folder for PATH, with the wheel's `valkey-server`.
         self._programs = folder / "bin"
         self._programs.mkdir()
         (self._programs / "valkey-server").symlink_to(servers.valkey_program())

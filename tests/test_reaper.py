@@ -103,7 +103,7 @@ def test_a_run_that_ends_early_leaves_no_process_behind(
 
 
 def _alive(before: list[psutil.Process], token: str) -> list[psutil.Process]:
-    """Which of these live, and which other processes have this token in their environment."""
+    """The living ones of these processes, and all living processes with this token."""
     return [
         process
         for process in [*before, *psutil.process_iter()]

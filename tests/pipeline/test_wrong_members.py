@@ -43,7 +43,7 @@ def asked(world: World, *players: str) -> Counter[str]:
 
 @pytest.fixture
 def wolves(world: World) -> Guild:
-    """A guild with eight members who live in another realm than the guild's."""
+    """A guild in which eight members live in another realm than the guild's."""
     wolves = guild("Wolves", members=MEMBERS)
     world.knows(wolves)
     for player in wrong_players(wolves):

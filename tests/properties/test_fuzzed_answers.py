@@ -1,4 +1,6 @@
-"""Ten thousand answers through the real client: each becomes an Outcome, and none proves too much.
+"""Ten thousand answers through the real client: each becomes an Outcome.
+
+No answer proves more than the game said.
 
 `PROPERTY_EXAMPLES=500` runs 500 × 30 answers of a new seed; `ANSWER_SEED` repeats a seed.
 """

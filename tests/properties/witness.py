@@ -25,7 +25,7 @@ class Witness:
 
     @contextmanager
     def of_a_request(self, claim: Message) -> Iterator[None]:
-        """Check that a request that is sent in the block was allowed by the rows before it."""
+        """Check that the rows before the block allowed the request that is sent in it, if any."""
         row_id, token = claim.args
         row = _read(row_id)
         budget, now = RateBudget.objects.get(), database_now()

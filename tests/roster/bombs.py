@@ -26,7 +26,7 @@ def workbook(
     """A workbook of these XML texts.
 
     Args:
-        rows: the rows of the last sheet. The others are empty.
+        rows: the rows of the last sheet. The other sheets are empty.
         strings: the shared strings.
         styles: the content of the style sheet.
         sheets: the number of sheets.

@@ -437,7 +437,7 @@ def test_only_two_workbooks_wait_and_others_are_refused_at_once(
     monkeypatch.setattr(workbook, "_run", read)
     with ThreadPoolExecutor(3) as pool:
         read_or_wait = [pool.submit(workbook.csv_of_workbook, b"") for _ in range(3)]
-        wait_for(lambda: workbook._places._value == 0, "three workbooks")
+        wait_for(lambda: workbook._places._value == 0, "three workbooks to be read or to wait")
         try:
             for _ in range(5):
                 with pytest.raises(UnreadableListError, match="Wait a minute"):

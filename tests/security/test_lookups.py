@@ -98,7 +98,7 @@ def offered(page: Any, path: str, lookup: str) -> bool:
 
 
 # --- Filters --------------------------------------------------------------------------------------
-def test_every_registered_model_has_our_base() -> None:
+def test_every_registered_model_has_our_base_class() -> None:
     assert [page for page in pages() if not isinstance(page, Scoped)] == []
 
 

@@ -78,7 +78,7 @@ def test_checks_that_fail_in_a_row_are_logged_once(
             raise error
 
     monkeypatch.setattr(alarms, "check_beat", check)
-    monkeypatch.setattr("django.db.connection.close", lambda: None)  # The test needs it.
+    monkeypatch.setattr("django.db.connection.close", lambda: None)  # The test needs it open.
     watch = BeatWatch()
 
     lines = []

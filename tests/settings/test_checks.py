@@ -1,4 +1,4 @@
-"""For a setting that cannot work, `check` gives an error that names the setting and the remedy."""
+"""For a setting that cannot work, `check` gives an error that names it and says what is right."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_a_secret_with_a_dollar_sign_is_taken_as_written(copy: Copy, key: str) -
     )
 
 
-def test_a_list_may_have_spaces_a_level_small_letters_and_an_empty_number_is_the_default(
+def test_a_list_may_have_spaces_a_level_may_be_in_small_letters_and_an_empty_number_is_the_default(
     copy: Copy,
 ) -> None:
     copy.file.write_text(

@@ -13,7 +13,7 @@ from simulator import Simulator
 SALT = "test-salt"
 #: tests.servers sets the same token for other processes.
 TOKEN = "test-token"
-#: A rate that no test reaches, but that answers have headers for.
+#: The answers have the headers of this rate, but no test reaches it.
 GENEROUS = {"salt": SALT, "token": TOKEN, "rate": "100000/60", "player_gap": 0.0, "players": 20}
 
 

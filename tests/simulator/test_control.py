@@ -258,7 +258,7 @@ def test_a_connection_carries_many_requests(simulator):
             assert json.load(connection.getresponse()) == {"codes": []}
 
 
-def test_it_can_be_stopped_and_started_on_the_same_port(simulator):
+def test_the_simulator_can_be_stopped_and_started_on_the_same_port(simulator):
     url = simulator.url
     simulator.stop()
     with pytest.raises(requests.ConnectionError):

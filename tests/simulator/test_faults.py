@@ -147,7 +147,7 @@ def test_a_request_that_is_late_on_the_way_leaves_its_place_to_others(game):
     assert numbers == {ANNA: None, BERT: 1}
 
 
-def test_a_slow_request_holds_up_no_other(game):
+def test_a_slow_request_holds_up_no_other_request(game):
     spoil(game, "delay", seconds=ENDLESS_SECONDS, player=ANNA)
     with asking_in_vain(game) as slow:
         wait_for_requests(game, 1)

@@ -95,7 +95,7 @@ def _namespaces() -> Iterator[Network]:
 
 
 def _check(network: Network) -> None:
-    """Connect from both hosts to this machine, since a firewall may prevent it.
+    """Check that both hosts can connect to this machine. A firewall may prevent it.
 
     Raises:
         subprocess.SubprocessError: a host could not connect.

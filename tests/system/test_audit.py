@@ -28,7 +28,7 @@ def _audit(running: System, *options: str) -> dict[str, Any]:
 
 @pytest.mark.system
 @pytest.mark.long
-def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
+def test_the_audit_of_a_system_at_work_is_clean_at_any_moment(tmp_path: Path) -> None:
     with system(
         tmp_path,
         WHITEOUT_SALT="audit-salt",

@@ -49,7 +49,7 @@ class Size:
 
     Args:
         days, codes, players, outages: how many there are in all.
-        changes: how many members change on each day, for example their guild, realm or level.
+        changes: how many members change something on each day, such as their guild or realm.
     """
 
     days: int
@@ -182,7 +182,7 @@ class Year:
         )
 
     def _reissue(self, stamp: str) -> None:
-        """The game issues a code again that ended long ago, and the feed lists it."""
+        """The game gives out again a code that has ended, and the feed lists it."""
         over = [code for code in self.codes if code.last + 3 < self.day and self._row(code)]
         if over:
             old = self.random.choice(over)
@@ -336,7 +336,7 @@ class Year:
         self._record_claims(known)
 
     def _work_until_quiet(self) -> None:
-        """Work until no member waits, but for little more than an hour."""
+        """Work until no member waits, and at most for a little more than an hour."""
         for turn in range(1, 600):
             self._tick()
             if _is_quiet() or turn % 12 == 0:
