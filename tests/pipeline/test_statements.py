@@ -9,7 +9,7 @@ from tests.pipeline.conftest import World, statements
 
 
 def test_a_member_costs_four_statements(world: World) -> None:
-    """They are: the intent; the clock with the budget and the code; the answer; what comes next."""
+    """Write the intent; read clock, budget and code; record the answer; find what comes next."""
     wolves, code = guild(members=10), gift_code()
     world.knows(wolves)
     world.has(code)

@@ -22,7 +22,7 @@ BIG = {"giftcodes_memberredemption", "giftcodes_attempt"}
 
 @pytest.fixture(scope="module")
 def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """A thousand guilds of 100 members, who have one code. A run for a second code has begun."""
+    """A thousand guilds of 100 members, who have one code, and a run of a second code in each."""
     with django_db_blocker.unblock():
         fill(guilds=1_000, members=100, codes=1)
         code = gift_code()

@@ -29,7 +29,7 @@ _PAUSE_SECONDS = 1.0
 
 @contextmanager
 def running_site(folder: Path, **environment: str) -> Iterator[tuple[System, int]]:
-    """The web server with an administrator `owner`, and its port."""
+    """Run the web server with an administrator `owner`. Yields the system and the server's port."""
     with system(folder, ALLOWED_HOSTS=f"{NAME},127.0.0.1,localhost", **environment) as running:
         port = pick_port()
         bind = f"127.0.0.1:{port}"

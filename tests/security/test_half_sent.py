@@ -12,7 +12,7 @@ from tests.security.site import Caller, SlowCrowd, running_site
 
 pytestmark = pytest.mark.system
 
-#: How long the clients hold the server. `make attack` sets a minute.
+#: How long the clients go on sending. `make attack` sets a minute.
 HOLD_SECONDS = float(os.environ.get("HOLD_SECONDS", "5"))
 CLIENTS = 50
 

@@ -108,7 +108,7 @@ def _columns(model: type[Model]) -> list[str]:
 
 
 def build() -> World:
-    """Two guilds that play the same game, and a third that plays another one."""
+    """Make all rows: two guilds of one game, a guild of another game, and one with links."""
     for module, function in _SEEDS:
         getattr(importlib.import_module(module), function)(apps, None)
     own = guild(f"Wolves {OWN_MARKER}", notes="Our notes.")

@@ -292,7 +292,7 @@ def sent(site: Site, byte_count: int, *more: str, source: str = "127.0.0.1") -> 
 
 
 def refusal(site: Site, request: bytes, source: str = "127.0.0.1") -> bytes:
-    """The response to the header of a request. The client waits for it before it sends the body."""
+    """The response to the header of a request. The client waits for it, and sends no body."""
     with site.connect(source) as connection:
         connection.sendall(request.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
         answer = connection.recv(65_536)
