@@ -1,4 +1,4 @@
-"""Until it is proven, an officer's code is asked for only in the guilds of that officer."""
+"""An officer's code is asked for only in the guilds of that officer until the code is proven."""
 
 from __future__ import annotations
 

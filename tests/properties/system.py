@@ -54,7 +54,7 @@ class System:
         self._patches = ExitStack()
         here = replace(settings.PROVIDERS[PROVIDER], rate=rate)
         self._patches.enter_context(mock.patch.object(tasks, "enqueue_on_commit", self._enqueue))
-        # Without jitter, delays are whole seconds, and a slow machine takes the same steps.
+        # Without jitter, delays are whole seconds, so that a slow machine takes the same steps.
         self._patches.enter_context(
             mock.patch.object(recording, "random", SimpleNamespace(random=lambda: 0.0))
         )

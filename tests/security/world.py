@@ -143,7 +143,7 @@ def build() -> World:
 
 
 def _keys_of_players(other: Guild) -> dict[str, list[str]]:
-    """Add a guild with links for players. One of them is in the other guild, too.
+    """Add a guild with links for players. One of these players is in the other guild, too.
 
     Returns the tokens of the links, and the name of the public page.
     """

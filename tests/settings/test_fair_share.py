@@ -29,7 +29,7 @@ def test_a_person_has_at_most_half_of_the_threads_and_enough_for_a_page_with_liv
     names = settings.MIDDLEWARE
     place = names.index("redeemer.fair_share.FairShareMiddleware")
     assert names.index("django.contrib.auth.middleware.AuthenticationMiddleware") < place
-    # RequestMiddleware comes before it, so that refused requests are logged.
+    # RequestMiddleware comes before FairShareMiddleware, so that refused requests are logged.
     assert names.index("django_structlog.middlewares.RequestMiddleware") < place
 
 
