@@ -2,9 +2,9 @@
 
 pytest and its workers clean up after themselves, unless they are killed: then workers of Celery,
 servers and browsers would go on for ever. So `start` begins a process beside pytest, in a session
-of its own, which waits until its standard input is closed. That happens when pytest ends, also by
-SIGKILL. Then it kills all that carry the mark of the run in their environment, which processes
-inherit, and everything that comes from these.
+of its own, which waits until its standard input is closed. That happens when pytest ends, even if
+it was killed. The waiting process then kills each process that has the mark of the run in its
+environment, which processes inherit, and the descendants of these processes.
 
 Processes that are started with an empty environment have no mark. They must not outlive their
 parent: see `redeemer.localserver.spawn`.
@@ -23,17 +23,17 @@ from pathlib import Path
 
 import psutil
 
-#: The variable with the mark. A run inside another one has the marks of both.
+#: The variable with the mark. A test run inside another run has the marks of both runs.
 _VARIABLE = "STARTED_BY_TEST_RUN"
 _REPOSITORY = Path(__file__).resolve().parent.parent
-#: Until killed processes are gone. One that cannot be killed waits for the kernel.
+#: How long to go on killing. A process that is still there then hangs in the kernel.
 _PATIENCE_SECONDS = 60.0
 
 
 def start() -> subprocess.Popen[bytes]:
-    """Mark what this process starts from now on, and begin the process that ends it.
+    """Mark all processes that this one starts from now on, and start the process that kills them.
 
-    Close the standard input of the returned process to have everything ended, and wait for it.
+    To have them killed, close the standard input of the returned process, and wait until it ends.
     """
     mark = uuid.uuid4().hex
     reaper = subprocess.Popen(
@@ -47,7 +47,7 @@ def start() -> subprocess.Popen[bytes]:
 
 
 def mark() -> dict[str, str]:
-    """What the environment of a process must have that is started with a new one."""
+    """What to add to the environment of a process that does not inherit this one's environment."""
     return {_VARIABLE: os.environ[_VARIABLE]}
 
 

@@ -31,7 +31,7 @@ from tests import reaper
 _PREFIX = "redeemer-tests-"
 _PASSWORD = "only-for-tests"
 _WORKER = "PYTEST_XDIST_WORKER"
-#: The variable with the superuser's address of the server.
+#: The environment variable with the address at which the superuser reaches PostgreSQL.
 SUPERUSER_URL = "TESTS_SUPERUSER_URL"
 
 _servers = ExitStack()
@@ -39,7 +39,7 @@ _servers = ExitStack()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
-    """Before pytest-django reads the settings, which name the servers."""
+    """Start the servers before pytest-django reads the settings, which name the servers."""
     if worker := os.environ.get(_WORKER):
         base = os.environ["REDIS_URL"].rpartition("/")[0]
         os.environ["REDIS_URL"] = f"{base}/{int(worker.removeprefix('gw')) % 15 + 1}"
@@ -47,8 +47,8 @@ def pytest_load_initial_conftests() -> None:
     _servers.callback(_end_all, reaper.start())
     postgres, valkey, folder = _servers.enter_context(_running())
     os.environ |= {
-        "REDEEMER_HOME": str(folder),  # A running `make up` is none of ours,
-        **{game.setting("SALT"): "" for game in GAMES},  # and neither is what stands in .env.
+        "REDEEMER_HOME": str(folder),  # The tests use no running `make up`,
+        **{game.setting("SALT"): "" for game in GAMES},  # and no salt from .env.
         "DATABASE_URL": postgres.url,
         SUPERUSER_URL: postgres.superuser_url(),
         "DATABASE_POOL": "0",
@@ -68,7 +68,7 @@ def pytest_load_initial_conftests() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """After the last test, and after Ctrl-C."""
+    """Stop the servers after the last test, or after Ctrl-C."""
     _servers.close()
 
 
@@ -81,7 +81,7 @@ def autovacuum() -> Iterator[None]:
 
 
 def _set_autovacuum(superuser_url: str, value: Literal["on", "off"]) -> None:
-    # Not an option of the server's command line: nothing could override it.
+    # An option on the server's command line could not be changed later.
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         connection.execute(f"ALTER SYSTEM SET autovacuum = {value}")
         connection.execute("SELECT pg_reload_conf()")
@@ -99,7 +99,7 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        folder.chmod(0o755)  # The database's user goes through it.
+        folder.chmod(0o755)  # PostgreSQL's user must be able to enter it.
         lock = stack.enter_context((folder / "lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_EX)
         postgres = Postgres(

@@ -1,6 +1,6 @@
 """compose.yaml and Dockerfile without Docker: every command is run as a plain process.
 
-The tests do what Docker would do: host names, the path of the secret, ports, the start order.
+The tests do what Docker would do: host names, the paths of secrets, ports, the start order.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def test_a_service_gets_only_the_secrets_that_it_needs() -> None:
 
 
 def test_no_password_is_in_a_command_line() -> None:
-    """Every user of the host can read it there."""
+    """Every user of the host can read the command lines of processes."""
     for service in SERVICES.values():
         assert "requirepass " not in " ".join(service["command"]).partition("<<")[0]
 
@@ -145,7 +145,7 @@ def test_images_are_pinned_and_the_packages_are_those_of_make_up() -> None:
     assert '"python", ".ci/install.py", ".venv/.installed", "requirements.txt"' in _DOCKERFILE
 
 
-# --- What it does ---------------------------------------------------------------------------------
+# --- What the services do -------------------------------------------------------------------------
 class Engine:
     """Does with plain processes what Docker does with the file."""
 
@@ -153,7 +153,7 @@ class Engine:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         site, self._redis = pick_port(), pick_port()
-        #: `python` is this interpreter, and `valkey-server` the wheel's.
+        #: A folder for PATH, with the wheel's `valkey-server`.
         self._programs = folder / "bin"
         self._programs.mkdir()
         (self._programs / "valkey-server").symlink_to(servers.valkey_program())
@@ -256,7 +256,7 @@ class Engine:
         """Stop a service as Docker does; returns its exit status.
 
         Raises:
-            subprocess.TimeoutExpired: it does not end in the time that it has.
+            subprocess.TimeoutExpired: the service does not end within its grace period.
         """
         process = self._running.pop(service)
         process.send_signal(signal.SIGTERM)
@@ -361,7 +361,7 @@ def _redeem_a_code(engine: Engine) -> None:
         )
         database.poll_now()
         wait_for(
-            lambda: database.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it"
+            lambda: database.progress(["FROST"])["settled"] == _MEMBERS, "all members to have FROST"
         )
     finally:
         database.close()

@@ -1,4 +1,4 @@
-"""Log lines show names unchanged, but no characters that hide or reorder the line."""
+"""Log lines show names unchanged, but no characters that hide or reorder parts of the line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HIDDEN = "\u202e\u2066\u061c\u200b\u00ad"
 
 @pytest.fixture(params=["console", "json"])
 def lines(request: pytest.FixtureRequest, settings: Any) -> Iterator[io.StringIO]:
-    """The loggers' output, in each format of the settings."""
+    """The output of all loggers, in each log format."""
     how = dict(configure(log_format=request.param, level="INFO")["formatters"]["structured"])
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(how.pop("()")(**how))
@@ -51,7 +51,7 @@ def test_a_name_in_our_log_lines_hides_and_reorders_nothing(lines: io.StringIO) 
     assert not any(f"\\u{ord(sign):04x}" in text for sign in HIDDEN)
 
 
-def test_a_name_from_right_to_left_is_not_isolated_in_a_log(lines: io.StringIO) -> None:
+def test_a_right_to_left_name_has_no_isolating_characters_in_a_log(lines: io.StringIO) -> None:
     log_lines.locked("\u2068אבג\u2069", "FROST")
 
     assert "🔒 Locked auto-redeem for guild אבג with code FROST" in lines.getvalue()
@@ -92,7 +92,7 @@ def test_the_secret_in_the_address_of_a_link_reaches_no_log_line(
     assert "a-Secret_9" not in told
 
 
-def test_a_long_path_is_short_in_each_line(lines: io.StringIO) -> None:
+def test_a_long_path_is_cut_in_each_line(lines: io.StringIO) -> None:
     """Django and django-structlog each write the path of a request that finds no page."""
     path = "/" + "a" * 30_000
     structlog.get_logger("django_structlog").warning(

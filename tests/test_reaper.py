@@ -83,7 +83,7 @@ def test_a_run_that_ends_early_leaves_no_process_behind(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        # What a shell starts in the background ignores Ctrl-C, and hands that on.
+        # A shell makes its background processes ignore Ctrl-C, and their children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: all((folder / name).exists() for name in ("one", "two")), "both tests to run")
@@ -103,7 +103,7 @@ def test_a_run_that_ends_early_leaves_no_process_behind(
 
 
 def _alive(before: list[psutil.Process], token: str) -> list[psutil.Process]:
-    """Which of these live, and which other processes have this token in their environment."""
+    """The living ones of these processes, and all living processes with this token."""
     return [
         process
         for process in [*before, *psutil.process_iter()]

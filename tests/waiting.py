@@ -8,8 +8,8 @@ from collections.abc import Callable
 #: Longer than anything takes on the slowest machine: only what never happens reaches it.
 PATIENCE_SECONDS = 120.0
 
-#: The pause between two looks at the condition: first and last. It grows, because a look at the
-#: database of a running system is a new connection each time, and slows the system down.
+#: The first and the longest pause between two checks of the condition. The pause grows, because a
+#: check that asks the database of a running system opens a connection, and slows the system down.
 _PAUSE_SECONDS = (0.01, 0.1)
 
 
@@ -19,7 +19,7 @@ def wait_for(
     """Return as soon as the condition is true.
 
     Raises:
-        AssertionError: it was still false after so many seconds.
+        AssertionError: the condition was still false after this many seconds.
     """
     end = time.monotonic() + seconds
     pause, longest = _PAUSE_SECONDS

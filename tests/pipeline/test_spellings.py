@@ -1,4 +1,4 @@
-"""Another spelling of a code that the game has not granted is tried, from any source."""
+"""A code that was never granted is tried in its other spellings, whoever gives them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_code_closed_as_not_found_is_asked_for_in_the_spelling_that_a_person_t
     assert RedemptionEvent.objects.get(kind=EventKind.RESPELLED).detail == "handcase7 → HandCase7"
 
 
-def test_the_command_line_uses_the_spelling_that_it_is_given(
+def test_the_command_redeem_uses_the_spelling_that_it_is_given(
     world: World, wolves: Guild, capsys: Any
 ) -> None:
     code = gift_code("handcase7")
@@ -79,7 +79,7 @@ def test_the_command_line_uses_the_spelling_that_it_is_given(
     assert "tried as HandCase7" in capsys.readouterr().out
 
 
-def test_of_two_spellings_in_one_answer_of_the_feed_the_right_one_is_found(
+def test_the_right_one_of_two_spellings_in_one_answer_of_the_feed_is_found(
     world: World, wolves: Guild
 ) -> None:
     world.has("fdCase")
@@ -93,7 +93,7 @@ def test_of_two_spellings_in_one_answer_of_the_feed_the_right_one_is_found(
     assert asked_as(world).count("FDCASE") == 2
 
 
-def test_a_correction_by_the_feed_is_tried_when_the_first_spelling_is_not_known(
+def test_a_correction_by_the_feed_is_tried_when_the_game_does_not_know_the_first_spelling(
     world: World, wolves: Guild
 ) -> None:
     feed(world, "3WQYBXQW3 27.11.2026")
@@ -122,7 +122,7 @@ def test_a_granted_code_keeps_its_spelling(world: World, wolves: Guild) -> None:
 
 
 def test_probes_take_turns_with_the_spellings(world: World, wolves: Guild) -> None:
-    """Codes are published before they work: each spelling may have been asked for too early."""
+    """A code may be published before it works, so each spelling may have been tried too early."""
     feed(world, "FDCASE 27.11.2026", "fdCase 27.11.2026")
     live(world, 8)
     assert GiftCode.objects.get().state == CodeState.CLOSED
@@ -148,7 +148,7 @@ def test_a_spelling_that_is_typed_while_the_first_one_is_asked_for_comes_next(
     assert asked_as(world).count("handcase7") == 2
 
 
-def test_two_new_spellings_in_one_line_are_both_asked_for(world: World, wolves: Guild) -> None:
+def test_two_new_spellings_in_one_listing_are_both_asked_for(world: World, wolves: Guild) -> None:
     feed(world, "abcdef1 27.11.2026")
     live(world, 3)
     for wait in (601, 3_601, 21_601):
@@ -164,7 +164,7 @@ def test_two_new_spellings_in_one_line_are_both_asked_for(world: World, wolves: 
     assert len(world.grants) == 4
 
 
-def test_an_answer_about_the_spelling_before_says_nothing_of_the_new_one(
+def test_a_late_answer_about_the_old_spelling_says_nothing_about_the_new_one(
     world: World, wolves: Guild
 ) -> None:
     code = gift_code("frost")
@@ -207,7 +207,7 @@ def test_a_deleted_code_comes_back_in_the_spelling_that_a_person_types(
 
 
 @pytest.mark.parametrize("outcome", ["code_expired", "code_used_up"])
-def test_a_code_that_has_ended_is_spelt_right(db: None, outcome: str) -> None:
+def test_a_code_that_has_ended_takes_no_other_spelling(db: None, outcome: str) -> None:
     code = gift_code("Over", state=CodeState.CLOSED, closed_outcome=outcome)
 
     assert not code.can_take("OVER", is_person=True)

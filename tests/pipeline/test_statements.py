@@ -1,4 +1,4 @@
-"""What a member costs in statements: the same for the first and for the six hundredth."""
+"""How many SQL statements a member costs: in a large run no more than in a small one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.pipeline.conftest import World, statements
 
 
 def test_a_member_costs_four_statements(world: World) -> None:
-    """Intent; the clock, the budget and the code; the answer; what follows."""
+    """Write the intent; read clock, budget and code; record the answer; find what comes next."""
     wolves, code = guild(members=10), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -22,7 +22,7 @@ def test_a_member_costs_four_statements(world: World) -> None:
     assert MemberRedemption.objects.get(pk=second.pk).state == "redeemed"
 
 
-def test_a_run_costs_so_many_statements_for_each_member_whatever_its_size(world: World) -> None:
+def test_a_run_costs_at_most_eight_statements_for_each_further_member(world: World) -> None:
     def cost(members: int) -> int:
         wolves, code = guild(members=members), gift_code()
         world.knows(wolves)

@@ -1,4 +1,4 @@
-"""A salt that was entered in the browser is used by every step, without a further statement."""
+"""Every step uses a salt that was entered in the browser, without a further SQL statement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.simulator.fixtures import SALT
 
 @pytest.fixture
 def open_world(world: World, settings: Any) -> World:
-    """The game is configured by rows alone."""
+    """The game is configured by stored settings alone, not by the environment."""
     settings.GAME_PRIVATE_HOSTS = ["127.0.0.1"]
     here = settings.PROVIDERS["simulator"]
     settings.PROVIDERS = {
@@ -49,8 +49,8 @@ def test_a_code_is_polled_and_redeemed_with_what_was_entered(open_world: World) 
     assert len(open_world.grants) == 2
 
 
-def test_a_member_costs_no_further_statement(open_world: World) -> None:
-    """What was read a moment ago is used again by every claim, request and answer."""
+def test_redeeming_for_a_member_does_not_read_the_stored_settings_again(open_world: World) -> None:
+    """Every claim, request and answer uses the values that were read a moment ago."""
     wolves = guild(members=3)
     open_world.knows(wolves)
     open_world.begin(wolves, gift_code(proven_at="2026-01-01T00:00:00Z"))
@@ -63,7 +63,7 @@ def test_a_member_costs_no_further_statement(open_world: World) -> None:
     assert not [sql for sql in seen if "storedsetting" in sql]
 
 
-def test_a_change_is_seen_when_what_is_kept_is_old(
+def test_a_change_is_seen_when_the_kept_values_are_too_old(
     open_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
@@ -77,7 +77,7 @@ def test_a_change_is_seen_when_what_is_kept_is_old(
     assert "simulator" not in providers_on()
 
 
-def test_many_questions_take_one_statement(open_world: World) -> None:
+def test_asking_for_the_games_many_times_takes_one_statement(open_world: World) -> None:
     forget_stored_values()
     seen = statements(lambda: [games() for _ in range(50)])
     assert len(seen) == 1

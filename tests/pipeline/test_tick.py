@@ -1,4 +1,4 @@
-"""Ticks: one is as good as a pile of them."""
+"""Ticks that have piled up cost almost nothing: only the first one looks for due work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A code that an officer added is asked for in the guilds of that officer until it is proven."""
+"""An officer's code is asked for only in the guilds of that officer until the code is proven."""
 
 from __future__ import annotations
 

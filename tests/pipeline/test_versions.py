@@ -1,4 +1,4 @@
-"""What people change leaves a version; what the pipeline writes leaves none."""
+"""A change by a person leaves a version; a change by the pipeline leaves none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def versions(row: Any, field: str) -> list[Any]:
     return list(row.history.order_by("history_id").values_list(field, flat=True))
 
 
-def test_a_change_has_the_value_from_before_even_where_the_row_was_written_in_bulk() -> None:
+def test_the_value_before_the_first_change_of_a_bulk_written_row_is_a_version_too() -> None:
     wolves = guild(members=1)
     amber = wolves.members.get()
     amber.nickname = "Amber"

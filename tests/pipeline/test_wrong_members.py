@@ -1,6 +1,7 @@
-"""A member whom the game does not know, or who is not eligible, is not asked for with every code.
+"""Wrong members cost few requests, however many codes there are.
 
-The former are not asked for again for every code. The latter are asked for once a day.
+A member whom the game does not know is not asked for again with each new code. A member who is not
+eligible is asked for once a day.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from tests.factories import REALM, gift_code, guild, member
 from tests.pipeline.conftest import World
 
 DAY = 86_400.0
-#: What is claimed does not depend on it. In one transaction each row leaves its versions, and time
-#: is their number.
+#: The tests hold for any number. It is small because a test is one transaction, in which every
+#: update leaves a dead version of its row, and dead versions make the statements slower.
 MEMBERS = 12
 
 
@@ -42,7 +43,7 @@ def asked(world: World, *players: str) -> Counter[str]:
 
 @pytest.fixture
 def wolves(world: World) -> Guild:
-    """A guild, of whom eight live in another realm than the guild says."""
+    """A guild in which eight members live in another realm than the guild's."""
     wolves = guild("Wolves", members=MEMBERS)
     world.knows(wolves)
     for player in wrong_players(wolves):
@@ -55,7 +56,7 @@ def wrong_players(wolves: Guild) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_day_of_twenty_codes_costs_eight_requests_to_eight_wrong_members(
+def test_a_day_of_twenty_codes_costs_one_request_for_each_wrong_member(
     world: World, wolves: Guild
 ) -> None:
     wrong = wrong_players(wolves)
@@ -74,7 +75,7 @@ def test_a_day_of_twenty_codes_costs_eight_requests_to_eight_wrong_members(
     for player in wrong:
         Member.objects.filter(player_id=player).update(realm=7)
     world.catch_up()
-    # A player can be asked every 2.2 seconds: twenty codes take 44.
+    # One player can be asked for every 2.2 seconds, so twenty codes take 44 seconds.
     live(world, 21)
 
     assert len(world.grants) == MEMBERS * 20
@@ -174,7 +175,9 @@ def test_a_member_who_is_not_eligible_for_five_codes_is_asked_once_a_day(
     assert set(asked_for.values()) == {2}, "each code has its turn"
 
 
-def test_a_level_that_rose_helps_for_all_codes_at_once(world: World, low: Member) -> None:
+def test_a_member_whose_level_rose_gets_all_codes_on_the_next_day(
+    world: World, low: Member
+) -> None:
     world.knows(low.guild, level=30)
     world.pass_time(DAY)
 
@@ -184,7 +187,7 @@ def test_a_level_that_rose_helps_for_all_codes_at_once(world: World, low: Member
     assert len(world.requests) == 10
 
 
-def test_another_condition_is_asked_for_on_its_own(world: World) -> None:
+def test_each_condition_is_asked_for_separately(world: World) -> None:
     bears = guild("Bears", members=1)
     world.knows(bears, level=3, vip=0)
     poll_codes(world, "LEVEL", min_level=9)
@@ -198,7 +201,7 @@ def test_another_condition_is_asked_for_on_its_own(world: World) -> None:
     assert len(world.requests) == 4
 
 
-def test_a_row_of_a_closed_code_holds_nobody_up(world: World, low: Member) -> None:
+def test_a_closed_code_does_not_hold_up_the_member_s_other_codes(world: World, low: Member) -> None:
     oldest = MemberRedemption.objects.order_by("updated_at", "pk")[0]
     GiftCode.objects.filter(pk=oldest.gift_code_id).update(state="closed")
     world.pass_time(DAY)
@@ -221,7 +224,7 @@ def test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes(world:
     assert asked(world, late.player_id) == {late.player_id: 1}
 
 
-def test_a_code_that_is_held_back_does_not_hold_up_the_members_other_codes(
+def test_a_code_that_is_held_back_does_not_hold_up_the_member_s_other_codes(
     world: World, low: Member
 ) -> None:
     oldest = MemberRedemption.objects.order_by("updated_at", "pk")[0]
@@ -236,7 +239,9 @@ def test_a_code_that_is_held_back_does_not_hold_up_the_members_other_codes(
     assert len(world.requests) == asked_before + 1
 
 
-def test_a_realm_that_is_taken_back_is_asked_for_again(world: World) -> None:
+def test_a_member_whose_realm_is_removed_is_asked_for_in_the_guild_s_realm_again(
+    world: World,
+) -> None:
     bears = guild("Bears", members=1)
     world.knows(bears, realm=7)
     poll_codes(world, "ONE")

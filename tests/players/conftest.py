@@ -20,7 +20,7 @@ ANNA, BRAM = "300000001", "300000002"
 
 
 class Visitor:
-    """Opens links and sends forms. Tasks are enqueued as after a commit."""
+    """Opens links and sends forms. Tasks are enqueued as if the transaction had committed."""
 
     def __init__(self, committing: Callable[..., Any]) -> None:
         self.client = Client()

@@ -31,7 +31,7 @@ from tests.players.conftest import ANNA, BRAM, TaskQueue, Visitor, join_address
 pytestmark = pytest.mark.django_db
 
 
-def test_the_page_names_the_guild_and_game_and_says_what_is_agreed_to(
+def test_the_page_names_the_guild_and_game_and_says_what_the_player_agrees_to(
     visitor: Visitor, open_link: JoinLink
 ) -> None:
     page = visitor.get(join_address(open_link))
@@ -71,7 +71,7 @@ def test_a_player_joins_and_catches_up(
     assert wolves.self_service_events.get().kind == "player:joined"
 
 
-def test_the_realm_of_the_guild_is_not_stored_with_the_member(
+def test_a_realm_that_is_the_guild_s_is_not_stored_with_the_member(
     visitor: Visitor, open_link: JoinLink, wolves: Guild
 ) -> None:
     visitor.join(open_link)
@@ -154,7 +154,7 @@ def test_the_answer_is_the_same_for_strangers_members_leavers_and_the_opted_out(
     assert len(answers) == 1, "\n\n".join(sorted(answers))
 
 
-def test_a_known_player_waits_for_an_officer_and_the_link_shows_nothing(
+def test_a_player_who_is_a_member_waits_for_an_officer_and_the_link_shows_no_stored_data(
     visitor: Visitor, open_link: JoinLink, wolves: Guild
 ) -> None:
     member(wolves, ANNA, nickname="The real Anna", realm=1050, notes="secret notes")
@@ -193,7 +193,7 @@ def test_a_player_of_another_guild_joins_this_one_too(
 
 
 # --- Links ----------------------------------------------------------------------------------------
-def test_a_renewed_an_ended_and_an_unknown_link_are_not_found(
+def test_replaced_ended_and_unknown_links_are_not_found(
     visitor: Visitor, open_link: JoinLink, wolves: Guild
 ) -> None:
     old = join_address(open_link)
@@ -211,7 +211,7 @@ def test_a_renewed_an_ended_and_an_unknown_link_are_not_found(
 
 
 @pytest.mark.parametrize("ending", ["past", "inactive"])
-def test_a_link_ends_at_its_time_and_with_its_guild(
+def test_a_link_ends_at_its_time_or_when_its_guild_is_switched_off(
     visitor: Visitor, wolves: Guild, ending: str
 ) -> None:
     ends_at = timezone.now() - dt.timedelta(minutes=1) if ending == "past" else None
@@ -236,7 +236,7 @@ def test_the_tables_hold_no_token(visitor: Visitor, open_link: JoinLink) -> None
 
 
 # --- Floods ---------------------------------------------------------------------------------------
-def test_an_address_is_slowed_down_and_another_one_is_not(
+def test_one_network_address_is_slowed_down_and_another_is_not(
     visitor: Visitor, open_link: JoinLink, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(protect, "JOINS_OF_ADDRESS", 2)
@@ -264,7 +264,7 @@ def test_a_link_is_slowed_down_for_all_addresses(
     assert statuses == [302, 302, 429]
 
 
-def test_a_forged_header_does_not_change_the_address(
+def test_a_forged_header_does_not_change_the_network_address(
     visitor: Visitor, open_link: JoinLink, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(protect, "JOINS_OF_ADDRESS", 1)
@@ -292,12 +292,12 @@ def test_a_full_list_of_requests_takes_no_more_from_anybody(
     assert not Member.objects.exists()
 
 
-def test_an_address_has_few_waiting_requests_for_a_guild(
+def test_one_network_address_may_have_only_few_waiting_requests_for_a_guild(
     visitor: Visitor, wolves: Guild, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(joining, "MOST_WAITING_OF_ADDRESS", 2)
     link = joining.make_join_link(wolves.pk)
-    # Two addresses of the network of one customer.
+    # Two addresses in one customer's network, which count as one.
     for address, player in (("2001:db8::1", ANNA), ("2001:db8::2", BRAM)):
         visitor.client.defaults["REMOTE_ADDR"] = address
         assert visitor.join(link, player).status_code == 302
@@ -313,7 +313,7 @@ def test_an_address_has_few_waiting_requests_for_a_guild(
     assert visitor.join(link, "300000003").status_code == 302
 
 
-def test_the_address_of_a_request_is_stored_as_a_keyed_hash_of_the_guild(
+def test_the_network_address_of_a_request_is_stored_as_a_hash_that_differs_by_guild(
     visitor: Visitor, wolves: Guild
 ) -> None:
     for of in (wolves, guild("Bears")):
@@ -340,7 +340,8 @@ def test_a_stranger_with_some_addresses_does_not_keep_players_out(
     waiting = set(JoinRequest.objects.values_list("player_id", flat=True))
     assert waiting == {*strangers[4:], *(f"31000000{number}" for number in range(4))}
     assert PlayerLink.objects.count() == 6
-    # The stranger gets no second place back, and nobody gives way to a further player.
+    # Now each address has one request, so none gives way to a second one of the stranger, or to
+    # one of a further player.
     for address in ("203.0.113.0", "198.51.100.9"):
         visitor.client.defaults["REMOTE_ADDR"] = address
         assert "Very many requests" in visitor.join(link, "320000000").content.decode()
@@ -370,7 +371,7 @@ def test_after_many_joins_in_an_hour_an_open_link_asks_an_officer(
 
 
 # --- Headers --------------------------------------------------------------------------------------
-def test_the_headers_keep_the_address_to_the_player(
+def test_the_headers_do_not_pass_on_the_address_of_the_page(
     visitor: Visitor, open_link: JoinLink, wolves: Guild
 ) -> None:
     mine = visitor.join(open_link)["Location"]
@@ -386,7 +387,7 @@ def test_the_headers_keep_the_address_to_the_player(
         assert visitor.client.put(address).status_code == 405
 
 
-def test_a_form_needs_its_cookie_even_if_the_browser_hides_where_it_came_from(
+def test_a_form_needs_its_cookie_even_if_the_browser_hides_the_origin(
     open_link: JoinLink,
 ) -> None:
     client = Client(enforce_csrf_checks=True)

@@ -70,7 +70,7 @@ REFUSED = {"outcome": "wrong_realm", "asked_realm": 1042}
         ("failed", {}, "code_expired", ("Not received", "The code has expired.")),
     ],
 )
-def test_each_state_is_said_in_the_player_s_words(
+def test_each_state_is_described_in_words_for_players(
     visitor: Visitor,
     anna: Member,
     state: str,
@@ -88,7 +88,7 @@ def test_each_state_is_said_in_the_player_s_words(
     assert "Correct your" not in page or (state, closed_by) == ("needs_correction", "")
 
 
-def test_a_code_without_a_row_is_on_the_way_and_a_reissued_code_is_there_once(
+def test_a_code_without_a_row_is_shown_as_on_the_way_and_a_reissued_code_is_shown_once(
     visitor: Visitor, anna: Member
 ) -> None:
     old = gift_code("FROST", state="closed")
@@ -105,7 +105,7 @@ def test_a_code_without_a_row_is_on_the_way_and_a_reissued_code_is_there_once(
     assert "OTHERGAME" not in page
 
 
-def test_the_page_has_no_word_of_another_guild(visitor: Visitor, anna: Member) -> None:
+def test_the_page_says_nothing_about_another_guild(visitor: Visitor, anna: Member) -> None:
     bears = guild("Bears")
     other = member(bears, ANNA, nickname="Bear-Anna", notes="Bear notes", realm=77)
     frost = gift_code("FROST")
@@ -124,7 +124,7 @@ def test_the_page_has_no_word_of_another_guild(visitor: Visitor, anna: Member) -
     assert "Redeemed for you" in page
 
 
-def test_a_code_that_the_game_does_not_know_is_one_sentence_and_does_not_count(
+def test_a_code_that_the_game_does_not_know_is_shown_as_one_sentence_and_does_not_count(
     visitor: Visitor, anna: Member
 ) -> None:
     row(anna, gift_code("FROST"), "redeemed")
@@ -158,15 +158,13 @@ def test_the_number_of_queries_does_not_depend_on_the_codes(visitor: Visitor, an
     assert counts[0] == counts[1] <= 6
 
 
-def test_a_name_from_a_game_is_text(visitor: Visitor, anna: Member) -> None:
+def test_a_name_from_a_game_is_escaped(visitor: Visitor, anna: Member) -> None:
     Member.objects.filter(pk=anna.pk).update(nickname="<script>x</script>")
     assert "<script>" not in visitor.get(personal(anna))
 
 
 # --- Links ----------------------------------------------------------------------------------------
-def test_an_unknown_an_ended_and_another_s_token_open_nothing(
-    visitor: Visitor, anna: Member
-) -> None:
+def test_ended_unknown_and_malformed_tokens_open_nothing(visitor: Visitor, anna: Member) -> None:
     address = personal(anna)
     PlayerLink.objects.update(ends_at=timezone.now() - dt.timedelta(seconds=1))
     for one in (address, "/my/pl-unknown/", "/my/x/"):
@@ -230,7 +228,7 @@ def test_a_corrected_realm_says_how_many_codes_are_tried_again(
     assert SelfServiceEvent.objects.get().kind == "player:corrected"
 
 
-def test_after_a_correction_the_page_looks_again_while_codes_wait(
+def test_after_a_correction_the_page_reloads_itself_while_codes_wait(
     visitor: Visitor, anna: Member
 ) -> None:
     waits = row(anna, gift_code(), "needs_correction", **REFUSED)
@@ -240,7 +238,7 @@ def test_after_a_correction_the_page_looks_again_while_codes_wait(
     shown = visitor.client.get(corrected)
 
     assert shown.headers["Refresh"] == f"{my_page.LOOK_AFTER}; url=?look=2"
-    # Nothing that a player enters can be lost.
+    # Without a form, a reload cannot lose what a player has entered.
     assert b"<form" not in shown.content
     assert "Refresh" not in visitor.client.get(address).headers
     for look in (str(my_page.MOST_LOOKS + 1), "0", "-1", "x", "9" * 50):
@@ -288,7 +286,7 @@ def test_corrections_are_limited_because_each_sends_requests(
     assert anna.realm == 1043
 
 
-def test_presses_are_limited(visitor: Visitor, anna: Member, monkeypatch: Any) -> None:
+def test_presses_of_buttons_are_limited(visitor: Visitor, anna: Member, monkeypatch: Any) -> None:
     monkeypatch.setattr(protect, "WISHES_OF_LINK", 1)
     address = personal(anna)
     visitor.post(address, act="download")
@@ -296,7 +294,7 @@ def test_presses_are_limited(visitor: Visitor, anna: Member, monkeypatch: Any) -
 
 
 # --- Leaving and coming back ----------------------------------------------------------------------
-def test_leaving_needs_a_tick_and_coming_back_an_officer(
+def test_leaving_needs_a_tick_and_coming_back_needs_an_officer(
     visitor: Visitor, anna: Member, task_queue: TaskQueue
 ) -> None:
     address = personal(anna)
@@ -316,7 +314,7 @@ def test_leaving_needs_a_tick_and_coming_back_an_officer(
     assert "This is the page as it is now" in visitor.press(address, "ask")
 
 
-def test_an_opt_out_holds_in_this_guild_and_the_same_link_takes_it_back(
+def test_an_opt_out_holds_in_this_guild_only_and_the_same_link_takes_it_back(
     visitor: Visitor, anna: Member, task_queue: TaskQueue
 ) -> None:
     other = member(guild("Bears"), ANNA)
@@ -339,7 +337,7 @@ def test_an_opt_out_holds_in_this_guild_and_the_same_link_takes_it_back(
 def test_a_link_of_an_earlier_version_takes_back_its_opt_out_in_its_guild_only(
     visitor: Visitor, anna: Member
 ) -> None:
-    """Such a link opted the player out in all guilds."""
+    """In an earlier version of Redeemer, a link opted the player out in all guilds."""
     other = member(guild("Bears"), ANNA)
     address = personal(anna)
     opt_out("simulator", ANNA)
@@ -351,7 +349,7 @@ def test_a_link_of_an_earlier_version_takes_back_its_opt_out_in_its_guild_only(
     assert set(Member.objects.filter(opted_out=True)) == {other}
 
 
-def test_a_link_takes_back_no_opt_out_that_an_officer_took_in_the_guild(
+def test_a_link_does_not_take_back_an_officer_s_opt_out_in_the_guild(
     visitor: Visitor, anna: Member
 ) -> None:
     address = personal(anna)
@@ -363,7 +361,7 @@ def test_a_link_takes_back_no_opt_out_that_an_officer_took_in_the_guild(
     assert Member.objects.get().opted_out
 
 
-def test_a_link_takes_back_no_opt_out_that_was_asked_for_elsewhere(
+def test_a_link_does_not_take_back_an_administrator_s_opt_out(
     visitor: Visitor, anna: Member
 ) -> None:
     address = personal(anna)
@@ -397,7 +395,7 @@ def test_the_download_has_the_player_s_data(visitor: Visitor, anna: Member) -> N
     assert SelfServiceEvent.objects.get().kind == "player:downloaded"
 
 
-def test_the_download_has_only_what_the_directory_said_since_this_guild_has_the_consent(
+def test_the_download_has_only_what_the_directory_said_since_the_consent_in_this_guild(
     visitor: Visitor, anna: Member
 ) -> None:
     member(guild("Bears"), ANNA, consented_on=dt.date(2026, 1, 1))
@@ -418,7 +416,7 @@ def test_the_download_has_only_what_the_directory_said_since_this_guild_has_the_
         return json.loads(visitor.post(address, act="download").content)["directory"]
 
     assert directory() == []
-    # The day that a person enters may be earlier.
+    # An entered day of consent in the past does not show what was said since that day.
     anna.consented_on = dt.date(2026, 1, 1)
     anna.save()
     assert directory() == []
@@ -433,7 +431,7 @@ def test_the_download_has_only_what_the_directory_said_since_this_guild_has_the_
     assert answered["realm_since"] is None
 
 
-def test_an_erased_player_is_gone_with_the_link(visitor: Visitor, anna: Member) -> None:
+def test_an_erasure_deletes_the_player_s_data_and_the_link(visitor: Visitor, anna: Member) -> None:
     row(anna, gift_code("FROST"), "redeemed")
     address = personal(anna)
     assert "Tick “I am sure” first" in visitor.press(address, "erase")
@@ -478,7 +476,7 @@ def test_what_an_erasure_leaves_does_not_tell_whether_another_guild_knows_the_pl
     assert not OptOut.objects.exists()
 
 
-def test_a_player_of_two_guilds_is_erased_here_and_nothing_is_lost_there(
+def test_a_player_of_two_guilds_is_erased_in_one_and_nothing_is_lost_in_the_other(
     visitor: Visitor, anna: Member
 ) -> None:
     bears = guild("Bears")
@@ -500,7 +498,7 @@ def test_a_player_of_two_guilds_is_erased_here_and_nothing_is_lost_there(
     assert not PlayerLink.objects.exists()
 
 
-# --- Who joined without an officer ----------------------------------------------------------------
+# --- Players who joined without an officer --------------------------------------------------------
 def test_an_unconfirmed_link_asks_an_officer_before_it_opts_out_or_erases(
     visitor: Visitor, anna: Member
 ) -> None:
@@ -532,7 +530,7 @@ def test_a_link_lasts_a_year(anna: Member) -> None:
     assert dt.timedelta(days=364) < left <= dt.timedelta(days=365)
 
 
-def test_an_officer_s_new_link_ends_the_one_before(
+def test_an_officer_s_new_link_ends_the_player_s_old_link(
     visitor: Visitor, anna: Member, admin_user: Any
 ) -> None:
     old = personal(anna)

@@ -21,7 +21,7 @@ def address(of: Guild) -> str:
     return reverse("players:public", args=[PublicPage.objects.get_or_create(guild=of)[0].public_id])
 
 
-def test_it_shows_codes_ends_rewards_and_shares_and_no_names(
+def test_the_page_shows_codes_ends_rewards_and_shares_but_no_names(
     visitor: Visitor, wolves: Guild
 ) -> None:
     frost = gift_code(
@@ -45,7 +45,7 @@ def test_it_shows_codes_ends_rewards_and_shares_and_no_names(
         assert text not in page
 
 
-def test_the_share_of_few_members_would_say_something_of_one(
+def test_the_share_of_few_members_is_hidden_because_it_would_reveal_one_of_them(
     visitor: Visitor, wolves: Guild
 ) -> None:
     row(member(wolves), gift_code("FROST"), "redeemed")
@@ -58,7 +58,7 @@ def test_a_guild_without_codes_says_so(visitor: Visitor, wolves: Guild) -> None:
     assert "There is no code at the moment" in visitor.get(address(wolves))
 
 
-def test_a_page_that_is_off_and_one_that_never_was_are_the_same(
+def test_a_page_that_is_off_and_one_that_never_existed_look_the_same(
     visitor: Visitor, wolves: Guild
 ) -> None:
     where = address(wolves)

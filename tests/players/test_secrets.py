@@ -1,4 +1,4 @@
-"""Tokens of links reach no log and no error."""
+"""The tokens of links appear in no log line and in no error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.players.conftest import join_address, personal
 
 @pytest.fixture(params=["console", "json"])
 def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """The output of all loggers, in each format of the settings."""
+    """The output of all loggers, in each log format."""
     how = dict(configure(log_format=request.param, level="INFO")["formatters"]["structured"])
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(how.pop("()")(**how))
@@ -31,7 +31,7 @@ def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     configure(log_format="console", level="INFO")
 
 
-def test_a_token_is_long_and_its_hash_does_not_have_it() -> None:
+def test_a_token_is_long_and_its_hash_does_not_contain_it() -> None:
     tokens = {new_token(TokenKind.PLAYER) for _ in range(50)}
     assert len(tokens) == 50
     for token in tokens:
@@ -46,7 +46,7 @@ def test_a_token_is_long_and_its_hash_does_not_have_it() -> None:
 def test_no_log_line_has_a_token(
     lines: io.StringIO, open_link: JoinLink, anna: Member, monkeypatch: Any
 ) -> None:
-    """Not found, not allowed, refused by the check of forms, too large, and a server error."""
+    """Requests that are not found, not allowed, or refused for form or host, and one that fails."""
     mine = personal(anna)
     paths = [join_address(open_link), mine]
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)

@@ -1,6 +1,6 @@
 """Correct and broken answers of the game, each generated from a number, so that it can be repeated.
 
-A `Case` says what its answer may mean, by the protocol and not by our client.
+A `Case` says what its answer may mean by the protocol, whatever our client makes of it.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def wrong_types(random: Random, secrets: tuple[str, ...]) -> Case:
 
 
 def contradictions(random: Random, secrets: tuple[str, ...]) -> Case:
-    """Repeated keys, almost correct messages, and the message of one row with another's number."""
+    """Repeated keys, almost correct messages, and messages with the number of another message."""
     word, (number, _) = random.choice(list(WORDS.items()))
     other, (other_number, _) = random.choice(list(WORDS.items()))
     nearly = random.choice(
@@ -223,7 +223,7 @@ def broken_status(random: Random, _secrets: tuple[str, ...]) -> Case:
 
 
 def broken_headers(random: Random, secrets: tuple[str, ...]) -> Case:
-    """Broken headers and rate headers before a correct body, which may be believed."""
+    """Broken headers and rate headers before a correct body, which the client may believe."""
     lines = [
         random.choice([_rate_header, _odd_header])(random) for _ in range(random.randrange(1, 8))
     ]
@@ -297,7 +297,7 @@ def mutated(random: Random, _secrets: tuple[str, ...]) -> Case:
     return Case("mutated", bytes(good), may_prove=frozenset({Outcome.RECEIVED}))
 
 
-#: 51 bytes, 33 in hex.
+#: 51 bytes. As the size of a chunk this is written in hexadecimal: 33.
 _SUCCESS = b'{"code":0,"data":"","msg":"SUCCESS","err_code":2e4}'
 _RECEIVED = b'{"code":1,"data":[],"msg":"RECEIVED.","err_code":40008}'
 _BOMB = gzip.compress(b" " * 20_000_000, 9)

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def silence() -> Iterator[None]:
-    """Disable logging. Hypothesis prints the steps of a failing example."""
+    """Disable logging, because Hypothesis itself prints the steps of a failing example."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

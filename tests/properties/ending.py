@@ -25,7 +25,7 @@ _ROUNDS = 12
 
 
 def let_everything_end(flow: Flow) -> None:
-    """Lose all messages, and run the tasks that beat enqueues until nothing is open."""
+    """Lose all messages. Then run the tasks that beat enqueues, until nothing is open."""
     flow.system.messages.clear()
     flow.system.requests.clear()
     providers.resume(PROVIDER)

@@ -11,7 +11,7 @@ _SETTLING = frozenset({Outcome.SUCCESS, Outcome.RECEIVED})
 
 
 class Game:
-    """Grants each code at most once to each player, also when its answer says otherwise."""
+    """Grants each code at most once to each player, whatever its answers say."""
 
     def __init__(self) -> None:
         self.grants: set[tuple[str, int]] = set()
@@ -25,7 +25,7 @@ class Game:
 
         Args:
             says: the answer. For SUCCESS and RECEIVED, the game gives the true answer instead.
-            acts: if the answer leaves the result open, the code was granted before it.
+            acts: grant the code before an answer that leaves the result open.
         """
         truth = self._truth(player_id, code_id)
         outcome = truth if says in _SETTLING else says

@@ -36,7 +36,8 @@ TRIGGER = st.sampled_from(
 )
 #: True answers, and those that leave the result open, are more frequent than the others.
 SAYS = st.sampled_from([*[Outcome.SUCCESS] * 8, *sorted(UNDECIDED), *sorted(UNDECIDED), *Outcome])
-#: None is slightly below a limit (2.2, 4, 14, 30, 60 s), so a slow machine changes nothing.
+#: No value is slightly below a limit (2.2, 4, 14, 30, 60 s), so that the time that a slow machine
+#: adds does not cross a limit.
 SECONDS = st.sampled_from([5, 15, 35, 35, 65, 65, 605, 3_605, 86_405])
 
 
@@ -79,7 +80,7 @@ class Flow(RuleBasedStateMachine):
     def two_ask_for_a_run_at_once(
         self, guild: int, code: int, trigger: Trigger, other: Trigger
     ) -> None:
-        """A second start runs after the first has created its row, and before it reads it."""
+        """A second start runs after the first one has created its row, but not yet read it."""
         kinds: list[StartKind] = []
         with overtaken(
             RedemptionQuerySet, "ensure", lambda: kinds.append(self._start(guild, code, other))
@@ -153,7 +154,7 @@ class Flow(RuleBasedStateMachine):
     # --- Messages and requests --------------------------------------------------------------------
     @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave"]), member=NUMBER)
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
-        """Between the choice and the locks."""
+        """Something happens after dispatch has chosen rows, and before it locks them."""
         with overtaken(dispatch, "_choose", lambda: self._interfere(what, run, member)):
             tasks.dispatch(PROVIDER)
 
@@ -214,7 +215,7 @@ class Flow(RuleBasedStateMachine):
 
     @rule(says=SAYS, acts=st.booleans(), records=st.booleans())
     def a_member_has_a_turn(self, says: Outcome, acts: bool, records: bool) -> None:
-        """Dispatch, request and answer in a row, after the pause that each player needs."""
+        """Dispatch, request and answer in a row, once a player may be asked for again."""
         self.system.pass_time(5)
         tasks.dispatch(PROVIDER)
         if not self.system.claims:
@@ -229,7 +230,7 @@ class Flow(RuleBasedStateMachine):
     def a_worker_is_taken_for_dead(
         self, says: Outcome, acts: bool, others_go_on: bool, comes_back: bool
     ) -> None:
-        """A worker has sent a request, and is held up until its claim is given to another."""
+        """A worker has sent a request, and hangs until its claim is given to another worker."""
         number = len(self.system.requests)
         self.a_member_has_a_turn(says=says, acts=acts, records=False)
         self.time_passes(seconds=65, then="sweep and tick" if others_go_on else "sweep")
@@ -309,7 +310,7 @@ class Flow(RuleBasedStateMachine):
         Member.objects.filter(pk=found.pk).update(**{what: value})
 
     def _join(self, guild: Guild) -> None:
-        """Add one of a few players, those of the other guild first."""
+        """Add the first of three players whom the guild does not have yet, if there is one."""
         wanted = ["300", "401", "402"]
         known = set(guild.members.values_list("player_id", flat=True))
         if newcomers := [player for player in wanted if player not in known]:

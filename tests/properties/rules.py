@@ -81,7 +81,7 @@ def _what_is_over_is_over(now: Snapshot) -> None:
         if run == RunState.COMPLETE:
             assert row.state not in OPEN, row
         elif run == RunState.STOPPED:
-            # Unconfirmed requests are repeated until they are clear, in every state of the run.
+            # An unconfirmed request is repeated until its result is clear, even after a stop.
             assert row.state != State.PENDING, row
             assert row.state != State.IN_FLIGHT or row.confirming, row
         elif run == RunState.PENDING:

@@ -19,7 +19,8 @@ SELECT json_build_object(
     'events', (SELECT json_agg(e ORDER BY id) FROM giftcodes_redemptionevent e)
 )::text
 """
-#: Columns with times. The test moves them when it lets time pass, which is not a change.
+#: The endings of the names of columns with times. These are not compared, because the test moves
+#: them when it lets time pass.
 _TIMES = ("_at", "_until")
 
 

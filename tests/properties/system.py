@@ -45,7 +45,7 @@ class Request:
 
 
 class System:
-    """An empty database and a game, without any process."""
+    """An empty database and a game, without a broker and without workers."""
 
     def __init__(self, *, rate: Rate | None) -> None:
         self.game = Game()
@@ -54,7 +54,7 @@ class System:
         self._patches = ExitStack()
         here = replace(settings.PROVIDERS[PROVIDER], rate=rate)
         self._patches.enter_context(mock.patch.object(tasks, "enqueue_on_commit", self._enqueue))
-        # Without jitter, delays are whole seconds, and a slow machine takes the same steps.
+        # Without jitter, delays are whole seconds, so that a slow machine takes the same steps.
         self._patches.enter_context(
             mock.patch.object(recording, "random", SimpleNamespace(random=lambda: 0.0))
         )
@@ -131,7 +131,8 @@ def overtaken(
 ) -> Iterator[None]:
     """Call `meanwhile` once, after a step has read something and before it acts on it.
 
-    This is what another process could do there. `at` chooses the call by its arguments.
+    So the test does what another process could do at that point. `at` gets the arguments of a call
+    of `read`, and returns whether it is the call to interrupt.
     """
     original = getattr(owner, read)
     is_over = False

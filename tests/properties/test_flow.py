@@ -1,7 +1,7 @@
 """In every order of events: one run, one request and one grant at a time, and no member forgotten.
 
-`PROPERTY_EXAMPLES=500` (`make properties`) runs that many random examples. Without it, the same few
-hundred steps run each time.
+`PROPERTY_EXAMPLES=500` (`make properties`) runs that many random examples. Without it, the same 30
+short examples run each time.
 """
 
 from __future__ import annotations

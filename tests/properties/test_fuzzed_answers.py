@@ -1,4 +1,6 @@
-"""Ten thousand answers through the real client: each becomes an Outcome, and none proves too much.
+"""Ten thousand answers through the real client: each becomes an Outcome.
+
+No answer proves more than the game said.
 
 `PROPERTY_EXAMPLES=500` runs 500 × 30 answers of a new seed; `ANSWER_SEED` repeats a seed.
 """
@@ -83,10 +85,10 @@ def the_case(number: int) -> Case:
 
 def check(case: Case, answer: Answer, sign: str) -> None:
     assert isinstance(answer.outcome, Outcome)
-    assert answer.outcome not in (Outcome.UNREACHABLE, Outcome.NOT_SENT), "it was sent"
+    assert answer.outcome not in (Outcome.UNREACHABLE, Outcome.NOT_SENT), "the request was sent"
     if case.exactly:
         assert answer.outcome is case.exactly
-    assert answer.outcome not in PROVING or answer.outcome in case.may_prove, "it proves nothing"
+    assert answer.outcome not in PROVING or answer.outcome in case.may_prove, "not proven"
     assert len(answer.msg) <= 200
     assert len(answer.err_code) <= 20
     assert len(answer.body) <= 2000
@@ -104,7 +106,7 @@ def check(case: Case, answer: Answer, sign: str) -> None:
     )
 
 
-def test_ten_thousand_answers_end_in_an_outcome_and_say_no_more_than_the_game(
+def test_ten_thousand_answers_become_outcomes_that_prove_no_more_than_the_game_said(
     parrot: Parrot,
 ) -> None:
     seen: Counter[tuple[str, Outcome]] = Counter()
@@ -121,12 +123,12 @@ def test_ten_thousand_answers_end_in_an_outcome_and_say_no_more_than_the_game(
         seen[case.kind, answer.outcome] += 1
     outcomes = {outcome for _, outcome in seen}
     assert outcomes == set(Outcome) - {Outcome.UNREACHABLE, Outcome.NOT_SENT}, (
-        "the answers are too much alike"
+        "the generated answers miss an outcome"
     )
 
 
 @pytest.mark.django_db
-def test_what_the_client_lets_through_can_be_stored(parrot: Parrot) -> None:
+def test_every_answer_that_the_client_returns_can_be_stored(parrot: Parrot) -> None:
     row = _a_row()
     for number in range(STORED):
         case = the_case(number)

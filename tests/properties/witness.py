@@ -1,4 +1,4 @@
-"""Check each request and each answer against the rows before it."""
+"""Check each request and each answer against the rows as they were before it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Witness:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        #: Player and code, once an answer that proves the grant was recorded.
+        #: The pairs of player and code for which an answer that proves the grant was recorded.
         self.proven: set[tuple[str, int]] = set()
 
     @contextmanager
     def of_a_request(self, claim: Message) -> Iterator[None]:
-        """Check that a request that is sent in the block was allowed by the rows before it."""
+        """Check that the rows before the block allowed the request that is sent in it, if any."""
         row_id, token = claim.args
         row = _read(row_id)
         budget, now = RateBudget.objects.get(), database_now()
@@ -41,13 +41,13 @@ class Witness:
             "the game was paused"
         )
         assert (row.player_id, row.gift_code_id) not in self.proven, (
-            "the player was known to have it"
+            "the player was known to have the code"
         )
         assert not self._is_asked_elsewhere(row), "two requests for one player and code"
         if not row.confirming:
             run, member = row.redemption, row.member
-            assert run.state == RunState.RUNNING, "nothing runs"
-            assert run.stop_requested_at is None, "it was stopped"
+            assert run.state == RunState.RUNNING, "the redemption is not running"
+            assert run.stop_requested_at is None, "the run was stopped"
             assert row.gift_code.is_open, "the code is closed"
             assert member.active, "the member has left"
             assert not member.opted_out, "the member has opted out"
@@ -68,7 +68,7 @@ class Witness:
 
     @contextmanager
     def of_an_answer(self, request: Request) -> Iterator[None]:
-        """Check that the answer of an expired claim changes nothing, except for a SUCCESS."""
+        """Check that an answer whose claim was lost changes the row only if it is SUCCESS."""
         intent, outcome = request.intent, request.answer.outcome
         before = _read(intent.row_id)
         held = (before.state, before.token) == (State.IN_FLIGHT, intent.token)
@@ -78,7 +78,7 @@ class Witness:
         if held:
             assert after.state != State.IN_FLIGHT
         elif outcome is not Outcome.SUCCESS:
-            assert _values(after) == _values(before), "a stale worker wrote"
+            assert _values(after) == _values(before), "a stale worker changed the row"
         elif after.state != State.REDEEMED:
             assert _values(after) == _values(before), (
                 "a stale worker wrote something else than its success"

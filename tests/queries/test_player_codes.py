@@ -42,7 +42,7 @@ def bears() -> Guild:
     return guild("Bears", automatic=False)
 
 
-def test_a_code_of_two_guilds_is_there_once_with_the_row_that_proves_it(
+def test_a_code_of_two_guilds_is_listed_once_with_the_row_that_proves_it(
     wolves: Guild, bears: Guild
 ) -> None:
     ann, twin = member(wolves, "555"), member(bears, "555")
@@ -65,7 +65,7 @@ def test_a_code_of_two_guilds_is_there_once_with_the_row_that_proves_it(
         ("in_flight", "cancelled", "in_flight"),
     ],
 )
-def test_of_two_guilds_the_state_that_is_further_counts(
+def test_the_state_in_the_guild_that_got_further_counts(
     wolves: Guild, bears: Guild, here: str, there: str, counts: str
 ) -> None:
     ann, twin, code = member(wolves, "555"), member(bears, "555"), gift_code()
@@ -73,7 +73,7 @@ def test_of_two_guilds_the_state_that_is_further_counts(
     assert [one.state for one in player(ann).codes] == [counts]
 
 
-def test_the_row_of_a_guild_that_the_player_left_counts_only_if_it_has_the_code(
+def test_the_row_of_a_guild_that_the_player_left_counts_only_if_the_player_has_the_code(
     wolves: Guild, bears: Guild
 ) -> None:
     old, new = member(wolves, "555", active=False), member(bears, "555")
@@ -105,7 +105,7 @@ def test_after_a_correction_the_codes_wait_for_the_game_and_not_for_a_person(
     assert player(ann).waiting_for == {}
 
 
-def test_a_code_that_the_player_will_be_asked_for_is_there_unless_its_run_was_stopped() -> None:
+def test_a_code_that_will_be_tried_for_the_player_is_listed_unless_its_run_was_stopped() -> None:
     wolves = guild(automatic=True)
     ann = member(wolves)
     gift_code("SOON"), gift_code("OLD", state="closed")
@@ -160,7 +160,9 @@ def test_the_cost_does_not_grow_with_guilds_and_codes(wolves: Guild, bears: Guil
     assert cost(ann) == few <= 3
 
 
-def test_the_places_of_guild_mates_are_offered_the_most_frequent_first(wolves: Guild) -> None:
+def test_the_realms_of_guild_mates_are_offered_and_the_most_frequent_comes_first(
+    wolves: Guild,
+) -> None:
     ann = astray(wolves)
     for realm in (1050, 1043, 1050, wolves.realm, None):
         member(wolves, realm=realm)
@@ -170,7 +172,7 @@ def test_the_places_of_guild_mates_are_offered_the_most_frequent_first(wolves: G
     assert places_of_mates(ann) == [(1050, 2), (1043, 1)]
 
 
-def test_the_numbers_of_a_list_are_those_of_each_membership(wolves: Guild, bears: Guild) -> None:
+def test_a_list_counts_the_codes_of_each_membership_separately(wolves: Guild, bears: Guild) -> None:
     ann = astray(wolves, gift_code(), gift_code(state="closed"))
     member_redemption(ann, gift_code(), "redeemed")
     twin = member(bears, ann.player_id)

@@ -1,4 +1,4 @@
-"""Who has which codes, for lists and for codes in several guilds, at a fixed cost."""
+"""Who has which codes, for lists and for codes in several guilds, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def of_all(*codes: GiftCode) -> dict[int, tuple[Served, ResultKind, int, int]]:
     return {pk: (one.served, one.result.kind, one.guilds, one.running) for pk, one in found.items()}
 
 
-def test_a_code_adds_its_guilds_and_one_guild_that_runs_makes_it_run() -> None:
+def test_a_code_sums_up_its_guilds_and_is_running_if_one_of_them_is() -> None:
     frost, snow, new = gift_code(), gift_code(), gift_code()
     redemption(frost, "redeemed", "needs_correction")
     redemption(frost, "not_eligible", "cancelled left")
@@ -93,7 +93,7 @@ def test_a_code_whose_end_had_come_when_it_was_closed_has_expired() -> None:
     assert gift_code(**closed, expires_at=now + timedelta(hours=1)).ending is Ending.CLOSED
 
 
-def test_an_officer_counts_only_the_own_guilds(django_user_model: type) -> None:
+def test_an_officer_s_counts_cover_only_their_own_guilds(django_user_model: type) -> None:
     officer = django_user_model.objects.create_user("officer", is_staff=True)  # type: ignore[attr-defined]
     code = gift_code()
     own, other = redemption(code, "redeemed"), redemption(code, "failed", "failed")

@@ -1,4 +1,4 @@
-"""Small workbooks and texts that describe very much."""
+"""Small workbooks that would take very much memory or time to read."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def workbook(
     """A workbook of these XML texts.
 
     Args:
-        rows: the rows of the last sheet. The others are empty.
+        rows: the rows of the last sheet. The other sheets are empty.
         strings: the shared strings.
         styles: the content of the style sheet.
-        sheets: how many there are.
-        one_part: all sheets have the same part, with the rows.
-        more: further parts.
-        compression: of all parts.
+        sheets: the number of sheets.
+        one_part: all sheets refer to one part, which has the rows.
+        more: further parts by name.
+        compression: the compression method of all parts.
     """
     numbers = range(1, sheets + 1)
     files = [1] if one_part else numbers

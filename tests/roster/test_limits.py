@@ -1,4 +1,4 @@
-"""A small file that describes very much is refused early, and says what to do."""
+"""A small file that would take very much to read is refused early, with advice."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from giftcodes.roster.workbook_reader import Budget, Exceeded, Refused, csv_of
 from tests.roster import bombs
 from tests.waiting import wait_for
 
-#: Runs a command and reports how much memory it took. A process that is started by a large one
-#: would be charged with the memory of that one.
+#: Runs a command and reports how much memory it took. If the tests started the command themselves,
+#: the memory of their own large process would count as memory of the command.
 _MEASURE = """
 import json, resource, subprocess, sys
 status = subprocess.run(json.loads(sys.argv[1])).returncode
@@ -87,7 +87,7 @@ def answer_of(data: bytes, **changed: int) -> tuple[int, dict[str, str], int]:
         "too many members",
     ],
 )
-def test_a_workbook_that_describes_too_much_is_refused_by_its_limit(
+def test_a_workbook_that_is_too_large_inside_is_refused_by_the_limit_that_it_exceeds(
     make: Callable[[], bytes], limit: str, changed: dict[str, int]
 ) -> None:
     data = make()
@@ -198,7 +198,7 @@ def test_the_process_has_no_more_memory_than_its_limit() -> None:
     assert memory < 120_000_000
 
 
-def test_the_process_ends_when_its_time_of_the_processor_is_over() -> None:
+def test_the_process_ends_when_its_processor_time_is_used_up() -> None:
     data = bombs.many_cells_in_a_row()
     more = {"marks": 10**9, "memory_bytes": 10**10, "wall_seconds": 1_000}
 
@@ -207,7 +207,7 @@ def test_the_process_ends_when_its_time_of_the_processor_is_over() -> None:
     assert status in (-signal.SIGXCPU, -signal.SIGKILL)
 
 
-def test_the_process_ends_without_its_parent() -> None:
+def test_the_process_ends_in_time_even_if_its_parent_does_not_end_it() -> None:
     command = workbook.command()
     command[-1] = json.dumps({**json.loads(command[-1]), "wall_seconds": 1})
 
@@ -250,7 +250,7 @@ def test_the_process_gets_no_secrets(program: Path, monkeypatch: pytest.MonkeyPa
 
     assert set(found["environment"]) <= {"LANG", "LD_LIBRARY_PATH", "LC_CTYPE"}
     assert str(Path.cwd()) not in found["path"]
-    assert str(program.parent) not in found["path"], "it has modules with common names"
+    assert str(program.parent) not in found["path"], "its modules have common names"
     assert len(found["files"]) == 4, "standard streams, and the listing itself"
 
 
@@ -305,7 +305,7 @@ def test_one_workbook_is_read_at_a_time(
         ("print('x')", "cannot be read"),
     ],
 )
-def test_a_process_that_crashes_is_an_unreadable_workbook(
+def test_if_the_process_crashes_the_workbook_counts_as_unreadable(
     program: Path, content: str, words: str
 ) -> None:
     program.write_text(content)
@@ -314,7 +314,9 @@ def test_a_process_that_crashes_is_an_unreadable_workbook(
         workbook.csv_of_workbook(b"")
 
 
-def test_a_process_that_cannot_start_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_process_cannot_start_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
 
     with pytest.raises(UnreadableListError, match="Save the list as CSV"):
@@ -395,7 +397,7 @@ def test_a_quotation_mark_joins_at_most_a_hundred_lines() -> None:
     ],
     ids=["spaces", "joiners", "tags", "marks"],
 )
-def test_a_long_nickname_is_refused_without_looking_at_it(
+def test_a_very_long_nickname_is_refused_before_it_is_cleaned(
     cell: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cleaned(text: str) -> str:
@@ -424,7 +426,7 @@ def test_a_long_number_is_refused(column: str) -> None:
 def test_only_two_workbooks_wait_and_others_are_refused_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each workbook that waits holds a thread of the site."""
+    """Each workbook that waits holds up a thread of the site."""
     go, seconds = threading.Event(), 60.0
     monkeypatch.setattr(workbook, "WAIT_SECONDS", seconds)
 
@@ -435,7 +437,7 @@ def test_only_two_workbooks_wait_and_others_are_refused_at_once(
     monkeypatch.setattr(workbook, "_run", read)
     with ThreadPoolExecutor(3) as pool:
         read_or_wait = [pool.submit(workbook.csv_of_workbook, b"") for _ in range(3)]
-        wait_for(lambda: workbook._places._value == 0, "three workbooks")
+        wait_for(lambda: workbook._places._value == 0, "three workbooks to be read or to wait")
         try:
             for _ in range(5):
                 with pytest.raises(UnreadableListError, match="Wait a minute"):

@@ -57,22 +57,22 @@ def test_the_realm_has_many_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["K1042", "S1042", "state 1042", "Kingdom #1042"])
-def test_a_realm_may_have_its_word(cell: str) -> None:
+def test_a_realm_may_have_a_word_before_its_number(cell: str) -> None:
     assert read(f"id,realm\n123456789,{cell}\n").members[0].realm == 1042
 
 
-def test_a_player_beside_an_id_is_a_name() -> None:
+def test_beside_a_column_named_id_a_column_named_player_has_names() -> None:
     assert read("Player,ID\nAmber,123456789\n").members == (ListedMember(2, "123456789", "Amber"),)
 
 
-def test_unknown_columns_are_named_and_ignored() -> None:
+def test_unknown_columns_are_ignored_and_reported() -> None:
     listed = read("id,level,name\n123456789,30,Amber\n")
 
     assert listed.ignored_columns == ("level",)
     assert listed.members == (ListedMember(2, "123456789", "Amber"),)
 
 
-def test_a_header_without_an_id_is_refused_with_its_names() -> None:
+def test_a_header_without_an_id_is_refused_and_its_columns_are_named() -> None:
     with pytest.raises(UnreadableListError, match=r"\(name, state\).*player_id"):
         read("name,state\nAmber,1042\n")
 
@@ -82,7 +82,7 @@ def test_a_header_without_an_id_is_refused_with_its_names() -> None:
     ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"],
     ids=lambda name: name,
 )
-def test_spreadsheets_encodings_are_read(encoding: str) -> None:
+def test_the_encodings_of_spreadsheets_are_read(encoding: str) -> None:
     listed = read_members("id;name\r\n123456789;Śnieg 雪\r\n234567890;Лис\r\n".encode(encoding))
 
     assert [member.nickname for member in listed.members] == ["Śnieg 雪", "Лис"]
@@ -101,7 +101,7 @@ def test_spreadsheets_encodings_are_read(encoding: str) -> None:
         "“123456789”",
     ],
 )
-def test_a_number_in_a_spreadsheets_wrapping_is_unwrapped(cell: str) -> None:
+def test_what_a_spreadsheet_puts_around_a_number_is_removed(cell: str) -> None:
     assert ids(read(f"id\tname\n{cell}\tAmber\n")) == ["123456789"]
 
 
@@ -149,12 +149,12 @@ def test_a_player_id_is_never_shortened(cell: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["123456789,Amber,1,042", "123456789,Amber,12,345,2026-01-01"])
-def test_a_number_that_its_comma_splits_is_refused(line: str) -> None:
+def test_a_number_that_is_split_by_its_comma_is_refused(line: str) -> None:
     assert not read(f"{line}\n").members
     assert list(reasons(read(f"{line}\n"))) == [1]
 
 
-def test_a_number_that_its_comma_splits_is_shown_as_it_was() -> None:
+def test_a_number_that_is_split_by_its_comma_is_shown_as_it_was() -> None:
     listed = read("id,realm,name\n123456789,1,042\n")
 
     assert "“1,042” may be one number or two cells" in reasons(listed)[2]
@@ -237,7 +237,7 @@ def test_a_bad_line_has_a_reason_and_does_not_affect_others(line: str, reason: s
         (",Amber", "There is no player ID"),
     ],
 )
-def test_a_cell_of_a_named_column_is_no_player_id_if_it_is_not_clearly_one(
+def test_a_cell_in_a_named_id_column_is_refused_if_it_is_not_clearly_a_player_id(
     line: str, reason: str
 ) -> None:
     listed = read(f"id,name\n345678901,Birch\n{line}\n456789012,Cinder\n")
@@ -253,11 +253,11 @@ def test_names_of_columns_may_stand_below_a_title() -> None:
     assert reasons(listed) == {1: "The line is above the names of the columns."}
 
 
-def test_a_word_of_a_chat_is_no_name_of_a_column() -> None:
+def test_a_word_in_a_chat_is_not_taken_for_the_name_of_a_column() -> None:
     assert ids(read("Name, please\nAmber 123456789\n")) == ["123456789"]
 
 
-def test_a_short_or_long_id_in_a_named_column_is_a_question() -> None:
+def test_an_id_of_unusual_length_in_a_named_column_is_unsure() -> None:
     listed = read("id,name\n123,Amber\n1234567890123456,Birch\n")
 
     assert not listed.members
@@ -265,7 +265,7 @@ def test_a_short_or_long_id_in_a_named_column_is_a_question() -> None:
     assert "has 16 digits" in reasons(listed)[3]
 
 
-def test_what_is_shown_of_a_bad_cell_cannot_forge_a_line() -> None:
+def test_the_reason_for_a_bad_cell_is_short_and_has_no_control_characters() -> None:
     shown = reasons(read("123456789\n\x1b[31m" + "x" * 100_000 + "\n"))[2]
 
     assert "\x1b" not in shown

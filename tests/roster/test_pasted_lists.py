@@ -31,7 +31,7 @@ def test_the_review_is_as_expected(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), LISTS.values(), ids=LISTS)
-def test_only_certain_players_are_taken_and_nothing_else_is_silent(
+def test_only_good_lines_are_taken_and_every_other_line_has_a_reason(
     text: str, expected: str
 ) -> None:
     review = review_of(text)
@@ -64,7 +64,9 @@ def test_there_are_at_least_thirty_lists() -> None:
         ("x" * 81 + " 410000101", "81 characters; 80 are allowed", "nickname"),
     ],
 )
-def test_an_unsure_line_says_why_and_at_which_value(line: str, reason: str, field: str) -> None:
+def test_an_unsure_line_says_why_and_which_value_is_meant(
+    line: str, reason: str, field: str
+) -> None:
     (read,) = review_of(line).lines
 
     assert read.verdict is Verdict.UNSURE
@@ -90,14 +92,14 @@ def test_a_line_without_a_player_says_why(line: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("text", ['"Foo\n987654321"', '"Foo\n987654321",100000304'])
-def test_a_number_in_a_quoted_text_of_several_lines_is_no_certain_player(text: str) -> None:
+def test_a_number_in_a_quoted_text_of_several_lines_is_unsure(text: str) -> None:
     review = review_of(text)
 
     assert Verdict.GOOD not in {line.verdict for line in review.lines}
     assert "Quotation marks join the lines 1 to 2. Is this a player?" in reasons(review)
 
 
-def test_a_line_that_belongs_to_a_player_says_to_which() -> None:
+def test_a_line_that_belongs_to_a_player_on_another_line_names_that_line() -> None:
     review = review_of("Name: Amber\nID: 410000101\nState: 1043\n")
 
     assert reasons(review) == [
@@ -107,7 +109,7 @@ def test_a_line_that_belongs_to_a_player_says_to_which() -> None:
     ]
 
 
-def test_two_lines_that_disagree_about_the_realm_are_a_question() -> None:
+def test_a_player_with_different_realms_on_two_lines_is_unsure() -> None:
     review = review_of("Amber 410000101 K1043\n410000101 K1044\n")
 
     assert "Line 2 says 1044, and line 1 says 1043." in reasons(review)[0]
@@ -140,8 +142,8 @@ def test_players_on_few_lines_count_against_the_limit_of_members() -> None:
 
 
 @pytest.mark.parametrize("unit", ["1 ", "123 ", "1.1.", "(", "+1 ", "0O", "12:34 ", "power ", "*"])
-def test_a_line_of_signs_is_read_once(unit: str) -> None:
-    """The work for a long line is bounded. A test of its time would depend on the machine."""
+def test_a_long_line_of_signs_is_read_as_one_line(unit: str) -> None:
+    """The work for a long line is bounded. No time is measured, as it depends on the machine."""
     line = (unit * MOST_CHARACTERS)[: MOST_CHARACTERS - 10] + " 410000101"
 
     assert len(review_of(line).lines) == 1

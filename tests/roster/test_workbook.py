@@ -15,7 +15,7 @@ from giftcodes.roster import ListedMember, UnreadableListError, read_members
 
 
 def book(*rows: list[Any], before: list[list[Any]] | None = None) -> bytes:
-    """A workbook with these rows, and optionally another sheet before."""
+    """A workbook with these rows, and optionally another sheet before theirs."""
     made = Workbook()
     sheet = made.active
     if before is not None:
@@ -98,7 +98,7 @@ def rewritten(data: bytes, change: Callable[[str, bytes], tuple[str, bytes]]) ->
     return written.getvalue()
 
 
-def test_a_strict_workbook_is_read() -> None:
+def test_a_workbook_in_the_strict_format_is_read() -> None:
     def strict(name: str, part: bytes) -> tuple[str, bytes]:
         for usual, other in (
             (
@@ -178,7 +178,7 @@ def merged(*ranges: str) -> bytes:
     return saved(made)
 
 
-def test_each_row_of_a_merged_cell_has_its_value() -> None:
+def test_each_row_of_a_merged_cell_gets_the_value_of_the_cell() -> None:
     listed = read_members(merged("C2:C4"))
 
     assert [one.realm for one in listed.members] == [1042, 1042, 1042, None]

@@ -1,4 +1,4 @@
-"""A database that is full enough for the planner to choose as it does with a million rows."""
+"""A database that is full enough for the planner to choose the same plans as for a million rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from giftcodes.models.redemption import begin_runs
 from giftcodes.pipeline.fan_out import fan_out
 from tests.factories import gift_code
 
-#: Reading one of these from end to end takes longer with each row.
+#: Tables that grow, so no statement that runs often may read one of them from end to end.
 BIG = {"giftcodes_memberredemption", "giftcodes_attempt"}
 
 
 @pytest.fixture(scope="module")
 def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """A thousand guilds of 100 members. All have one code, and a run for another one has begun."""
+    """A thousand guilds of 100 members, who have one code, and a run of a second code in each."""
     with django_db_blocker.unblock():
         fill(guilds=1_000, members=100, codes=1)
         code = gift_code()
@@ -35,7 +35,7 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             cursor.execute(
                 "TRUNCATE giftcodes_guild, giftcodes_giftcode, giftcodes_ratebudget CASCADE"
             )
-            # Others find the figures of empty tables.
+            # In later tests the planner uses the figures of empty tables again.
             cursor.execute("VACUUM ANALYZE")
 
 
@@ -52,7 +52,7 @@ class Plans:
     read_whole: set[str] = field(default_factory=set)
 
     def add(self, node: dict[str, Any]) -> None:
-        """Take in a node, and those below it."""
+        """Add a node of a plan, and the nodes below it."""
         if "Index Name" in node:
             self.indexes.add(node["Index Name"])
         if node["Node Type"] == "Seq Scan":
@@ -62,7 +62,7 @@ class Plans:
 
 
 def plans_of(step: Callable[[], Any]) -> Plans:
-    """Run a step, and have each of its statements explained before it is executed."""
+    """Run a step, and collect the plans of its statements, each before it is executed."""
     plans = Plans()
 
     def explain(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:

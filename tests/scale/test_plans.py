@@ -1,4 +1,4 @@
-"""Queries of each second, or of each page, use an index, however many rows there are."""
+"""Queries that run every second or for each page use an index, however many rows there are."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from giftcodes.pipeline.start_many import start_many
 from giftcodes.queries.overview import overview
 from tests.scale.conftest import plans_of
 
-#: Both hold the rows of a redemption that wait.
+#: Two indexes that have the waiting rows of a redemption. The planner may use either.
 WAITING = {"share_due", "share_open"}
 
 pytestmark = [pytest.mark.usefixtures("crowd", "db")]
 
 
-def test_dispatch_looks_into_the_runs_whose_turn_it_is() -> None:
+def test_dispatch_reads_only_the_runs_whose_turn_it_is() -> None:
     plans = plans_of(lambda: dispatch.dispatch("simulator"))
 
     assert plans.read_whole == set()
@@ -42,7 +42,7 @@ def test_dispatch_looks_into_the_runs_whose_turn_it_is() -> None:
     assert plans.indexes & WAITING
 
 
-def test_the_sweep_reads_what_is_new_and_what_was_left_behind() -> None:
+def test_the_sweep_reads_only_what_is_new_and_what_was_left_behind() -> None:
     for name in ("duplicates", "sweep"):
         Cursor.objects.create(name=name)
     Cursor.objects.create(name="awake", at=database_now() - timedelta(hours=1))
@@ -53,7 +53,7 @@ def test_the_sweep_reads_what_is_new_and_what_was_left_behind() -> None:
     assert {"share_in_flight", "share_asked_in_vain", "share_proofs"} <= plans.indexes
 
 
-def test_finish_looks_at_the_open_rows_of_one_run() -> None:
+def test_finish_reads_only_the_open_rows_of_one_run() -> None:
     run = Redemption.objects.running().latest("pk")
 
     plans = plans_of(lambda: finish.finish(run.pk))
@@ -62,7 +62,7 @@ def test_finish_looks_at_the_open_rows_of_one_run() -> None:
     assert plans.indexes & WAITING
 
 
-def test_a_hundred_starts_read_the_rows_of_a_hundred_redemptions() -> None:
+def test_a_hundred_starts_read_only_the_rows_of_a_hundred_redemptions() -> None:
     code = GiftCode.objects.latest("pk")
     waiting = (
         Redemption.objects.filter(gift_code=code).order_by("pk").values_list("pk", flat=True)[:100]
@@ -99,7 +99,7 @@ def test_the_first_page_counts_only_the_members_of_runs_that_it_shows(admin_user
     assert {"redemption_ended", "member_refused"} <= plans.indexes
 
 
-def test_prune_finds_what_proves_nothing() -> None:
+def test_prune_finds_attempts_that_prove_nothing_with_an_index() -> None:
     some = Attempt.objects.order_by("pk").values_list("pk", flat=True)[:50]
     ago = timedelta(days=100)
     Attempt.objects.filter(pk__in=list(some)).update(
@@ -112,7 +112,7 @@ def test_prune_finds_what_proves_nothing() -> None:
     assert "attempt_prunable" in plans.indexes
 
 
-def test_where_there_are_more_runs_than_permits_each_gets_its_turn(settings: Any) -> None:
+def test_if_there_are_more_runs_than_permits_each_run_gets_its_turn(settings: Any) -> None:
     game = replace(settings.PROVIDERS["simulator"], rate=None)
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": game}
     code = GiftCode.objects.latest("pk")

@@ -148,9 +148,10 @@ class Attack:
     """One request, as the test client sends it.
 
     Args:
-        method, path: its first line; the path has a query, if any.
+        method, path: the first line of the request. The path includes the query, if there is one.
         options: arguments of `Client.generic` or `Client.post`.
-        fills_form: get the form at the path first, and send it with `options["data"]` on top.
+        fills_form: get the form at the path first, and send its values, some of them replaced by
+            `options["data"]`.
     """
 
     method: str
@@ -173,7 +174,7 @@ def routes(patterns: Iterable[Any] | None = None, start: str = "/") -> Iterator[
 
 
 class Fuzzer:
-    """Makes requests. The next ones depend only on the seed and on the rows."""
+    """Generates requests, which depend only on the seed and on the rows."""
 
     def __init__(self, seed: int, keys: dict[str, list[str]] | None = None) -> None:
         """Take the seed, and what stands in the addresses of pages outside the admin.
@@ -275,7 +276,7 @@ class Fuzzer:
         return path.replace("$", "").replace("\\", "")
 
     def _id(self, start: str = "") -> str:
-        """An ID of the model whose list is there, of another model, or what is no ID."""
+        """An ID of the model whose list is at `start`, an ID of another model, or no ID at all."""
         if self._chance(0.15):
             return self._text()
         known = self._ids_at.get(start) or self._ids
@@ -298,7 +299,7 @@ class Fuzzer:
         return urlencode(pairs, errors="replace")
 
     def _form(self) -> dict[str, Any]:
-        """Some fields. `None` removes a field of the form that the page has."""
+        """Some fields with values. The value `None` removes a field from the form of the page."""
         data: dict[str, Any] = {}
         for _ in range(self._random.choice((0, 0, 1, 1, 2, 5))):
             name = self._random.choice(self._names)
@@ -320,7 +321,7 @@ class Fuzzer:
         return {self._valid(name): value for name, value in data.items()}
 
     def _body(self) -> bytes:
-        """A body that is no form, or a broken one."""
+        """A body that is no form, or a broken form."""
         if self._chance(0.5):
             return self._random.randbytes(self._random.choice((0, 10, 1_000)))
         part = 'Content-Disposition: form-data; name="{}"; filename="{}"\r\n\r\n{}\r\n--x--\r\n'
@@ -329,7 +330,7 @@ class Fuzzer:
 
     @staticmethod
     def _valid(text: str) -> str:
-        """As a client can encode it."""
+        """The text, with a question mark for what a client cannot encode."""
         return text.encode("utf-8", "replace").decode()
 
     def _headers(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The roles of a site: a person of each, logged in."""
+"""One logged-in person for each role of a site."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.test import Client
 from giftcodes.models import Guild
 from giftcodes.models.roles import OFFICERS, VIEWERS
 
-#: The migrations that give the roles their permissions. Tests that empty the tables remove them.
+#: The migrations that give the roles their permissions, which are lost when tests empty the tables.
 _SEEDS = (("0005_roles", "seed"), ("0010_see_imports", "let_see"), ("0032_invitations", "grant"))
 
 
@@ -28,7 +28,7 @@ def everyone(*guilds: Guild) -> dict[str, Person]:
     """A person of each role.
 
     Args:
-        guilds: those of the officer.
+        guilds: the guilds of the officer.
     """
     for module, seed in _SEEDS:
         getattr(importlib.import_module(f"giftcodes.migrations.{module}"), seed)(apps, None)

@@ -23,13 +23,13 @@ import django; django.setup()
 from django.contrib.auth.models import User
 User.objects.create_superuser("owner", password="{PASSWORD}")
 """
-#: Between two bytes of a client that never finishes.
+#: The time between two bytes of a client that never finishes its request.
 _PAUSE_SECONDS = 1.0
 
 
 @contextmanager
 def running_site(folder: Path, **environment: str) -> Iterator[tuple[System, int]]:
-    """The web server with an administrator `owner`, and its port."""
+    """Run the web server with an administrator `owner`. Yields the system and the server's port."""
     with system(folder, ALLOWED_HOSTS=f"{NAME},127.0.0.1,localhost", **environment) as running:
         port = pick_port()
         bind = f"127.0.0.1:{port}"
@@ -50,7 +50,7 @@ class Caller:
     """A client at one of this machine's addresses.
 
     Args:
-        port: of the server.
+        port: the port of the server.
         source: the client's address, such as `127.0.0.2`.
         is_tls: whether the server has a certificate.
     """
@@ -124,7 +124,7 @@ _BODY = (
 
 
 class SlowCrowd:
-    """Clients that send half a request, and one byte after the other after that.
+    """Clients that send half a request, and then slowly one byte after the other.
 
     A client whose connection is closed begins again.
     """
@@ -137,8 +137,9 @@ class SlowCrowd:
         self._connections: list[socket.socket | None] = [None] * clients
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run)
-        #: How often a client had to begin again, and whether all have begun.
+        #: How often a client had to begin again.
         self.repeats = 0
+        #: Set when all clients have begun.
         self.have_begun = threading.Event()
 
     def __enter__(self) -> SlowCrowd:
@@ -155,7 +156,7 @@ class SlowCrowd:
 
     @property
     def held(self) -> int:
-        """How many of the clients have a connection on which the server waits for the rest."""
+        """How many clients have a connection on which the server waits for more of the request."""
         return sum(connection is not None for connection in self._connections)
 
     def _run(self) -> None:
@@ -182,7 +183,7 @@ class SlowCrowd:
             return
         except OSError:
             pass
-        # It was closed, or answered.
+        # The server has closed the connection, or has answered.
         connection.close()
         self._connections[number] = None
         self.repeats += 1

@@ -1,4 +1,4 @@
-"""`make advisories` never takes a package that was not checked for one without vulnerabilities."""
+"""`make advisories` never reports an unchecked package as one without vulnerabilities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SPEC = importlib.util.spec_from_file_location("advisories", REPOSITORY / ".ci/a
 assert _SPEC is not None
 assert _SPEC.loader is not None
 advisories = importlib.util.module_from_spec(_SPEC)
-sys.modules[_SPEC.name] = advisories  # Its data class looks itself up there.
+sys.modules[_SPEC.name] = advisories  # `dataclass` looks up the module there.
 _SPEC.loader.exec_module(advisories)
 
 _REQUIREMENTS = """
@@ -50,7 +50,7 @@ def _run(requirements: Path, **answers: list[dict[str, Any]] | str) -> int:
     return status
 
 
-def test_all_checked_and_nothing_found(
+def test_if_all_are_checked_and_nothing_is_found_the_status_is_0(
     requirements: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(requirements, pypi=[_GOOD, _SAFE]) == 0
@@ -65,17 +65,17 @@ def test_a_vulnerability_is_named_with_the_release_that_mends_it(
 
 
 @pytest.mark.parametrize("second", ["no such host", [_GOOD, _SKIPPED]])
-def test_a_package_that_no_service_knows_is_not_checked(
+def test_a_package_that_no_service_knows_is_reported_as_not_checked(
     requirements: Path, capsys: pytest.CaptureFixture[str], second: Any
 ) -> None:
-    """The tool itself says that it found no vulnerability, and ends with 0."""
+    """pip-audit itself says that it found no vulnerability, and ends with status 0."""
     assert _run(requirements, pypi=[_GOOD, _SKIPPED], osv=second) == 2
     out = capsys.readouterr().out
     assert "NOT CHECKED: django." in out
     assert "none has a known vulnerability" not in out
 
 
-def test_the_second_service_answers_for_the_first(requirements: Path) -> None:
+def test_if_the_first_service_fails_the_second_one_is_asked(requirements: Path) -> None:
     assert _run(requirements, pypi="no such host", osv=[_GOOD, _SAFE]) == 0
 
 
@@ -94,7 +94,7 @@ def test_a_package_for_other_systems_is_named(
         ("{}", "", "ended with status 1"),
     ],
 )
-def test_an_answer_that_cannot_be_read_is_none(
+def test_if_the_answer_cannot_be_read_the_error_of_the_tool_is_returned(
     monkeypatch: pytest.MonkeyPatch, output: str, errors: str, expected: str
 ) -> None:
     monkeypatch.setattr(

@@ -1,7 +1,7 @@
 """Random and hostile requests for every address, as each kind of person.
 
-No request fails with a server error, and no answer shows a person what is not theirs, or changes
-what they may not change.
+No request causes a server error, or changes what the person may not change. No answer shows what
+the person may not see.
 `make attack` sends many more requests; `FUZZ_SEED` repeats the requests of a failure.
 """
 
@@ -29,7 +29,7 @@ from tests.security.attacks import Attack, Fields, Fuzzer, routes
 __all__ = ["task_queue"]
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "500"))
-#: The short run always sends the same requests; a long one others each time.
+#: The short run always sends the same requests. A long run sends different ones each time.
 SEED = int(os.environ.get("FUZZ_SEED", "0")) or (
     SystemRandom().randrange(1, 10**9) if "FUZZ_REQUESTS" in os.environ else 1
 )
@@ -70,8 +70,8 @@ def test_the_fuzz_knows_every_address(world: worlds.World) -> None:
             assert world.clients["anonymous"].get(f"/{first}/{key}/").status_code == 200
 
 
-def test_what_is_forbidden_is_there_to_be_read(world: worlds.World) -> None:
-    """The other guild's rows are on pages: an administrator reads them."""
+def test_an_administrator_finds_the_forbidden_texts_on_the_pages(world: worlds.World) -> None:
+    """If they were on no page, it would prove nothing that other people do not see them."""
     client = world.clients["administrator"]
     lists = (
         "guild",
@@ -92,7 +92,7 @@ def test_what_is_forbidden_is_there_to_be_read(world: worlds.World) -> None:
 
 @pytest.mark.parametrize("role", FORBIDDEN)
 @pytest.mark.slow
-def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
+def test_no_request_causes_a_server_error_or_shows_or_changes_what_is_forbidden(
     world: worlds.World, role: str
 ) -> None:
     fuzzer = Fuzzer(SEED * 10 + list(FORBIDDEN).index(role), world.keys)
@@ -104,7 +104,7 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
     problems: list[str] = []
     for number in range(REQUESTS // len(FORBIDDEN)):
         attack = fuzzer.attack()
-        # Each request meets the same rows, so that one can be repeated alone.
+        # Each request meets the same rows, so that a request can be repeated alone.
         with undone():
             status, shown = send(client, attack)
             after = before if attack.method == "GET" else worlds.rows_of(watched)
@@ -123,7 +123,7 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """A transaction that is rolled back, as around a test: durable ones may begin in it."""
+    """A transaction that is rolled back. Durable transactions may begin in it, as in a test."""
     block = transaction.atomic()
     block._from_testcase = True
     with block:
@@ -132,7 +132,7 @@ def undone() -> Iterator[None]:
 
 
 def send(client: Client, attack: Attack) -> tuple[int, str]:
-    """The status of the answer, and what it shows; of a server error, the traceback."""
+    """Returns the status and the text of the answer, or for a server error, its traceback."""
     options = dict(attack.options)
     if attack.fills_form:
         form = Fields(text(client.get(attack.path))).values
@@ -146,7 +146,7 @@ def send(client: Client, attack: Attack) -> tuple[int, str]:
         response = client.post(attack.path, **options)
     else:
         response = client.generic(attack.method, attack.path, **options)
-    # Without an exception: /healthz says that beat does not tick.
+    # A 503 without an exception is from /healthz, which says that beat does not tick.
     if response.status_code >= 500 and response.exc_info:
         return response.status_code, "".join(traceback.format_exception(*response.exc_info))
     return response.status_code, text(response)

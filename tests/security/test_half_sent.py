@@ -1,4 +1,4 @@
-"""Clients that never finish a request hold no thread: others are answered all the time."""
+"""Clients that never finish a request take up no thread, so others are answered all the time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.security.site import Caller, SlowCrowd, running_site
 
 pytestmark = pytest.mark.system
 
-#: How long the clients hold the server. `make attack` sets a minute.
+#: How long the clients go on sending. `make attack` sets a minute.
 HOLD_SECONDS = float(os.environ.get("HOLD_SECONDS", "5"))
 CLIENTS = 50
 

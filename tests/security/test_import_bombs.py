@@ -1,4 +1,4 @@
-"""An officer posts lists that are small and describe very much. Each is refused with advice."""
+"""Lists that would take very much to read, most of them small, are refused with advice."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def post(admin_client: Client) -> Callable[..., str]:
 
 @pytest.mark.parametrize("name", ["members.xlsx", "members.csv"])
 @pytest.mark.parametrize(("make", "words"), FILES.values(), ids=FILES)
-def test_a_workbook_that_describes_too_much_is_refused(
+def test_a_workbook_that_is_too_large_inside_is_refused(
     post: Callable[..., str], make: Callable[[], bytes], words: str, name: str
 ) -> None:
     data = make()
@@ -88,7 +88,7 @@ def test_a_list_with_nul_is_refused(post: Callable[..., str]) -> None:
     assert "Null characters are not allowed" in post(listing="123456789,Am\0ber")
 
 
-def test_the_command_refuses_them_in_one_line(tmp_path: Path) -> None:
+def test_the_command_refuses_such_a_workbook_in_one_line(tmp_path: Path) -> None:
     guild("Wolves")
     file = tmp_path / "members.xlsx"
     file.write_bytes(bombs.rows_far_below())

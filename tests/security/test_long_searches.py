@@ -1,4 +1,4 @@
-"""No address of a list makes a page slow or large, and a list has a page for each address."""
+"""No address makes the page of a list slow or large, and every page number leads to a page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.admin import past
 from tests.factories import member
 from tests.security.people import everyone
 
-#: A page of 50 rows, of which each has some links that repeat the address.
+#: Enough for 50 rows, each with some links that repeat the address.
 _MAX_PAGE_BYTES = 1_000_000
 _MAX_STATEMENT_CHARACTERS = 20_000
 
@@ -112,7 +112,7 @@ def test_no_page_grows_with_its_address(officer: Client) -> None:
 @pytest.mark.parametrize(
     ("asked", "shown"), [("9999", 2), ("3", 2), ("0", 1), ("-1", 1), ("1" * 60, 2), ("x", 1)]
 )
-def test_a_page_that_no_longer_exists_is_the_last_page(
+def test_for_a_page_that_does_not_exist_the_nearest_one_is_shown(
     officer: Client, asked: str, shown: int
 ) -> None:
     page = reverse("admin:giftcodes_member_changelist")
@@ -125,7 +125,7 @@ def test_a_page_that_no_longer_exists_is_the_last_page(
     assert (words in response.content.decode()) is (asked != "x")
 
 
-def test_a_page_that_no_longer_exists_does_not_hide_a_bad_filter(officer: Client) -> None:
+def test_a_page_that_does_not_exist_does_not_hide_a_bad_filter(officer: Client) -> None:
     page = reverse("admin:giftcodes_member_changelist")
 
     assert officer.get(page, {"p": "9999", "guild__id__exact": "x"}).status_code == 400

@@ -1,4 +1,4 @@
-"""No address of a list reads a value that the list does not show, or a row of another guild."""
+"""No address of a list reveals a value that the list does not show, or a row of another guild."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from tests.admin import crawl, past
 from tests.factories import guild, member
 from tests.security.people import Person, everyone
 
-#: Every lookup that Django has for a column, and none.
+#: Every lookup that Django has for a column. The empty one stands for a filter without a lookup.
 LOOKUPS = (
     *("", "exact", "iexact", "contains", "icontains", "startswith", "istartswith", "endswith"),
     *("iendswith", "regex", "iregex", "gt", "gte", "lt", "lte", "range", "in", "isnull", "search"),
     *("year", "iso_year", "month", "day", "week", "week_day", "quarter", "date", "time", "hour"),
     *("minute", "second", "year__gt", "date__gt", "exact__exact", "pk"),
 )
-#: What a filter that a list offers may compare, and more that it may compare for dates.
+#: The lookups that a filter of a list may use, and further lookups that a filter by date may use.
 _PLAIN = {"", "exact", "in", "isnull"}
 _OF_DATES = {"gte", "lt", "year", "month", "day"}
 #: Columns that no list may filter, sort or search by.
 _SECRET = re.compile(
     r"address(?<!ip_address)|password|token|key|session|doubt|reason|post_data|get_data|notes|body"
 )
-#: The answers of all lists together: some roles may not open each of them.
+#: All statuses with which lists refuse the filter. 403: the role may not open the list at all.
 EXPECTED = {
     "administrator": {400},
     "viewer": {400, 403},
@@ -50,7 +50,7 @@ ROLES = tuple(EXPECTED)
 
 @pytest.fixture
 def people(db: None) -> dict[str, Person]:
-    """A person of each role, and rows of two guilds. The first is that of the officer."""
+    """A person of each role, and rows of two guilds. The first guild is the officer's."""
     past.live(2)
     return everyone(Guild.objects.order_by("pk").first())  # type: ignore[arg-type]
 
@@ -61,7 +61,7 @@ def pages() -> list[Any]:
 
 
 def columns(model: type[Model]) -> Iterator[str]:
-    """The paths to all columns of a model, and of the models that one relation reaches."""
+    """The paths to all columns of a model, and of the models that it is directly related to."""
     for field in model._meta.get_fields(include_hidden=True):
         name = field.name
         yield name
@@ -84,7 +84,7 @@ def address_of(page: Any, **query: str) -> str:
 
 
 def offered(page: Any, path: str, lookup: str) -> bool:
-    """Whether the list shows this filter to a person, by what Django documents of its filters."""
+    """Whether the list offers this filter to a person, by Django's documentation of filters."""
     filters = [item[0] if isinstance(item, tuple) else item for item in page.list_filter]
     known = [path, path.removesuffix("__id"), path.removesuffix("__username")]
     is_date = False
@@ -98,7 +98,7 @@ def offered(page: Any, path: str, lookup: str) -> bool:
 
 
 # --- Filters --------------------------------------------------------------------------------------
-def test_every_registered_model_has_our_base() -> None:
+def test_every_registered_model_has_our_base_class() -> None:
     assert [page for page in pages() if not isinstance(page, Scoped)] == []
 
 
@@ -170,7 +170,7 @@ def test_a_filter_that_would_tell_more_than_the_list_shows_is_a_400(
         assert people[role].client.get(address_of(page, **query)).status_code == 400
 
 
-def test_the_doubt_about_a_code_is_no_filter(people: dict[str, Person]) -> None:
+def test_a_list_cannot_be_filtered_by_the_doubt_about_a_code(people: dict[str, Person]) -> None:
     for name in ("doubt_guild", "doubt_guild__id__exact", "doubt_player_id", "doubted_at__isnull"):
         address = reverse("admin:giftcodes_giftcode_changelist", query={name: "1"})
         assert people["officer"].client.get(address).status_code == 400
@@ -218,7 +218,7 @@ def test_the_filter_of_the_own_guild_lists_its_members(people: dict[str, Person]
 
 
 def test_a_search_finds_no_row_of_another_guild(people: dict[str, Person]) -> None:
-    """Whole words, and the beginnings of words, of all that only the other guild has."""
+    """The terms are words, and beginnings of words, that only the other guild has."""
     own = people["officer"].user.guilds.get()  # type: ignore[attr-defined]
     foreign = Guild.objects.exclude(pk=own.pk).order_by("pk")[0]
     Guild.objects.filter(pk=foreign.pk).update(name="Xenophobes")

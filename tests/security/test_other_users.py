@@ -43,7 +43,7 @@ def _mode(path: Path) -> int:
 
 
 def _open_as_before(home: Home) -> None:
-    """The modes that an earlier release has left."""
+    """Set the modes that an earlier release has left."""
     with instance_lock(home.lock, "http://127.0.0.1:8000"):
         pass
     home.lock.chmod(0o644)
@@ -62,7 +62,7 @@ def test_a_start_closes_what_an_earlier_release_left_open(home: Home) -> None:
 
 
 @pytest.mark.parametrize("other", ["", "a-file-of-the-user"])
-def test_a_home_of_an_earlier_release_is_closed_unless_it_is_also_something_else(
+def test_the_home_of_an_earlier_release_is_closed_unless_it_has_other_files_too(
     home: Home, other: str
 ) -> None:
     for name in ("secrets.json", "postgres", "valkey", other):
@@ -105,7 +105,7 @@ def test_another_user_cannot_read_a_server_log(home: Home) -> None:
 
 
 @only_root
-def test_a_command_of_another_user_says_whose_installation_it_is(
+def test_a_command_of_another_user_says_that_the_installation_is_not_theirs(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDEEMER_HOME", str(home.folder))

@@ -1,4 +1,4 @@
-"""Attacks by an address that a person may enter, and by names that players choose."""
+"""Attacks through addresses that a person may enter, and through names that players choose."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def no_private_hosts(settings: Any) -> None:
 
 
 def refusal(client: Client, address: str) -> str:
-    """The error of the form for a new channel, which must be refused."""
+    """The error of the form for a new channel, which must refuse the address."""
     data = {"guild": guild().pk, "address": address}
     response = client.post(reverse("admin:giftcodes_channel_add"), data)
 
@@ -70,7 +70,7 @@ def refusal(client: Client, address: str) -> str:
         f"http://127.0.0.1:6379/api/webhooks/1/{SECRET}",
     ],
 )
-def test_an_address_of_a_private_host_is_refused_with_a_clear_word(
+def test_an_address_of_a_private_host_is_refused_in_clear_words(
     admin_client: Client, no_private_hosts: None, address: str
 ) -> None:
     words = refusal(admin_client, address)
@@ -90,10 +90,10 @@ def test_a_private_host_that_a_setting_allows_is_accepted(
 
 
 @pytest.mark.parametrize("kind", ["discord", "json"])
-def test_a_name_that_leads_to_a_private_address_later_is_not_connected_to(
+def test_a_host_name_that_later_resolves_to_a_private_address_is_not_connected_to(
     world: World, no_private_hosts: None, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """The address of a name changes after it was checked."""
+    """The address of the host name changes after the name was checked."""
     look_up = socket.getaddrinfo
 
     def rebinding(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
@@ -136,7 +136,7 @@ def test_a_stored_address_that_is_not_allowed_any_more_is_an_alarm(world: World)
 def test_the_operators_own_channel_may_be_at_a_private_host(
     no_private_hosts: None, settings: Any, db: None
 ) -> None:
-    """Only the operator can set it: in the same place as the setting that would allow it."""
+    """Only the operator can set this channel, and could set CHANNEL_PRIVATE_HOSTS as well."""
     with running() as discord:
         settings.OPERATOR_CHANNEL = discord.address(9)
         Alarm.objects.raise_once(Alarm.Kind.BEAT_SILENT, "beat", "Nothing is redeemed.")
@@ -172,7 +172,7 @@ def test_a_redirect_is_not_followed(world: World) -> None:
 def test_a_proxy_of_the_environment_is_not_used(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would connect to hosts that we must not, and to others from its own address."""
+    """A proxy would connect to hosts that are forbidden to us, and from another address."""
     wolves = guild(members=1)
     with http_recorder() as proxy, apprise_service() as service:
         for name in ("NO_PROXY", "no_proxy"):
@@ -236,7 +236,7 @@ def test_an_argument_that_would_change_the_request_is_refused(
     assert f"the argument “{argument}”, which is not allowed" in refusal(admin_client, address)
 
 
-def test_a_service_that_a_setting_adds_has_no_dangerous_argument_either(
+def test_a_service_that_a_setting_adds_takes_no_dangerous_argument_either(
     admin_client: Client, settings: Any
 ) -> None:
     settings.CHANNEL_SCHEMES = ["xml://"]
@@ -255,7 +255,7 @@ def test_a_service_that_a_setting_adds_has_no_dangerous_argument_either(
 
 # --- Names ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("form", ["{address}", "discord://1/{token}"])
-def test_a_name_pings_no_person_on_discord_also_by_an_address_of_apprise(
+def test_a_name_pings_nobody_on_discord_even_through_an_address_for_apprise(
     world: World, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     with running() as discord:
@@ -274,7 +274,7 @@ def test_a_name_pings_no_person_on_discord_also_by_an_address_of_apprise(
         assert not {"@everyone", "https://", "\u202e"} & set(message.titles[0].split())
 
 
-# --- The page before ------------------------------------------------------------------------------
+# --- The page to return to ------------------------------------------------------------------------
 ELSEWHERE = [
     "javascript:alert(1)",
     "JaVaScRiPt:alert(1)",
@@ -295,7 +295,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("back", ELSEWHERE)
-def test_no_page_links_or_leads_to_where_a_form_field_says(
+def test_no_page_links_or_redirects_to_an_address_from_a_form_field(
     admin_client: Client, world: World, back: str
 ) -> None:
     wolves = guild(members=1)

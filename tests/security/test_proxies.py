@@ -1,4 +1,4 @@
-"""The configurations of docs/how-to/use-a-proxy.md, run by the real programs before the real site.
+"""The configurations of docs/how-to/use-a-proxy.md, in real proxies in front of the real site.
 
 The text of the page is used as it is; only addresses, ports and paths are replaced.
 """
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.system
 
 PAGE = REPOSITORY / "docs" / "how-to" / "use-a-proxy.md"
 PROGRAMS = ("nginx", "caddy")
-#: What nginx needs around the file of the page.
+#: The main file of nginx, which includes the file from the page.
 _NGINX = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -51,7 +51,7 @@ def configuration(language: str) -> str:
 
 
 def replaced(text: str, **parts: tuple[str, str]) -> str:
-    """The text with other addresses. Each of the old ones must be in it."""
+    """The text with some parts replaced. Each old part must be in the text."""
     for old, new in parts.values():
         assert old in text, f"The page no longer contains {old!r}."
         text = text.replace(old, new)
@@ -112,7 +112,7 @@ class Front:
 def front(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
-    """One proxy for all tests. Each test that fails to log in has client addresses of its own."""
+    """One proxy for all tests. A test with failed logins uses client addresses of its own."""
     program, tmp_path = request.param, tmp_path_factory.mktemp(request.param)
     if not shutil.which(program):
         pytest.skip(f"{program} is not installed: install the Debian package {program}.")
@@ -133,7 +133,9 @@ def _is_up(front: Front) -> bool:
         return False
 
 
-def test_the_address_is_the_client_s_and_no_header_of_the_client_changes_it(front: Front) -> None:
+def test_the_site_sees_the_client_s_address_and_no_header_of_the_client_changes_it(
+    front: Front,
+) -> None:
     attacker, owner = front.caller("127.0.0.2"), front.caller("127.0.0.3")
     statuses = [
         attacker.log_in("wrong", X_Forwarded_For=f"203.0.113.{number}") for number in range(5)
@@ -163,14 +165,14 @@ def test_static_files_arrive_whole(front: Front) -> None:
     ],
 )
 def test_a_body_that_is_too_large_is_refused(front: Front, path: str, length: int) -> None:
-    """The client waits with its body, as browsers do not."""
+    """Unlike a browser, the client sends no body before it has the answer."""
     head = f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n"
     status, _page = front.caller().send(f"{head}Content-Length: {length}\r\n\r\n".encode())
 
     assert status == 413
 
 
-def test_a_list_of_members_passes(front: Front) -> None:
+def test_a_list_of_members_passes_the_proxy(front: Front) -> None:
     """Without a login, the site sends the client to the login page."""
     form = {"listing": "x" * 900_000}
 
@@ -184,4 +186,4 @@ def test_half_sent_requests_stop_no_other_client(front: Front) -> None:
         for _ in range(3):
             assert visitor.ask("/healthz")[0] == 503
             assert visitor.log_in() == 302
-        wait_for(lambda: crowd.repeats > 0, "one to be cut off", seconds=2 * PATIENCE_SECONDS)
+        wait_for(lambda: crowd.repeats > 0, "a client to be cut off", seconds=2 * PATIENCE_SECONDS)

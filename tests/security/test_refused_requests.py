@@ -1,4 +1,4 @@
-"""A refused request says why, on its page and in one line of the log."""
+"""The answer to a refused request, and one line of the log, say why it was refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 2_500
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """What the handler of the settings writes, as JSON."""
+    """What the log handler of the settings writes, as JSON."""
     handler: Any = DictConfigurator(configure(log_format="json", level="INFO"))
     handler.configure()
     (stderr,) = (one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler)
@@ -37,7 +37,7 @@ def the_line(log: io.StringIO) -> dict[str, Any]:
     return found
 
 
-def test_a_foreign_host_is_one_line_and_a_page_that_says_what_to_do(log: io.StringIO) -> None:
+def test_a_foreign_host_gets_one_log_line_and_a_page_that_says_what_to_do(log: io.StringIO) -> None:
     name = "evil.example<script>"
 
     response = Client().get("/admin/login/", headers={"host": name}, REMOTE_ADDR="203.0.113.9")
@@ -52,7 +52,7 @@ def test_a_foreign_host_is_one_line_and_a_page_that_says_what_to_do(log: io.Stri
     assert (line["path"], line["ip"]) == ("/admin/login/", "203.0.113.9")
 
 
-def test_a_very_long_host_makes_no_long_page_and_no_long_line(log: io.StringIO) -> None:
+def test_a_very_long_host_makes_no_long_page_and_no_long_log_line(log: io.StringIO) -> None:
     response = Client().get("/admin/login/", headers={"host": "x" * LONG})
 
     assert response.status_code == 400
@@ -61,7 +61,7 @@ def test_a_very_long_host_makes_no_long_page_and_no_long_line(log: io.StringIO) 
     assert len(line) < 2 * LONG
 
 
-def test_a_filter_that_is_not_offered_is_one_line_with_the_reason(
+def test_a_filter_that_is_not_offered_gets_one_log_line_with_the_reason(
     log: io.StringIO, admin_client: Client
 ) -> None:
     path = "/admin/giftcodes/guild/?name__regex=x"
@@ -72,7 +72,7 @@ def test_a_filter_that_is_not_offered_is_one_line_with_the_reason(
     assert line["request"] == f"GET {path}"
     assert "name__regex" in line["reason"]
     assert (line["code"], line["ip"]) == (400, "203.0.113.9")
-    # The next request is not described by this reason.
+    # The reason is not logged again with the next request.
     log.truncate(0)
     log.seek(0)
     assert admin_client.get("/admin/nowhere/").status_code == 404

@@ -50,7 +50,7 @@ NEW_KEY = "only-for-tests-a-new-key-0123456789"
 
 
 def stored() -> list[str]:
-    """What the table holds."""
+    """The addresses of the channels, as the table holds them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT address FROM giftcodes_channel ORDER BY id")
         return [address for (address,) in cursor.fetchall()]
@@ -74,7 +74,7 @@ def dump() -> str:
 
 
 def messages_in_the_broker() -> str:
-    """The tasks that wait for a worker, and all that Celery keeps beside them."""
+    """The messages that wait for a worker, with their bodies decoded, and the names of all keys."""
     broker: Any = redis.Redis.from_url(django_settings.CELERY_BROKER_URL)
     with closing(broker):
         raw = b"".join(part for key in ("control", "redeem") for part in broker.lrange(key, 0, -1))
@@ -83,7 +83,7 @@ def messages_in_the_broker() -> str:
 
 
 def join_as_a_player(client: Client, wolves: Guild) -> dict[str, str]:
-    """A player joins, and an officer makes a link. Returns the tokens."""
+    """A player joins, and an officer makes a personal link. Returns the tokens of the links."""
     joins = reverse("admin:joining", args=[wolves.pk])
     assert client.post(joins, {"act": "make", "approval": "no"}).status_code == 302
     link = JoinLink.objects.get()
@@ -103,7 +103,7 @@ def join_as_a_player(client: Client, wolves: Guild) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
-    """After a person has used the site, and messages and feeds have failed."""
+    """The dump is made after a person has used the site, and messages and feeds have failed."""
     secrets = {
         "address": TOKEN,
         "second address": "anotherSecretToken-_789",
@@ -183,7 +183,7 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
 # --- Upgrades -------------------------------------------------------------------------------------
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_the_addresses_of_the_version_before_are_encrypted_and_back(monkeypatch: Any) -> None:
+def test_an_upgrade_encrypts_the_addresses_and_a_downgrade_decrypts_them(monkeypatch: Any) -> None:
     monkeypatch.setattr(migration, "_BATCH", 3)
     state = MigrationLoader(connection).project_state(("giftcodes", "0025_words_again"))
     before = state.apps.get_model("giftcodes", "Channel")
@@ -203,7 +203,7 @@ def test_the_addresses_of_the_version_before_are_encrypted_and_back(monkeypatch:
 
     migration.decrypt(state.apps, None)
     assert stored() == texts
-    # A release before this one may have written a row while the migration ran.
+    # Plain texts are read, too: an earlier release may have written a row during the migration.
     assert [channel.address for channel in Channel.objects.order_by("pk")] == texts
     assert Channel.objects.encrypt_again() == len(texts)
     assert all(encryption.is_encrypted(text) for text in stored())
@@ -291,7 +291,7 @@ def test_a_stored_address_that_was_changed_is_unreadable() -> None:
 
 # --- Keys -----------------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_a_lost_key_loses_the_address_until_it_is_back() -> None:
+def test_a_lost_key_loses_the_address_until_the_key_is_back() -> None:
     Channel.objects.create(guild=guild("Wolves"), address=ADDRESS)
     before = stored()
 
@@ -307,7 +307,7 @@ def test_a_lost_key_loses_the_address_until_it_is_back() -> None:
 
 
 @pytest.mark.django_db
-def test_a_lost_key_is_an_alarm_and_stops_no_other_message(settings: Any) -> None:
+def test_a_lost_key_raises_an_alarm_for_the_channel(settings: Any) -> None:
     row = past.redemption()
     channel = Channel.objects.create(guild=row.guild, address=ADDRESS)
     assert causes.find() == [] or all(
@@ -358,7 +358,7 @@ def test_the_page_asks_for_an_address_that_cannot_be_read(
 
 
 @pytest.mark.django_db
-def test_a_new_key_takes_over_and_the_old_one_can_go(settings: Any) -> None:
+def test_a_new_key_takes_over_and_the_old_one_can_be_removed(settings: Any) -> None:
     settings.ENCRYPTION_KEYS = [OLD_KEY]
     wolves, bears = guild(), guild()
     Channel.objects.create(guild=wolves, address=ADDRESS)
@@ -377,7 +377,7 @@ def test_a_new_key_takes_over_and_the_old_one_can_go(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_an_own_key_takes_over_from_the_secret_key(settings: Any) -> None:
+def test_an_encryption_key_takes_over_from_the_secret_key(settings: Any) -> None:
     Channel.objects.create(guild=guild(), address=ADDRESS)
     settings.ENCRYPTION_KEYS = [NEW_KEY]
     assert Channel.objects.get().address == ADDRESS

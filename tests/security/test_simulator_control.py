@@ -1,4 +1,4 @@
-"""The simulator's control paths against web pages and other users of this computer."""
+"""The simulator's control paths are closed to web pages and to other users of this computer."""
 
 from __future__ import annotations
 
@@ -48,22 +48,20 @@ def test_a_form_or_text_of_a_web_page_changes_nothing(
 
     for path in ("/_sim/world", "/_sim/reset"):
         assert _ask(simulator, "POST", path, **headers) == 401
-        # Also if the page knew the token, for example from a log.
+        # It is refused even if the page knows the token, for example from a log.
         assert _ask(simulator, "POST", path, **headers, **control_headers()) == 415
 
     assert simulator.world() == before
 
 
-def test_a_web_page_is_not_allowed_to_send_more(simulator: Simulator) -> None:
+def test_a_web_page_may_not_send_json_or_the_token(simulator: Simulator) -> None:
     """A browser asks with OPTIONS whether a page may send JSON or the token."""
     for headers in ({}, control_headers()):
         assert _ask(simulator, "OPTIONS", "/_sim/world", body="", **headers) >= 400
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "[::1", ""])
-def test_a_host_name_that_leads_here_does_not_make_a_page_ours(
-    simulator: Simulator, host: str
-) -> None:
+def test_a_request_with_a_foreign_host_name_is_refused(simulator: Simulator, host: str) -> None:
     before = simulator.world()
 
     for path in _READ:
@@ -104,7 +102,9 @@ def test_without_the_token_nothing_is_read_or_changed(
     assert simulator.world() == before
 
 
-def test_a_followed_redirect_is_recorded_without_a_token(simulator: Simulator) -> None:
+def test_a_followed_redirect_is_recorded_even_if_the_request_has_no_token(
+    simulator: Simulator,
+) -> None:
     assert _ask(simulator, "GET", "/_sim/trap") == 200
 
     (violation,) = simulator.ledger()["violations"]

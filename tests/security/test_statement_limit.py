@@ -1,4 +1,4 @@
-"""A slow statement of a page is cancelled, and its person is told; workers have no limit."""
+"""A slow statement of a page is cancelled, and the person is told. Workers have no limit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _limited(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Iterato
 
 
 @pytest.mark.django_db
-def test_without_a_limit_there_is_none() -> None:
+def test_outside_of_the_site_s_process_statements_have_no_limit() -> None:
     assert limit() == "0"
 
 
@@ -144,7 +144,7 @@ def _answers(address: str) -> bool:
 
 
 def _log_in(address: str, seconds: float) -> requests.Response:
-    """Send the form of the login, and wait so long for the answer."""
+    """Send the form of the login, and wait at most this long for the answer."""
     with requests.Session() as browser:
         login = f"{address}/admin/login/"
         browser.get(login, timeout=PATIENCE_SECONDS)
@@ -157,7 +157,7 @@ def _log_in(address: str, seconds: float) -> requests.Response:
 
 
 @pytest.mark.slow
-def test_pages_that_hang_in_the_database_are_given_up_also_when_their_clients_have_gone(
+def test_pages_that_hang_in_the_database_are_given_up_even_when_their_clients_have_gone(
     site: str,
 ) -> None:
     """More requests than threads wait for a table that another session has locked."""
@@ -184,6 +184,6 @@ def test_pages_that_hang_in_the_database_are_given_up_also_when_their_clients_ha
 
 
 def _leave(site: str) -> None:
-    """A client that does not wait for the answer."""
+    """Send a login, and hang up before the answer."""
     with suppress(requests.ReadTimeout):
         _log_in(site, 0.5)

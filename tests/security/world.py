@@ -1,4 +1,4 @@
-"""Two guilds with rows of every kind, of which an officer may see one, and five kinds of people."""
+"""Guilds with rows of every kind, and five kinds of people. The officer may see one guild."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ from giftcodes.services.members import move_members
 from tests.admin import past
 from tests.factories import gift_code, guild, member
 
-#: A part of everything that only people of the other guild may read. No request contains it.
+#: A part of each text that only people of the other guild may read. No request contains it.
 MARKER = "zqxjk"
-#: A part of what people without a role must not read either.
+#: A part of the officer's own texts, which people without a role must not read either.
 OWN_MARKER = "hhbwz"
 #: The beginning of the player IDs of the other guild, and of its realm.
 MARKED_DIGITS = "7770001"
-#: A part of each address of a channel, which no page shows to any person.
+#: A part of each channel's address. No page shows such an address to anybody.
 SECRET = "wvvkqz"
 
 _SEEDS = (
@@ -74,7 +74,7 @@ class World:
     clients: dict[str, Client] = field(default_factory=dict)
 
 
-#: How rows of each model belong to a guild.
+#: The path from each model to its guild.
 _PATHS: dict[type[Model], str] = {
     Guild: "pk",
     Member: "guild",
@@ -89,7 +89,7 @@ _PATHS: dict[type[Model], str] = {
 
 
 def rows_of(guilds: Sequence[Guild]) -> dict[str, list[Any]]:
-    """All rows of these guilds, to be compared."""
+    """All rows of these guilds, for a comparison."""
     ids = [one.pk for one in guilds]
     return {
         model.__name__: list(
@@ -102,13 +102,13 @@ def rows_of(guilds: Sequence[Guild]) -> dict[str, list[Any]]:
 
 
 def _columns(model: type[Model]) -> list[str]:
-    """All columns, except the opt-out: an officer may take it, and it holds for every guild."""
+    """The names of all columns that are compared. The opt-out of a member is not."""
     names = [column.name for column in model._meta.concrete_fields]
     return [name for name in names if (model, name) != (Member, "opted_out")]
 
 
 def build() -> World:
-    """Two guilds that play the same game, and a third that plays another one."""
+    """Make all rows: two guilds of one game, a guild of another game, and one with links."""
     for module, function in _SEEDS:
         getattr(importlib.import_module(module), function)(apps, None)
     own = guild(f"Wolves {OWN_MARKER}", notes="Our notes.")
@@ -143,7 +143,10 @@ def build() -> World:
 
 
 def _keys_of_players(other: Guild) -> dict[str, list[str]]:
-    """A guild whose players help themselves. One of them is in the other guild, too."""
+    """Add a guild with links for players. One of these players is in the other guild, too.
+
+    Returns the tokens of the links, and the name of the public page.
+    """
     pack = guild("Pack")
     joins = joining.make_join_link(pack.pk, needs_approval=False)
     both, alone = member(pack, "300000001", nickname="Both"), member(pack, "300000002")
@@ -217,7 +220,7 @@ def _run(of: Guild, code: GiftCode) -> None:
 
 
 def _player_of_both(own: Guild, other: Guild, code: GiftCode) -> None:
-    """A player of both guilds, who has the code through the other one."""
+    """Add a player of both guilds, who has the code through the other guild."""
     proof, covered = (
         MemberRedemption.objects.create(
             redemption=Redemption.objects.get(guild=of, gift_code=code),
@@ -234,7 +237,7 @@ def _player_of_both(own: Guild, other: Guild, code: GiftCode) -> None:
 
 
 def _moved(own: Guild, other: Guild) -> None:
-    """A member who came from the other guild, and one who went there."""
+    """Add a member who came from the other guild, and a member who went there."""
     came = member(other, "20010", nickname="Came", notes=f"About {MARKER}", realm=1042)
     went = member(own, "20011", nickname="Went")
     move_members([came.pk], guild_id=own.pk)

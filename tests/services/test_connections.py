@@ -1,4 +1,4 @@
-"""Tests of a connection: asked for once, done once, and never lost."""
+"""A test of a connection is requested once, done once, and never lost."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_test_never_waits_for_the_feed_and_shows_its_last_answer(
     assert found()[-1] is FindingKind.FEED_BUSY
 
 
-def test_an_answer_to_a_member_is_newer_than_a_failed_test(world: World) -> None:
+def test_a_later_answer_for_a_member_outweighs_a_failed_test(world: World) -> None:
     world.game.stop()
     service.request_check("simulator", user_id=None)
     service.run_check("simulator", 1)
@@ -106,7 +106,7 @@ def test_a_game_that_refuses_us_is_not_connected_whatever_it_answered_before(wor
     )
 
 
-def test_all_games_take_four_statements(world: World) -> None:
+def test_all_games_take_three_statements(world: World) -> None:
     assert len(statements(connections)) == 3
     assert {one.config.name for one in connections()} == set(games())
 
@@ -125,7 +125,7 @@ def test_the_operators_channel_gets_one_test_message(
     assert found() == [FindingKind.MESSAGE_SENT]
 
 
-def test_a_channel_that_refuses_the_message_is_told_without_its_address(
+def test_a_refusal_by_the_channel_is_reported_without_its_address(
     world: World, settings: Any
 ) -> None:
     settings.OPERATOR_CHANNEL = "https://127.0.0.1:9/api/webhooks/1/aVerySecretToken"
@@ -137,7 +137,7 @@ def test_a_channel_that_refuses_the_message_is_told_without_its_address(
 
 
 @pytest.mark.django_db
-def test_a_new_key_takes_over_what_was_entered(settings: Any) -> None:
+def test_a_new_key_encrypts_stored_settings_again(settings: Any) -> None:
     settings.ENCRYPTION_KEYS = ["only-for-tests-an-old-key-0123456789"]
     store({"WHITEOUT_SALT": "a-salt"}, user_id=None)
     settings.ENCRYPTION_KEYS.insert(0, "only-for-tests-a-new-key-0123456789")

@@ -74,7 +74,7 @@ def test_an_approved_player_is_a_member_with_a_confirmed_link(wolves: Guild, off
     assert (event.user, event.member) == (officer, anna)
 
 
-def test_a_member_who_asks_keeps_the_fields_and_gets_the_new_link_only(
+def test_a_member_who_asks_to_join_keeps_their_fields_and_only_the_new_link(
     wolves: Guild, officer: User
 ) -> None:
     anna = member(wolves, ANNA, nickname="The real Anna", realm=1050)
@@ -87,7 +87,7 @@ def test_a_member_who_asks_keeps_the_fields_and_gets_the_new_link_only(
     assert PlayerLink.objects.filter(member=anna).count() == 1
 
 
-def test_a_leaver_comes_back_with_what_was_entered(wolves: Guild, officer: User) -> None:
+def test_a_leaver_comes_back_with_the_values_of_the_request(wolves: Guild, officer: User) -> None:
     anna = member(wolves, ANNA, nickname="Old", realm=7, active=False)
     approve(wolves, ask(wolves, realm=1043), by=officer)
     anna.refresh_from_db()
@@ -117,7 +117,7 @@ def test_a_player_waits_while_the_guild_has_no_room(
     assert approve(wolves, cora, by=officer).approved
 
 
-def test_a_player_waits_while_the_guild_has_added_too_many_new_ones(
+def test_a_player_waits_while_the_guild_has_added_too_many_new_members(
     wolves: Guild, officer: User, settings: Any
 ) -> None:
     settings.MEMBERS_PER_GUILD = 1
@@ -135,7 +135,7 @@ def test_a_player_waits_while_the_guild_has_added_too_many_new_ones(
     assert approve(wolves, JoinRequest.objects.get(), by=officer).approved
 
 
-def test_of_two_requests_for_a_player_one_is_approved(wolves: Guild, officer: User) -> None:
+def test_only_one_of_two_requests_for_a_player_is_approved(wolves: Guild, officer: User) -> None:
     right, wrong = ask(wolves), ask(wolves, nickname="Impostor")
     other = ask(wolves, BRAM)
 
@@ -261,7 +261,9 @@ def test_a_player_who_opted_out_of_the_new_guild_does_not_move_there(wolves: Gui
     assert (result.moved, result.refused) == ([], [(anna, f"has opted out in guild {bears}")])
 
 
-def test_prune_deletes_what_is_over(wolves: Guild, settings: Any) -> None:
+def test_prune_deletes_old_requests_events_links_and_throttles(
+    wolves: Guild, settings: Any
+) -> None:
     settings.KEEP_JOURNAL_DAYS = 10
     old, new = ask(wolves), ask(wolves, BRAM)
     JoinRequest.objects.filter(pk=old.pk).update(asked_at=timezone.now() - timedelta(days=31))
@@ -296,7 +298,7 @@ def test_a_new_key_encrypts_join_links_again(wolves: Guild, settings: Any) -> No
 
 
 # --- The throttle ---------------------------------------------------------------------------------
-def test_a_window_begins_with_its_first_use_and_counts_each_one_apart() -> None:
+def test_a_window_begins_with_its_first_use_and_each_visitor_has_a_window() -> None:
     def take(who: str) -> int:
         return Throttle.objects.take("join", who, most=2, seconds=100)
 

@@ -38,7 +38,7 @@ def test_a_wrong_salt_pauses_the_game_with_an_alarm(world: World, settings: obje
 
 
 def claim_one(world: World) -> None:
-    """One request and its answer, and nothing that follows."""
+    """Send one request and record its answer. The messages that follow are dropped."""
     tasks.dispatch("simulator")
     task, args, kwargs = world.rings[0]
     world.rings.clear()
@@ -73,7 +73,7 @@ def test_a_pause_ends_when_the_probe_is_answered(world: World) -> None:
     assert Alarm.objects.count() == 1
 
 
-def test_each_probe_is_another_member_and_the_pauses_grow(world: World) -> None:
+def test_each_probe_is_for_another_member_and_the_pauses_grow(world: World) -> None:
     _start(world)
     world.says("Sign Error", times=None)
     tasks.dispatch("simulator")
@@ -115,7 +115,7 @@ def test_a_probe_whose_message_is_lost_is_followed_by_another(world: World) -> N
 @pytest.mark.parametrize(
     "fault", [{"fault": "html"}, {"fault": "status", "status": 502}, {"fault": "garbage"}]
 )
-def test_answers_of_no_game_for_three_players_in_a_row_pause_the_game(
+def test_answers_that_are_not_the_game_s_for_three_players_in_a_row_pause_the_game(
     world: World, fault: dict[str, object]
 ) -> None:
     _start(world)
@@ -157,7 +157,7 @@ def test_answers_of_no_game_for_three_players_in_a_row_pause_the_game(
         ),
     ],
 )
-def test_a_captcha_and_a_refusal_pause_the_game_in_words_of_their_own(
+def test_a_captcha_and_a_refusal_pause_the_game_with_an_alarm_of_their_own(
     world: World, fault: dict[str, object], kind: PauseKind, alarm: Alarm.Kind, words: str
 ) -> None:
     redemption = _start(world)
@@ -178,7 +178,7 @@ def test_a_captcha_and_a_refusal_pause_the_game_in_words_of_their_own(
     assert not Alarm.objects.standing().exists()
 
 
-def test_another_kind_of_pause_takes_the_place_of_the_first_alarm(world: World) -> None:
+def test_the_alarm_of_another_kind_of_pause_replaces_the_first_alarm(world: World) -> None:
     _start(world)
     world.says("Sign Error")
     tasks.dispatch("simulator")
@@ -191,7 +191,7 @@ def test_another_kind_of_pause_takes_the_place_of_the_first_alarm(world: World) 
     assert [alarm.kind for alarm in Alarm.objects.standing()] == [Alarm.Kind.CAPTCHA]
 
 
-def test_a_recognised_answer_between_ends_the_streak(world: World) -> None:
+def test_a_recognised_answer_ends_a_series_of_unknown_ones(world: World) -> None:
     _start(world, members=8)
     for spoiled in (True, True, False, True, True):
         if spoiled:

@@ -98,7 +98,7 @@ def test_a_stop_that_is_taken_back_lets_the_run_go_on(world: World) -> None:
     assert events(redemption)[:3] == ["locked", "stop", "resumed"]
 
 
-def test_stopping_what_does_not_run_says_so(world: World) -> None:
+def test_stopping_a_redemption_that_is_not_running_says_so(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code()
     world.knows(wolves)

@@ -26,7 +26,7 @@ LISTING = (
 @pytest.fixture
 def wolves() -> Guild:
     wolves = guild("Wolves")
-    # Written in bulk, without versions, like members from before there were versions.
+    # Written in bulk they have no versions, like members that are older than the versions.
     Member.objects.bulk_create(
         [
             Member(guild=wolves, player_id=CORRECTED, nickname="Beech"),
@@ -48,7 +48,7 @@ def imported(into: Guild, listing: str = LISTING) -> int:
     return result.import_id
 
 
-def test_what_was_new_is_gone_and_the_others_are_as_they_were(wolves: Guild) -> None:
+def test_new_members_are_gone_and_the_others_are_as_they_were(wolves: Guild) -> None:
     before = rows(wolves)
     import_id = imported(wolves)
     assert rows(wolves)[CORRECTED] == ("Birch", 1050, date(2026, 5, 1), True)
@@ -75,7 +75,7 @@ def test_a_dry_run_reports_and_changes_nothing(wolves: Guild) -> None:
     assert undo_import(import_id, user_id=None).obstacle == ""
 
 
-def test_it_is_undone_once(wolves: Guild) -> None:
+def test_an_import_is_undone_only_once(wolves: Guild) -> None:
     import_id = imported(wolves)
     undo_import(import_id, user_id=None)
     member(wolves, NEW)
@@ -100,11 +100,11 @@ def test_what_was_changed_after_the_import_stays(wolves: Guild) -> None:
     assert (result.deleted, result.retired, result.restored) == ([], [NEW], [CORRECTED, BACK])
     assert rows(wolves)[CORRECTED] == ("Bryony", None, None, True)
     assert rows(wolves)[NEW] == ("Ash", None, None, False), (
-        "a redemption knows the player: the member stays, inactive"
+        "a person has changed the new member, so the row stays and is inactive"
     )
 
 
-def test_a_later_import_is_not_taken_back_with_it(wolves: Guild) -> None:
+def test_undoing_an_import_does_not_undo_a_later_one(wolves: Guild) -> None:
     first = imported(wolves)
     second = imported(wolves, f"id,realm\n{CORRECTED},1060\n")
 
@@ -113,7 +113,7 @@ def test_a_later_import_is_not_taken_back_with_it(wolves: Guild) -> None:
 
     undo_import(second, user_id=None)
     assert rows(wolves)[CORRECTED] == ("Beech", 1050, None, True), (
-        "what it was before the second import"
+        "the values from before the second import"
     )
 
 
@@ -142,7 +142,7 @@ def test_an_import_that_changed_nothing_leaves_nothing_to_undo(wolves: Guild) ->
 
 
 def _statements_of_an_undo(wolves: Guild, count: int, *, is_dry: bool) -> int:
-    """The number of statements that undo so many corrected and as many new members."""
+    """How many statements undo an import with `count` corrected and `count` new members."""
     corrected = [f"{number},New" for number in range(400_000_000, 400_000_000 + count)]
     new = [f"{number},New" for number in range(500_000_000, 500_000_000 + count)]
     import_id = imported(wolves, "\n".join(["id,name", *corrected, *new]))
@@ -154,7 +154,7 @@ def _statements_of_an_undo(wolves: Guild, count: int, *, is_dry: bool) -> int:
 
 
 @pytest.mark.parametrize("is_dry", [True, False])
-def test_an_undo_takes_statements_by_batches_and_not_by_members(
+def test_the_statements_of_an_undo_grow_with_the_batches_and_not_with_the_members(
     monkeypatch: pytest.MonkeyPatch, wolves: Guild, is_dry: bool
 ) -> None:
     for number in range(100):
@@ -166,9 +166,7 @@ def test_an_undo_takes_statements_by_batches_and_not_by_members(
     assert few < _statements_of_an_undo(wolves, 100, is_dry=is_dry) <= few + 3 * 10
 
 
-def test_an_undo_leaves_a_last_version_of_those_who_are_gone(
-    wolves: Guild, admin_user: Any
-) -> None:
+def test_an_undo_leaves_a_last_version_of_deleted_members(wolves: Guild, admin_user: Any) -> None:
     import_id = imported(wolves)
     gone = wolves.members.get(player_id=NEW)
 

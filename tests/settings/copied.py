@@ -61,7 +61,7 @@ class Copy:
         return self.run("manage.py", *words, **environment)
 
     def value(self, expression: str, **environment: str) -> str:
-        """The value of an expression with the settings."""
+        """The value, as printed, of an expression that uses the settings."""
         code = f"from django.conf import settings; print({expression})"
         done = self.run("-c", code, DJANGO_SETTINGS_MODULE="redeemer.settings", **environment)
         assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The site's own process raises the alarm that beat is silent, since no task could."""
+"""The site's process raises the alarm that beat is silent, since without beat no task runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.settings.copied import Copy
 from tests.waiting import wait_for
 
 _GENEROUS_SECONDS = 60.0
-#: Instead of 15 s between two checks, and half a minute of silence.
+#: They replace 15 s between two checks, and 30 s of silence until the alarm.
 _SHORT_TIMES = "BEAT_CHECK_SECONDS=0.2,BEAT_SILENT_SECONDS=1"
 
 
@@ -30,7 +30,7 @@ def database() -> Iterator[tuple[Copy, str]]:
     """A copy of the project, and the address of its migrated database."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-beat-")))
-        folder.chmod(0o755)  # The database's user goes through it.
+        folder.chmod(0o755)  # PostgreSQL's user must be able to enter it.
         server = Postgres(
             folder, port=pick_port(), password="only-for-tests", owner_password="only-for-tests"
         )
@@ -78,7 +78,7 @@ def test_checks_that_fail_in_a_row_are_logged_once(
             raise error
 
     monkeypatch.setattr(alarms, "check_beat", check)
-    monkeypatch.setattr("django.db.connection.close", lambda: None)  # It is the test's.
+    monkeypatch.setattr("django.db.connection.close", lambda: None)  # The test needs it open.
     watch = BeatWatch()
 
     lines = []

@@ -1,4 +1,4 @@
-"""A setting that cannot work is an error of `check` that names the setting and what is right."""
+"""For a setting that cannot work, `check` gives an error that names it and says what is right."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_value_that_works_is_accepted(settings: Any, name: str, value: Any) ->
 def test_an_address_or_key_that_cannot_be_used_is_an_error(
     settings: Any, field: str, value: str, word: str, salt: str
 ) -> None:
-    """Whether the game is on or off."""
+    """It is an error even if the game is off."""
     config = replace(
         settings.PROVIDERS["whiteout"], salt=salt, directory_url="https://x.example/{id}"
     )
@@ -110,7 +110,7 @@ def test_an_address_or_key_that_cannot_be_used_is_an_error(
     assert "key" not in field or value.strip() not in f"{problem.msg} {problem.hint}"
 
 
-def test_every_host_is_a_warning_except_for_development(settings: Any) -> None:
+def test_allowing_every_host_is_a_warning_except_for_development(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     assert [one.id for one in problems("giftcodes.") if "ALLOWED_HOSTS" in one.msg] == [
         "giftcodes.W003"

@@ -1,4 +1,4 @@
-"""Connections work with any defaults of the database, and when those change."""
+"""Connections work with any defaults of the database, and after the defaults have changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def connected(*, pooled: bool, most: int = 2) -> Iterator[Any]:
     """A connection of Django to this database, with the site's engine.
 
     Args:
-        pooled: whether there is a pool, as in all processes but the commands of tests.
+        pooled: whether there is a pool, as in an installation. The tests' own settings have none.
         most: the maximum number of sessions in the pool.
     """
     url = os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + _name()
@@ -111,7 +111,7 @@ def test_a_read_only_database_can_be_read(change: Callable[[str], None]) -> None
 def test_after_an_outage_the_first_thread_gets_a_session_although_all_idle_ones_are_broken(
     change: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pool itself would give up after three broken ones (POOL's timeout)."""
+    """The pool itself would give up after three broken sessions (`timeout` in POOL)."""
     change("SET timezone TO 'UTC'")
     with connected(pooled=True, most=8) as connection:
         assert _ask(connection, "SELECT 1") == 1

@@ -54,7 +54,7 @@ def test_a_url_is_read(url: str, found: dict[str, str]) -> None:
         "postgres://u:hush%ff@h/db",
     ],
 )
-def test_an_invalid_url_is_one_line_without_the_password(url: str) -> None:
+def test_an_invalid_url_gives_an_error_of_one_line_without_the_password(url: str) -> None:
     with pytest.raises(SettingError, match=r"^DATABASE_URL") as refusal:
         parameters(url)
 
@@ -63,7 +63,7 @@ def test_an_invalid_url_is_one_line_without_the_password(url: str) -> None:
     assert refusal.value.__context__ is None
 
 
-def test_django_has_its_own_parameters_and_the_others_as_options() -> None:
+def test_django_gets_its_own_parameters_and_all_others_as_options() -> None:
     assert django_settings("postgres://u:p@h:1/db?sslmode=require&conn_max_age=60") == {
         "NAME": "db",
         "USER": "u",
@@ -83,7 +83,7 @@ def test_a_url_without_a_database_is_refused_for_the_site() -> None:
 @pytest.mark.parametrize(
     "url", ["postgres://u:p%40s/@h:1/db?sslmode=require", "postgres://u@%2Fsocket/db"]
 )
-def test_another_database_of_the_same_server_has_another_name_only(url: str) -> None:
+def test_the_url_of_another_database_differs_only_in_the_name(url: str) -> None:
     assert parameters(with_name(url, "an other/one")) == {
         **parameters(url),
         "dbname": "an other/one",

@@ -1,4 +1,4 @@
-"""The reader of settings, as tables of texts and values."""
+"""How the reader of settings reads texts, in tables of texts and values."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_value_is_taken_as_written(line: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_of_every_system_are_read(end: str) -> None:
+def test_the_line_endings_of_every_system_are_read(end: str) -> None:
     assert parse(end.join(["# settings", "", "A=1", "  # more", "B=2", "A=1"]), ".env") == {
         "A": "1",
         "B": "2",
@@ -117,7 +117,7 @@ def test_a_file_that_is_not_text_is_named_and_not_shown(
     assert refusal.value.__cause__ is refusal.value.__context__ is None
 
 
-def test_a_missing_file_and_a_folder_of_this_name_have_no_settings(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_in_its_place_have_no_settings(tmp_path: Path) -> None:
     found: dict[str, str] = {}
 
     load(tmp_path / ".env", found)
@@ -126,7 +126,7 @@ def test_a_missing_file_and_a_folder_of_this_name_have_no_settings(tmp_path: Pat
     assert found == {}
 
 
-def test_the_environment_goes_first_even_where_it_is_empty(tmp_path: Path) -> None:
+def test_the_environment_goes_first_even_if_its_value_is_empty(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=file\nB=file\nC=file\n")
     found = {"A": "environment", "B": ""}
 
@@ -136,7 +136,7 @@ def test_the_environment_goes_first_even_where_it_is_empty(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
-def test_an_address_in_quotes_is_the_address(name: str, tmp_path: Path) -> None:
+def test_quotes_around_an_address_are_removed(name: str, tmp_path: Path) -> None:
     found = {name: ' "postgres://host/name" '}
 
     load(tmp_path / ".env", found)
@@ -203,7 +203,9 @@ def test_a_value_is_read_as_its_type(kind: str, text: str | None, value: Any) ->
         ("zone", "../etc/passwd"),
     ],
 )
-def test_a_value_of_another_type_names_the_setting_and_is_not_shown(kind: str, text: str) -> None:
+def test_the_error_of_a_value_of_a_wrong_type_names_the_setting_and_not_the_value(
+    kind: str, text: str
+) -> None:
     default: Any = {"int": 1, "float": 1.0, "bool": True, "zone": "UTC"}[kind]
     with pytest.raises(SettingError, match=r"^THE_SETTING must be .*\.$") as refusal:
         getattr(Settings({"THE_SETTING": text}), kind)("THE_SETTING", default=default)
@@ -212,7 +214,7 @@ def test_a_value_of_another_type_names_the_setting_and_is_not_shown(kind: str, t
 
 
 @pytest.mark.parametrize("text", ["debug", "DEBUG", " Debug "])
-def test_a_choice_is_known_in_any_capitals(text: str) -> None:
+def test_a_choice_is_read_in_capital_and_in_small_letters(text: str) -> None:
     assert Settings({"X": text}).choice("X", ("INFO", "DEBUG"), default="INFO") == "DEBUG"
 
 

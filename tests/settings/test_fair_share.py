@@ -29,7 +29,7 @@ def test_a_person_has_at_most_half_of_the_threads_and_enough_for_a_page_with_liv
     names = settings.MIDDLEWARE
     place = names.index("redeemer.fair_share.FairShareMiddleware")
     assert names.index("django.contrib.auth.middleware.AuthenticationMiddleware") < place
-    # Refused requests are in the log.
+    # RequestMiddleware comes before FairShareMiddleware, so that refused requests are logged.
     assert names.index("django_structlog.middlewares.RequestMiddleware") < place
 
 
@@ -75,7 +75,9 @@ def test_a_page_that_fails_gives_its_place_back() -> None:
             middleware(request_of(1))
 
 
-def test_the_site_uses_it(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_site_limits_the_requests_of_a_person(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert admin_client.get("/admin/").status_code == 200
     monkeypatch.setattr(fair_share, "MOST_OF_PERSON", 0)
     assert admin_client.get("/admin/").status_code == 429

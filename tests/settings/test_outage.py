@@ -24,7 +24,8 @@ from tests.settings.copied import Copy
 pytestmark = pytest.mark.slow
 
 _GENEROUS_SECONDS = 120.0
-#: Doubled waits came to 82 s after an outage of 70 s; a short one does not show them.
+#: A pool whose waits went on doubling took 82 s to resume after an outage of 70 s. A short outage
+#: does not show that.
 _LONG_SECONDS = 70.0
 _AGAIN_SECONDS = 60
 _PASSWORD = "only-for-tests"

@@ -1,4 +1,4 @@
-""".env.example, the page of settings and the settings that are read name the same settings."""
+""".env.example, the page of settings and the source code name the same settings."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ _ALL = (
 
 
 def test_the_values_of_the_example_are_the_defaults(copy: Copy) -> None:
-    """`NAME=` has no default, or one that depends on other settings.
+    """Lines `NAME=` are left out.
 
-    The empty value must give it too.
+    Their settings have no default, or a default that depends on other settings.
     """
     without = copy.value(_ALL)
     given = {name: value for name, value in of_the_example().items() if value}

@@ -1,4 +1,4 @@
-"""The web server with small applications: what a client may do, and how misuse is answered."""
+"""The web server with a small application: what a client may do, and how misuse is answered."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_with_our_own_proxies_forwarded_addresses_reach_the_application(
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     site: Site, path: str, most: int
 ) -> None:
-    """No byte of the body is sent, and the client waits for a word that it may be."""
+    """The client sends no byte of the body before the server asks for the body with status 100."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
         "Cookie: other=1; sessionid=x\r\n"
@@ -283,7 +283,7 @@ def a_list(length: int, *more: str) -> bytes:
 
 
 def sent(site: Site, byte_count: int, *more: str, source: str = "127.0.0.1") -> socket.socket:
-    """A connection that has sent so many bytes of a list, which is somewhat longer."""
+    """A connection that has sent this many bytes of a list that is somewhat longer."""
     connection = site.connect(source)
     connection.sendall(a_list(byte_count + 1_000, *more, "Expect: 100-continue"))
     assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
@@ -292,7 +292,7 @@ def sent(site: Site, byte_count: int, *more: str, source: str = "127.0.0.1") -> 
 
 
 def refusal(site: Site, request: bytes, source: str = "127.0.0.1") -> bytes:
-    """The response to the header of a request, whose client waits before it sends the body."""
+    """The response to the header of a request. The client waits for it, and sends no body."""
     with site.connect(source) as connection:
         connection.sendall(request.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
         answer = connection.recv(65_536)
@@ -311,7 +311,7 @@ def is_accepted(site: Site, length: int, *more: str, source: str = "127.0.0.1") 
 def test_bodies_that_are_announced_and_not_sent_take_no_space_from_others(
     site: Site, source: str
 ) -> None:
-    """From one address, and from many."""
+    """The clients share one address, or have one each."""
     count = 2 * MAX_BYTES_OF_ALL // 16_000_000
     announced = [site.connect(source.format(number)) for number in range(2, 2 + count)]
     for connection in announced:
@@ -324,7 +324,7 @@ def test_bodies_that_are_announced_and_not_sent_take_no_space_from_others(
         connection.close()
 
 
-def test_bodies_use_only_so_much_of_the_disk_together(start: Callable[..., Site]) -> None:
+def test_all_bodies_together_use_a_limited_part_of_the_disk(start: Callable[..., Site]) -> None:
     """Each of the clients uses less than its own share."""
     site = start("small")
     receiving = [sent(site, 400_000, source=f"127.0.0.{number // 2 + 2}") for number in range(4)]
@@ -353,7 +353,7 @@ def test_one_client_cannot_take_the_space_of_the_others(start: Callable[..., Sit
 def test_a_body_is_refused_while_it_arrives_if_others_have_used_the_space(
     start: Callable[..., Site],
 ) -> None:
-    """When they are announced, there is space for each of them."""
+    """When the bodies are announced, there is still space for each of them."""
     site = start("small")
     receiving = [site.connect() for _ in range(4)]
     for connection in receiving:
@@ -402,7 +402,7 @@ def test_without_a_session_no_body_that_needs_a_file_is_read(
 
 
 def test_bodies_without_a_session_take_no_space(start: Callable[..., Site]) -> None:
-    """They are not kept while they arrive."""
+    """The server does not keep them while they arrive."""
     site = start("small")
     head = b"POST /admin/import/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"
     sending = [site.connect() for _ in range(4)]
@@ -442,7 +442,7 @@ def test_an_endless_header_is_refused(site: Site) -> None:
     assert raw(site, half.ljust(MAX_HEADER_BYTES, b"x")).startswith(b"HTTP/1.0 431 ")
 
 
-def test_it_can_listen_on_a_path_even_where_a_killed_server_left_its_socket(
+def test_the_server_can_listen_on_a_path_even_if_a_killed_server_left_its_socket(
     start: Callable[..., Site], tmp_path: Path
 ) -> None:
     path = tmp_path / "site.sock"
@@ -471,7 +471,7 @@ def test_all_interfaces_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:{port}", "no-port", "192.0.2.1:80"])
-def test_an_unavailable_address_is_one_line(site: Site, bind: str) -> None:
+def test_an_unavailable_address_gives_an_error_of_one_line(site: Site, bind: str) -> None:
     bind = bind.format(port=site.port)
     done = subprocess.run(
         [sys.executable, "-m", "redeemer.serving", "--bind", bind],

@@ -1,4 +1,4 @@
-"""What commands, the site and the workers do with settings, as processes in a copy."""
+"""What commands, the site and the workers do with settings, run in a copy of the project."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_secret_with_a_dollar_sign_is_taken_as_written(copy: Copy, key: str) -
     )
 
 
-def test_a_list_may_have_spaces_and_levels_any_capitals_and_empty_numbers_are_the_default(
+def test_a_list_may_have_spaces_a_level_may_be_in_small_letters_and_an_empty_number_is_the_default(
     copy: Copy,
 ) -> None:
     copy.file.write_text(
@@ -84,7 +84,7 @@ BAD = [
 
 @pytest.mark.parametrize(("text", "words"), BAD)
 @pytest.mark.parametrize("command", ["check", "status"])
-def test_a_setting_that_cannot_be_read_is_one_line_for_every_command(
+def test_a_setting_that_cannot_be_read_gives_an_error_of_one_line_in_every_command(
     copy: Copy, command: str, text: str, words: tuple[str, ...]
 ) -> None:
     copy.file.write_text(text)
@@ -97,7 +97,7 @@ def test_a_setting_that_cannot_be_read_is_one_line_for_every_command(
 
 
 @pytest.mark.parametrize(("text", "words"), BAD[:2] + BAD[3:4] + BAD[6:7] + BAD[8:])
-def test_a_setting_that_cannot_be_read_is_one_line_for_make_up(
+def test_a_setting_that_cannot_be_read_gives_an_error_of_one_line_in_make_up(
     copy: Copy, text: str, words: tuple[str, ...]
 ) -> None:
     copy.file.write_text(text)
@@ -123,8 +123,10 @@ def processes() -> dict[str, tuple[str, ...]]:
     ("text", "word"),
     [("LOG_LEVEL=INFO\n", "SECRET_KEY is not set"), (f"LOG_LEVEL={HUSH}\n", "LOG_LEVEL must be")],
 )
-def test_a_process_of_the_site_does_not_start(copy: Copy, name: str, text: str, word: str) -> None:
-    """Without a key, and with a setting that cannot be read."""
+def test_no_process_of_the_site_starts_without_a_key_or_with_a_bad_setting(
+    copy: Copy, name: str, text: str, word: str
+) -> None:
+    """The key is missing, or a setting cannot be read."""
     copy.file.write_text(text)
 
     done = copy.run(

@@ -76,7 +76,7 @@ def last_entry(simulator: Simulator) -> dict[str, Any]:
 
 
 def drips(simulator: Simulator, request: str) -> bytes:
-    """A response that the fault `drip` sends piece by piece, up to the fifth byte of its body.
+    """A response that the fault `drip` sends piece by piece, up to the fifth dripped byte.
 
     It is read from the socket, because an HTTP library would wait for the rest.
     """

@@ -11,9 +11,9 @@ import pytest
 from simulator import Simulator
 
 SALT = "test-salt"
-#: tests.servers sets it for other processes, too.
+#: tests.servers sets the same token for other processes.
 TOKEN = "test-token"
-#: A rate that no test reaches, but that answers have headers for.
+#: The answers have the headers of this rate, but no test reaches it.
 GENEROUS = {"salt": SALT, "token": TOKEN, "rate": "100000/60", "player_gap": 0.0, "players": 20}
 
 
@@ -46,9 +46,9 @@ def make_simulator() -> Iterator[Callable[..., Simulator]]:
 def simulator(
     make_simulator: Callable[..., Simulator], request: pytest.FixtureRequest
 ) -> Simulator:
-    """A running simulator with 20 players, no codes, a generous rate and no gap for a player.
+    """A running simulator with 20 players, no codes and a generous rate.
 
-    A test changes that by a merge, or with
+    Requests for one player need no gap between them. A test changes all this with `merge`, or with
     `@pytest.mark.parametrize("simulator", [{"rate": "3/60"}], indirect=True)`.
     """
     return make_simulator(**getattr(request, "param", {}))

@@ -60,7 +60,7 @@ def get(url: str) -> requests.Response:
 
 
 @BOTH
-def test_it_says_where_it_listens_and_answers_there(begin, command):
+def test_the_simulator_says_where_it_listens_and_answers_there(begin, command):
     url = address(begin(command, "--port", "0", "--players", "7"))
 
     players = get(f"{url}/_sim/players").json()["players"]
@@ -70,7 +70,7 @@ def test_it_says_where_it_listens_and_answers_there(begin, command):
 
 @BOTH
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly(begin, command, end):
+def test_the_simulator_ends_cleanly(begin, command, end):
     process = begin(command, "--port", "0", SIMULATOR_SALT="salt")
     url = address(process)
     with requests.Session() as client:
@@ -83,7 +83,7 @@ def test_it_ends_cleanly(begin, command, end):
 
 
 @BOTH
-def test_a_taken_port_is_one_clear_line(begin, command):
+def test_a_taken_port_gives_an_error_of_one_clear_line(begin, command):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         process = begin(command, "--port", port, SIMULATOR_SALT="salt")
@@ -95,7 +95,7 @@ def test_a_taken_port_is_one_clear_line(begin, command):
     )
 
 
-def test_a_state_file_in_use_is_one_clear_line(begin, tmp_path):
+def test_a_state_file_in_use_gives_an_error_of_one_clear_line(begin, tmp_path):
     path = str(tmp_path / "state.jsonl")
     address(begin(PLAIN, "--port", "0", "--state", path))
     process = begin(PLAIN, "--port", "0", "--state", path, SIMULATOR_SALT="salt")
@@ -184,7 +184,7 @@ def test_a_killed_simulator_continues_where_it_was(begin, tmp_path):
     assert "SNOW" in get(f"{url}/_sim/world").json()["codes"]
 
 
-def test_it_imports_neither_the_app_nor_django():
+def test_the_simulator_imports_neither_the_app_nor_django():
     script = (
         "import sys, simulator.cli\n"
         "packages = {name.partition('.')[0] for name in sys.modules}\n"

@@ -1,4 +1,4 @@
-"""`POST /api/gift_code_config`: the health check, with its own window and list."""
+"""`POST /api/gift_code_config`: the health check. It has its own window, and list in the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ask_config(simulator: Any, *, salt: str = SALT) -> requests.Response:
     return requests.post(f"{simulator.api_url}_config", data=fields, timeout=SECONDS)
 
 
-def test_it_answers_and_is_not_a_redeem_request(simulator):
+def test_the_health_check_answers_and_is_not_a_redeem_request(simulator):
     assert ask_config(simulator).status_code == 200
 
     ledger = simulator.ledger()
@@ -29,20 +29,22 @@ def test_it_answers_and_is_not_a_redeem_request(simulator):
 
 
 @pytest.mark.parametrize(("checks", "msg"), [(False, "SUCCESS"), (True, "Sign Error")])
-def test_it_refuses_a_wrong_signature_only_if_it_is_made_to(simulator, checks, msg):
+def test_the_health_check_refuses_a_wrong_signature_only_if_an_option_says_so(
+    simulator, checks, msg
+):
     simulator.merge({"options": {"config_checks_sign": checks}})
 
     assert ask_config(simulator, salt="wrong").json()["msg"] == msg
 
 
-def test_it_has_a_window_of_its_own(make_simulator):
+def test_the_health_check_has_a_window_of_its_own(make_simulator):
     simulator = make_simulator(rate="1/60")
 
     assert [ask_config(simulator).status_code for _ in range(2)] == [200, 429]
     assert ask(simulator).status_code == 200
 
 
-def test_it_can_be_down(simulator):
+def test_the_health_check_can_be_down(simulator):
     simulator.merge({"options": {"config_status": 503}})
 
     assert ask_config(simulator).status_code == 503
@@ -52,7 +54,7 @@ def test_a_get_is_refused(simulator):
     assert requests.get(f"{simulator.api_url}_config", timeout=SECONDS).status_code == 405
 
 
-def test_the_feed_can_have_the_form_with_an_end(simulator):
+def test_the_feed_can_have_the_format_with_the_end_of_each_code(simulator):
     end = {"expires_at": "2026-08-01T12:00:00Z"}
     simulator.merge({"options": {"feed_format": "kingshot.net"}, "codes": {"SNOW": end}})
     simulator.merge({"feed": ["SNOW 15.06.2026", "ICE 16.06.2026", {"code": "ODD"}]})

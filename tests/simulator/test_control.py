@@ -54,7 +54,7 @@ def test_players_and_codes_can_be_removed(simulator):
     assert word(simulator, player=BERT) == "CDK NOT FOUND"
 
 
-def test_the_world_can_be_read_and_posted_to_another(simulator, make_simulator):
+def test_the_world_can_be_read_and_posted_to_another_simulator(simulator, make_simulator):
     simulator.merge(
         {
             "codes": {"SNOW": {"min_vip": 3, "expires_at": 1e10}},
@@ -172,7 +172,7 @@ def test_the_ledger_keeps_messages_without_their_full_stop(simulator):
     assert {entry["msg"] for entry in simulator.ledger()["requests"]} == {"USER INFO ERROR"}
 
 
-def test_the_ledger_can_be_read_from_a_request_on(simulator):
+def test_the_ledger_can_be_read_from_a_given_request_on(simulator):
     simulator.merge(
         {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
     )
@@ -185,7 +185,7 @@ def test_the_ledger_can_be_read_from_a_request_on(simulator):
     assert [grant["player"] for grant in later["grants"]] == [BERT]
 
 
-def test_a_since_that_is_not_a_number_is_refused(simulator):
+def test_a_parameter_since_that_is_not_a_number_is_refused(simulator):
     answer = requests.get(
         simulator.url + "/_sim/ledger?since=yesterday", headers=control_headers(), timeout=SECONDS
     )
@@ -258,7 +258,7 @@ def test_a_connection_carries_many_requests(simulator):
             assert json.load(connection.getresponse()) == {"codes": []}
 
 
-def test_it_can_be_stopped_and_started_on_the_same_port(simulator):
+def test_the_simulator_can_be_stopped_and_started_on_the_same_port(simulator):
     url = simulator.url
     simulator.stop()
     with pytest.raises(requests.ConnectionError):

@@ -74,7 +74,7 @@ def test_a_request_can_be_dropped_before_the_effect(game):
     assert word(game) == "SUCCESS"
 
 
-def test_a_request_that_was_dropped_has_opened_the_window(game):
+def test_a_request_that_is_dropped_before_the_effect_has_opened_the_window(game):
     spoil(game, "drop", when="before")
 
     with pytest.raises(requests.ConnectionError):
@@ -121,14 +121,14 @@ def test_a_delay_before_the_effect_keeps_the_grant_back(game):
     assert grant["at"] - last_entry(game)["at"] >= 0.29
 
 
-def test_a_delay_after_the_effect_does_not(game):
+def test_a_delay_after_the_effect_does_not_keep_the_grant_back(game):
     spoil(game, "delay", seconds=ENDLESS_SECONDS, when="after")
     with asking_in_vain(game):
         wait_for(lambda: grants(game) == [(ANNA, "SNOW", 1)], "the grant")
         assert last_entry(game)["answered_at"] is None
 
 
-def test_a_delay_on_the_way_comes_before_the_window(game):
+def test_a_request_that_is_delayed_on_the_way_opens_the_window_when_it_arrives(game):
     spoil(game, "delay", seconds=0.3, when="unseen", player=ANNA)
     ask(game)
 
@@ -147,7 +147,7 @@ def test_a_request_that_is_late_on_the_way_leaves_its_place_to_others(game):
     assert numbers == {ANNA: None, BERT: 1}
 
 
-def test_a_slow_request_holds_up_no_other(game):
+def test_a_slow_request_holds_up_no_other_request(game):
     spoil(game, "delay", seconds=ENDLESS_SECONDS, player=ANNA)
     with asking_in_vain(game) as slow:
         wait_for_requests(game, 1)
@@ -362,7 +362,7 @@ def test_chance_is_the_same_for_the_same_seed(make_simulator):
     assert histories[0] == histories[1] != histories[2]
 
 
-def test_the_first_fault_that_matches_is_used_and_the_other_waits(game):
+def test_the_first_fault_that_matches_is_used_and_the_next_one_waits(game):
     spoil(game, "status", status=502)
     spoil(game, "status", status=504)
 

@@ -13,7 +13,7 @@ from tests.simulator.asking import SECONDS, ask, drips, read_feed
 from tests.simulator.fixtures import Clock
 
 
-def test_it_lists_codes_with_the_day_they_were_published(simulator):
+def test_the_feed_lists_codes_with_the_day_they_were_published(simulator):
     simulator.merge({"feed": ["SNOW 15.06.2026", "ice 16.06.2026"]})
 
     answer = read_feed(simulator)
@@ -54,7 +54,7 @@ def test_a_code_can_vanish_and_come_back(simulator):
     assert read_feed(simulator).json() == {"codes": ["ICE 16.06.2026", "SNOW 15.06.2026"]}
 
 
-def test_a_code_can_be_listed_that_the_game_does_not_know(simulator):
+def test_the_feed_can_list_a_code_that_the_game_does_not_know(simulator):
     simulator.merge({"players": {"100000001": {"realm": 1042}}, "feed": ["SNOW 15.06.2026"]})
 
     assert ask(simulator).json()["msg"].removesuffix(".") == "CDK NOT FOUND"
@@ -77,7 +77,7 @@ def test_a_code_can_be_checked(simulator, code, exists):
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PUT"])
-def test_writing_to_it_is_refused_and_recorded(simulator, method):
+def test_writing_to_the_feed_is_refused_and_recorded(simulator, method):
     simulator.merge({"feed": ["SNOW 15.06.2026"]})
 
     answer = requests.request(method, simulator.feed_url, json={"code": "SNOW"}, timeout=SECONDS)
@@ -112,7 +112,7 @@ def test_calls_under_way_together_have_numbers_of_their_own(simulator):
     assert [call["n"] for call in simulator.ledger()["feed"]] == [1, 2, 3]
 
 
-def test_reading_it_does_not_count_in_the_window_of_the_game(make_simulator):
+def test_reading_the_feed_does_not_count_in_the_window_of_the_game(make_simulator):
     simulator = make_simulator(rate="1/60")
     read_feed(simulator)
 
@@ -132,7 +132,7 @@ def test_reading_it_does_not_count_in_the_window_of_the_game(make_simulator):
         ({"fault": "redirect"}, 302, ""),
     ],
 )
-def test_it_can_fail_with_an_answer(simulator, fault, status, start):
+def test_the_feed_can_fail_with_an_answer(simulator, fault, status, start):
     simulator.merge({"feed": ["SNOW 15.06.2026"], "feed_faults": [fault]})
 
     answer = read_feed(simulator)
@@ -142,27 +142,27 @@ def test_it_can_fail_with_an_answer(simulator, fault, status, start):
     assert read_feed(simulator).json() == {"codes": ["SNOW 15.06.2026"]}
 
 
-def test_it_can_say_429(simulator):
+def test_the_feed_can_say_429(simulator):
     simulator.merge({"feed_faults": [{"fault": "429"}]})
 
     assert [read_feed(simulator).status_code for _ in range(2)] == [429, 200]
 
 
-def test_it_can_send_ten_megabytes_of_junk(simulator):
+def test_the_feed_can_send_ten_megabytes_of_junk(simulator):
     simulator.merge({"feed_faults": [{"fault": "huge"}]})
 
     assert len(read_feed(simulator).content) == 10_000_000
 
 
 @pytest.mark.parametrize("kind", ["drop", "reset"])
-def test_it_can_hang_up(simulator, kind):
+def test_the_feed_can_hang_up(simulator, kind):
     simulator.merge({"feed_faults": [{"fault": kind}]})
 
     with pytest.raises(requests.ConnectionError):
         read_feed(simulator)
 
 
-def test_it_can_be_slow(simulator):
+def test_the_feed_can_be_slow(simulator):
     simulator.merge(
         {"feed": ["SNOW 15.06.2026"], "feed_faults": [{"fault": "delay", "seconds": 0.3}]}
     )
@@ -174,13 +174,13 @@ def test_it_can_be_slow(simulator):
     assert answer.json() == {"codes": ["SNOW 15.06.2026"]}
 
 
-def test_it_can_drip(simulator):
+def test_the_feed_can_drip(simulator):
     simulator.merge({"feed_faults": [{"fault": "drip", "seconds": 0.02}]})
 
     assert drips(simulator, "GET /feed").endswith(b"\r\n\r\n" + b" " * 5)
 
 
-def test_without_the_option_it_has_no_etag(simulator):
+def test_without_the_option_the_feed_has_no_etag(simulator):
     assert "ETag" not in read_feed(simulator).headers
 
 

@@ -223,7 +223,7 @@ def test_each_answer_can_be_scripted_in_its_own_words_and_in_unknown_ones(game, 
         assert (answers["msg"].removesuffix("."), answers["err_code"]) == (words, number)
 
 
-def test_a_young_account_does_not_get_a_code_for_older_ones(game):
+def test_a_young_account_does_not_get_a_code_for_older_accounts(game):
     game.merge({"players": {ANNA: {"age": 3}}, "codes": {"SNOW": {"min_age": 30}}})
 
     assert ask(game).json()["err_code"] == 40012

@@ -18,7 +18,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def game(make_simulator, clock) -> Simulator:
-    """Three requests in 60 s."""
+    """A game with a limit of three requests in 60 s."""
     simulator = make_simulator(rate="3/60", clock=clock)
     simulator.merge(
         {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
@@ -119,7 +119,7 @@ def test_rate_headers_can_be_switched_off(game):
     assert "X-RateLimit-Limit" not in ask(game).headers
 
 
-def test_without_a_rate_nothing_is_refused_and_no_header_sent(game):
+def test_without_a_rate_nothing_is_refused_and_no_rate_header_is_sent(game):
     game.merge({"rate": "unlimited"})
 
     answers = [ask(game) for _ in range(10)]
@@ -163,7 +163,7 @@ def test_another_player_is_not_slowed_down(game):
     assert word(game, player=BERT) == "SUCCESS"
 
 
-def test_two_seconds_apart_are_enough(game, clock):
+def test_two_seconds_between_requests_for_a_player_are_enough(game, clock):
     game.merge({"options": {"player_gap": 2.0}})
     ask(game)
     clock.travel(2)
@@ -171,7 +171,7 @@ def test_two_seconds_apart_are_enough(game, clock):
     assert word(game) == "RECEIVED"
 
 
-def test_a_refusal_asks_for_four_seconds(game, clock):
+def test_after_a_refusal_a_player_must_wait_four_seconds(game, clock):
     game.merge({"options": {"player_gap": 2.0}, "rate": "unlimited"})
     ask(game)
     assert word(game) == "TOO FREQUENT"

@@ -1,4 +1,4 @@
-"""The state file: what it restores after a restart. Publishing of codes."""
+"""What the state file restores after a restart, and how codes are published."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_request_under_way_at_a_kill_stays_open_in_the_ledger(restart, tmp_pat
     lines = path.read_text().splitlines()
     before = [line for line in lines if "answer" not in json.loads(line)]
     assert len(before) == len(lines) - 2, (
-        "once before the answer leaves, and once when the exchange is over"
+        "an answer is written before it leaves, and again when the exchange is over"
     )
     path.write_text("\n".join(before) + "\n")
 
@@ -219,7 +219,7 @@ def test_names_are_unique_across_restarts_and_resets(restart):
     assert set(first).isdisjoint(second)
 
 
-def test_a_restart_does_not_publish_before_the_next_is_due(restart):
+def test_a_restart_does_not_publish_before_the_next_code_is_due(restart):
     published(restart(publish_every=600), 1)
 
     simulator = restart(publish_every=600)

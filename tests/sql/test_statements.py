@@ -1,4 +1,4 @@
-"""Statements in files: each is found by its name, and its parts are put in."""
+"""Statements in files: each is found by its name, and its variable parts are filled in."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 They are unnamed network namespaces, each with a cable (a veth pair) to this machine. A namespace
 exists as long as a process in it, and its cable as long as the namespace. The kernel kills these
 processes when the tests end in any way, so nothing remains. Without the rights or the programs for
-that, two loopback addresses are used instead. Only the network cannot be unplugged then.
+that, two loopback addresses are used instead. The hosts cannot be unplugged then.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Host:
         address: the source address of its connections.
         prefix: the command that runs another command on the host.
         environment: variables for every process on the host.
-        cable: this machine's end of the host's network; empty: it cannot be unplugged.
+        cable: this machine's end of the host's cable. If empty, the host cannot be unplugged.
     """
 
     name: str
@@ -95,7 +95,7 @@ def _namespaces() -> Iterator[Network]:
 
 
 def _check(network: Network) -> None:
-    """Connect from both hosts to this machine, since a firewall may prevent it.
+    """Check that both hosts can connect to this machine. A firewall may prevent it.
 
     Raises:
         subprocess.SubprocessError: a host could not connect.
@@ -153,7 +153,7 @@ def _wait_for_namespace(holder: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + _SECONDS
     while Path(f"/proc/{holder.pid}/ns/net").readlink() == ours:
         if holder.poll() is not None or time.monotonic() > end:
-            message = "There is no right to make network namespaces."
+            message = "This user may not create network namespaces."
             raise subprocess.SubprocessError(message)
         time.sleep(0.02)
 

@@ -77,7 +77,7 @@ class System:
         )
 
     def manage_all(self, commands: list[list[str]]) -> None:
-        """Run management commands in one process, one after the other: a start takes a second."""
+        """Run management commands in one process, since each start of a process takes a second."""
         subprocess.run(
             [sys.executable, "-c", _ALL, json.dumps(commands)],
             cwd=ROOT,

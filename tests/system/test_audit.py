@@ -1,4 +1,4 @@
-"""The audit of a system that works: no false alarm at any moment, nor after a worker was killed."""
+"""The audit of a system at work: no false alarm at any moment, even after a worker was killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _audit(running: System, *options: str) -> dict[str, Any]:
 
 @pytest.mark.system
 @pytest.mark.long
-def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
+def test_the_audit_of_a_system_at_work_is_clean_at_any_moment(tmp_path: Path) -> None:
     with system(
         tmp_path,
         WHITEOUT_SALT="audit-salt",
@@ -62,7 +62,7 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
         while not running.rows(
             "SELECT count(*) = 2 FROM giftcodes_redemption WHERE state = 'complete'"
         )[0][0]:
-            assert time.monotonic() < end, "It does not end."
+            assert time.monotonic() < end, "The runs do not end."
             # Only requests in flight when the worker was killed may be repeated.
             assert _audit(running, "--repeats-allowed", "0" if killed_at is None else "8") == {}
             looks += 1

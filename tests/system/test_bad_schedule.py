@@ -31,7 +31,9 @@ def running(tmp_path: Path) -> Iterator[System]:
         yield running
 
 
-def test_beat_ticks_beside_rows_that_it_cannot_use_and_an_alarm_names_them(running: System) -> None:
+def test_beat_ticks_despite_rows_that_it_cannot_use_and_an_alarm_names_them(
+    running: System,
+) -> None:
     with psycopg.connect(running.environment["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(_ROWS)
     running.start_worker("control", 2)

@@ -26,7 +26,7 @@ GUILDS = {
 CODES = {"EARLY2026": "20.11.2026", "LATE2026": "24.11.2026"}
 
 
-#: Requests that may be claimed but not sent, or sent in another order than they were claimed.
+#: How many requests may be claimed but not sent, or sent in another order than claimed.
 CLAIMED = 16
 
 
@@ -74,7 +74,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 
 
 @pytest.mark.system
-def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
+def test_each_run_goes_as_its_estimates_said(running: System) -> None:
     running.world(
         codes={code: {} for code in CODES}, feed=[f"{code} {date}" for code, date in CODES.items()]
     )
@@ -141,7 +141,7 @@ def _now(running: System) -> dt.datetime:
 
 
 def _sent_by_others(running: System, estimate: Estimate) -> tuple[int, int]:
-    """The fewest and the most requests of other runs between the estimate and this run's last."""
+    """The fewest and most requests of other runs from the estimate to this run's last request."""
     guild, code = estimate.run
     ((fewest, most),) = running.rows(
         f"""

@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.system
 
-#: Each kind of client, and what it says first; then one byte after the other follows.
+#: For each kind of client: what it sends first, and what it then sends again and again.
 BEGINNINGS = {
     "half a header": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"x"),
     "half a body": (
@@ -41,7 +41,7 @@ PAUSE_SECONDS = 2.0
 
 
 class SlowClient:
-    """A client that sends a byte now and then."""
+    """A client that sends a little now and then."""
 
     def __init__(self, port: int, kind: str) -> None:
         self.kind = kind
@@ -51,7 +51,7 @@ class SlowClient:
         self._socket.setblocking(False)
 
     def is_held(self) -> bool:
-        """Whether the server still waits for the rest."""
+        """Whether the server still waits for the rest of the request."""
         try:
             return bool(self._socket.recv(1000))
         except BlockingIOError:

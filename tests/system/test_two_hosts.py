@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 MEMBERS = 25
 CALLERS = 8
-#: How long a stopped process holds the budget, if the database lets it.
+#: How long a frozen process locks the budget, if the database does not end its session.
 HELD_SECONDS = 300
 
 
@@ -32,7 +32,7 @@ def both() -> Iterator[TwoHosts]:
     """Two running hosts. Each test restores them, and uses its own guilds, players and codes."""
     with tempfile.TemporaryDirectory(prefix="redeemer-hosts-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # The database user must be able to enter it.
+        folder.chmod(0o755)  # PostgreSQL's user must be able to enter it.
         with running(folder) as found:
             yield found
 
@@ -105,7 +105,7 @@ def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_
     assert fullest_window(both.requests("Snow")) <= RATE.requests
 
 
-def test_beat_moves_to_the_other_host_and_two_at_once_do_no_harm(both: TwoHosts) -> None:
+def test_beat_moves_to_the_other_host_and_two_beats_at_once_do_no_harm(both: TwoHosts) -> None:
     both.add_guilds(300_000, members=MEMBERS)
 
     both.end(both.network.a, "beat")
@@ -113,7 +113,7 @@ def test_beat_moves_to_the_other_host_and_two_at_once_do_no_harm(both: TwoHosts)
     both.start(both.network.b, "beat")
     wait_for(lambda: both.ticked_at() > stopped_at + 2, "ticks from the other host")
     both.start(both.network.a, "beat")
-    wait_for(lambda: both.ticks_within(3) >= 5, "both to ring each second")
+    wait_for(lambda: both.ticks_within(3) >= 5, "both beats to tick each second")
     both.publish("Ember")
     both.wait_until_complete("Ember", members=2 * MEMBERS)
     both.end(both.network.b, "beat")
@@ -126,14 +126,14 @@ def test_beat_moves_to_the_other_host_and_two_at_once_do_no_harm(both: TwoHosts)
     _assert_all_invariants_hold(both)
 
 
-def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(
+def test_when_all_processes_of_a_host_die_the_other_host_finishes_what_was_under_way(
     both: TwoHosts,
 ) -> None:
     a, b = both.hosts
     both.add_guilds(400_000, members=MEMBERS)
     both.game.change(options={"latency": 1.0})
     both.publish("Amber")
-    wait_for(lambda: b.address in both.under_way("Amber"), "a request of the host that is to die")
+    wait_for(lambda: b.address in both.under_way("Amber"), "a request of the host that will die")
 
     both.kill(b)
     unanswered = both.database.unanswered()
@@ -152,13 +152,13 @@ def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(
 
 
 @pytest.mark.long
-def test_a_host_that_is_cut_off_with_the_budget_in_its_hand_holds_the_other_up_for_half_a_minute(
+def test_a_host_that_is_cut_off_while_it_locks_the_budget_holds_the_other_up_for_half_a_minute(
     both: TwoHosts,
 ) -> None:
     a, b = both.hosts
     if not b.cable:
         pytest.skip(
-            "There is no right to make network namespaces, "
+            "This user may not create network namespaces, "
             "and a loopback address cannot be unplugged."
         )
     both.add_guilds(500_000, members=MEMBERS)
@@ -184,7 +184,7 @@ def test_a_host_that_is_cut_off_with_the_budget_in_its_hand_holds_the_other_up_f
 
 
 def _hold_the_budget(both: TwoHosts, host: Host) -> subprocess.Popen[str]:
-    """A process on a host that, for the database, looks like a frozen dispatch."""
+    """Start a process that looks to the database like a frozen dispatch on this host."""
     hold = (
         "import os, psycopg, time; c = psycopg.connect(os.environ['DATABASE_URL']); "
         "c.execute('SELECT 1 FROM giftcodes_ratebudget FOR UPDATE'); print('held', flush=True); "

@@ -48,8 +48,8 @@ class Size:
     """The amount of events.
 
     Args:
-        days, codes, players, outages: their numbers.
-        changes: the changes of a member's guild, realm or level on each day.
+        days, codes, players, outages: how many there are in all.
+        changes: how many members change something on each day, such as their guild or realm.
     """
 
     days: int
@@ -72,7 +72,7 @@ class Published:
     is_end_known: bool = False
 
     def works(self, day: int) -> bool:
-        """Whether the game grants it on this day."""
+        """Whether the game grants the code on this day."""
         return max(self.first, self.works_from) <= day <= self.last
 
 
@@ -81,9 +81,9 @@ class Year:
     """Some guilds, and what happens to them on each day.
 
     Args:
-        deserved: players and codes: on at least one day the player was a member, the code worked
-            and was known, and there was no obstacle.
-        witnessed: players and codes: the player was a member while the code was known.
+        deserved: the claims that must be granted: on at least one day the player was a member, the
+            code worked and was known, and there was no obstacle.
+        witnessed: all claims of a player who was a member while the code worked and was known.
         refused: descriptions of requests for players who must not be asked for.
         spoilt: the number of requests without a clear answer. Each may be repeated, although the
             code was granted.
@@ -182,7 +182,7 @@ class Year:
         )
 
     def _reissue(self, stamp: str) -> None:
-        """The game issues a code again that ended long ago, and the feed lists it."""
+        """The game gives out again a code that has ended, and the feed lists it."""
         over = [code for code in self.codes if code.last + 3 < self.day and self._row(code)]
         if over:
             old = self.random.choice(over)
@@ -315,7 +315,7 @@ class Year:
                 self.happened["end set"] += 1
 
     def _work_partly(self) -> None:
-        """Do a part of the queued work before members join and leave, since they do not wait."""
+        """Do a part of the queued work before members join and leave, as people do not wait."""
         allowed = self._allowed()
         for _ in range(self.random.randint(0, len(self.levels) // 2)):
             if self.world.rings:
@@ -336,7 +336,7 @@ class Year:
         self._record_claims(known)
 
     def _work_until_quiet(self) -> None:
-        """Work until no member waits, for about an hour: a player gets a request in seconds."""
+        """Work until no member waits, and at most for a little more than an hour."""
         for turn in range(1, 600):
             self._tick()
             if _is_quiet() or turn % 12 == 0:
@@ -346,7 +346,7 @@ class Year:
             self.clock.go(65 if turn % 24 == 0 else 5)
 
     def _alarms(self) -> None:
-        """Run the alarm task as beat does: for an hour during an outage, else once."""
+        """Run the alarm task once, or during an outage as often as beat does in an hour."""
         is_troubled = bool({self.day, self.day - 1} & self.outages)
         for _ in range(17 if is_troubled else 1):
             self._poll()
@@ -367,7 +367,7 @@ class Year:
         self.happened["claims lost"] += lost
         self.clock.go(60)
 
-    # --- What is remembered -----------------------------------------------------------------------
+    # --- What is recorded -------------------------------------------------------------------------
     def _members(self) -> Iterator[Member]:
         """The members who should get today's codes."""
         rows = Member.objects.select_related("guild").filter(
@@ -385,7 +385,7 @@ class Year:
         ]
 
     def _allowed(self) -> set[str]:
-        """The players whom requests may be for."""
+        """The players for whom requests may be sent."""
         players = {member.player_id for member in self._members()}
         # A request without a clear answer is repeated, even if the player has left.
         unclear = MemberRedemption.objects.filter(state=State.UNCONFIRMED)
@@ -420,9 +420,9 @@ class Year:
                     self.deserved.add(claim)
 
     def _risen(self, player: str, known: list[Published]) -> int:
-        """The levels that are too new to count.
+        """The levels that the player has gained too recently for them to count.
 
-        Each day, one of the codes with a condition is tried again, and after a success all of them.
+        Each day one of the codes with a condition is tried again. After a success, all of them are.
         """
         days = 1 + max(1, sum(code.min_level > 0 for code in known))
         return LEVELS_UP if self.day - self.rose_on.get(player, -99) < days else 0

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(scope="module", autouse=True)
 def _autovacuum() -> Iterator[None]:
-    """Without it, a year's dead rows and the plans for empty tables would make each step slow."""
+    """Without autovacuum, dead rows and the plans for empty tables would make each step slow."""
     with autovacuum():
         yield
 
