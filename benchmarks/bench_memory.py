@@ -20,6 +20,7 @@ def bench_the_memory_of_the_workers(tmp_path: Path) -> None:
         SIMULATOR_RATE="unlimited",
         SIMULATOR_FEED_URL="",
         LOG_LEVEL="WARNING",
+        MEMBERS_PER_GUILD=str(REDEMPTIONS),
     ) as running:
         running.start_game("--rate", "unlimited")
         running.environment |= {"SIMULATOR_API_URL": f"{running.game_url}/api/gift_code"}

@@ -64,7 +64,11 @@ def bench_a_game_without_a_limit(
 @contextmanager
 def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
     with system(
-        folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE="unlimited"
+        folder,
+        WHITEOUT_SALT=SALT,
+        SIMULATOR_SALT=SALT,
+        WHITEOUT_RATE="unlimited",
+        MEMBERS_PER_GUILD=str(MEMBERS),
     ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         # Make commits wait for the WAL, as in production. The test server still runs without fsync.
