@@ -68,7 +68,7 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
         WHITEOUT_SALT=SALT,
         SIMULATOR_SALT=SALT,
         WHITEOUT_RATE="unlimited",
-        MEMBERS_PER_GUILD=str(MEMBERS),
+        MEMBERS_PER_GUILD=str(members),
     ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         # Make commits wait for the WAL, as in production. The test server still runs without fsync.

@@ -267,8 +267,8 @@ class UndoResult:
     Args:
         deleted: player IDs of members whom the import added and to whom no other row, such as a
             redemption, refers.
-        retired: player IDs of members whom the import added and who are inactive now, because other
-            rows refer to them.
+        retired: player IDs of members whom the import added and who are inactive now: other rows
+            refer to them, or they were changed after the import.
         restored: player IDs of members whose fields have their earlier values again.
         kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.

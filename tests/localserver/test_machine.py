@@ -224,11 +224,8 @@ def test_posix_shared_memory_is_used_where_there_is_enough(tmp_path: Path) -> No
     tmp_path.chmod(0o1777)
 
     assert postgres.shared_memory_type(tmp_path) == "posix"
-    assert (
-        postgres.shared_memory_type(tmp_path / "missing") == "mmap"
-        if sys.platform == "linux"
-        else "posix"
-    )
+    elsewhere = "mmap" if sys.platform == "linux" else "posix"
+    assert postgres.shared_memory_type(tmp_path / "missing") == elsewhere
 
 
 #: Characters that a shell, or the configuration of PostgreSQL or Valkey, may interpret. The last

@@ -102,9 +102,7 @@ def rows_of(guilds: Sequence[Guild]) -> dict[str, list[Any]]:
 
 
 def _columns(model: type[Model]) -> list[str]:
-    """The names of all columns that are compared. The opt-out of a member is not."""
-    names = [column.name for column in model._meta.concrete_fields]
-    return [name for name in names if (model, name) != (Member, "opted_out")]
+    return [column.name for column in model._meta.concrete_fields]
 
 
 def build() -> World:

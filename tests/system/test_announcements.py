@@ -103,10 +103,6 @@ class Stage:
             parts["complete"] += message.titles[-1].startswith("✅ Done, everyone has it")
         return counted
 
-    def was_killed_within(self, begun: float) -> bool:
-        """Whether a worker was killed during a claim that began at that moment."""
-        return any(0 <= kill - begun <= ANNOUNCE_SECONDS + MARGIN_SECONDS for kill in self.kills)
-
     def judge(self) -> dict[str, int]:
         """Check every run. Returns the figures.
 
