@@ -24,7 +24,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.code_proposal import ProposalState
 from giftcodes.roster import ListedMember
-from giftcodes.services import code_proposals, corrections, joining, personal_links
+from giftcodes.services import code_proposals, corrections, join_decisions, joining, personal_links
 from giftcodes.services.code_proposals import TooManyProposalsError, propose
 from giftcodes.services.corrections import TooManyCorrectionsError, correct_members
 from giftcodes.services.imports import import_members, undo_import
@@ -336,6 +336,8 @@ def test_a_former_member_comes_back_with_another_realm_only_within_the_limit(
     ash.refresh_from_db()
     assert (ash.active, ash.realm) == (False, None)
     a_day_passes()
-    decision = joining.approve(wolves.pk, [asked.pk], user_id=amber_user.pk, may_end_opt_outs=False)
+    decision = join_decisions.approve(
+        wolves.pk, [asked.pk], user_id=amber_user.pk, may_end_opt_outs=False
+    )
     assert decision.approved == [ash]
     assert Throttle.objects.get().used == 1

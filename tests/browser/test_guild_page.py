@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from giftcodes.admin.guilds.tabs import TABS
 from giftcodes.models import Guild, JoinRequest, Member, PublicPage
-from giftcodes.services import joining
+from giftcodes.services import join_decisions, joining
 from giftcodes.services.joining import Wish
 from tests.browser.conftest import PATIENCE_MS, log_in, watch
 from tests.browser.screenshots import VARIANTS
@@ -36,7 +36,7 @@ def world(admin_user: Any) -> World:
     link = joining.make_join_link(wolves.pk)
     joining.ask_to_join(link, Wish("300000003", "Bram with a name that is rather long", 1042))
     joining.ask_to_join(link, Wish("300000004", "Cyd", 1042))
-    JoinRequest.objects.update(asked_at=timezone.now() - 2 * joining.OLD_AFTER)
+    JoinRequest.objects.update(asked_at=timezone.now() - 2 * join_decisions.OLD_AFTER)
     PublicPage.objects.create(guild=wolves)
     member(wolves, realm=1043)
     astray(wolves, *(code for code in [built.complete.gift_code]), nickname="Ann " * 12)

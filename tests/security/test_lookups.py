@@ -17,7 +17,7 @@ from django.db.models import DateField, Model
 from django.test import RequestFactory
 from django.urls import reverse
 
-from giftcodes.admin.common.base import Scoped
+from giftcodes.admin.common.scoped import Scoped
 from giftcodes.models import Channel, Guild, Member, MemberRedemption
 from tests.admin import crawl, past
 from tests.factories import guild, member

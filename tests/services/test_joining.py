@@ -21,7 +21,7 @@ from giftcodes.models import (
     Throttle,
 )
 from giftcodes.roster import read_members
-from giftcodes.services import joining, personal_links
+from giftcodes.services import join_decisions, joining, personal_links
 from giftcodes.services.imports import import_members, undo_import
 from giftcodes.services.joining import Wish
 from giftcodes.services.members import move_members
@@ -51,7 +51,7 @@ def ask(of: Guild, player: str = ANNA, nickname: str = "Anna", realm: int = 1042
 
 
 def approve(of: Guild, *requests: JoinRequest, by: User, opted_out: bool = False) -> Any:
-    return joining.approve(
+    return join_decisions.approve(
         of.pk, [one.pk for one in requests], user_id=by.pk, may_end_opt_outs=opted_out
     )
 
@@ -177,14 +177,14 @@ def test_a_request_of_another_guild_is_not_touched(wolves: Guild, officer: User)
     bears = guild("Bears")
     theirs = ask(bears)
     assert approve(wolves, theirs, by=officer).approved == []
-    assert joining.refuse(wolves.pk, [theirs.pk], user_id=officer.pk) == 0
+    assert join_decisions.refuse(wolves.pk, [theirs.pk], user_id=officer.pk) == 0
     assert JoinRequest.objects.get() == theirs
 
 
 def test_a_refused_request_leaves_no_data_of_the_player(wolves: Guild, officer: User) -> None:
     first, second = ask(wolves), ask(wolves, BRAM)
 
-    assert joining.refuse(wolves.pk, [first.pk, second.pk], user_id=officer.pk) == 2
+    assert join_decisions.refuse(wolves.pk, [first.pk, second.pk], user_id=officer.pk) == 2
 
     assert not JoinRequest.objects.exists()
     assert not PlayerLink.objects.exists()
@@ -196,7 +196,7 @@ def test_refusing_to_confirm_a_link_leaves_the_link(wolves: Guild, officer: User
     anna = member(wolves, ANNA)
     link, _token = PlayerLink.objects.issue(guild_id=wolves.pk, member=anna)
     assert joining.ask_again(link)
-    joining.refuse(wolves.pk, [JoinRequest.objects.get().pk], user_id=officer.pk)
+    join_decisions.refuse(wolves.pk, [JoinRequest.objects.get().pk], user_id=officer.pk)
     assert PlayerLink.objects.get() == link
     assert not PlayerLink.objects.get().is_confirmed
 

@@ -18,8 +18,9 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
 
 from giftcodes.admin.access.link_page import address_of, link_page
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.common.base import Page, without_clear
+from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.html import NOTHING, badge, link, model_url, page_url
+from giftcodes.admin.common.scoped import without_clear
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Invitation, database_now
 from giftcodes.models.link import LinkState

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from giftcodes.admin.access.users import PersonAdmin, RoleGroupAdmin
-from giftcodes.admin.common.base import Scoped
+from giftcodes.admin.common.scoped import Scoped
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -21,9 +21,10 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from giftcodes.admin.access.link_page import address_of, link_page
-from giftcodes.admin.common.base import Page, Scoped, without_clear
+from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.html import NOTHING, link, list_link, model_url, page_url
 from giftcodes.admin.common.row_select import RowSelectMultiple
+from giftcodes.admin.common.scoped import Scoped, without_clear
 from giftcodes.models import Guild, Invitation, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.roles import GROUPS, Role, give_flags, give_group, role_of

@@ -30,7 +30,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
 from giftcodes.models.game_words import place_word
 from giftcodes.models.opted_out import player_hash
-from giftcodes.services import joining
+from giftcodes.services import join_decisions, joining
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -136,7 +136,7 @@ def _waiting(guild: Guild) -> dict[str, Any]:
     opted_out = {
         hashes[pk] for pk in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
     }
-    old_before = timezone.now() - joining.OLD_AFTER
+    old_before = timezone.now() - join_decisions.OLD_AFTER
     return {
         "waiting": [
             {
@@ -211,7 +211,7 @@ def _unpublish(request: HttpRequest, guild: Guild) -> None:
 
 
 def _approve(request: HttpRequest, guild: Guild) -> None:
-    decision = joining.approve(
+    decision = join_decisions.approve(
         guild.pk,
         _chosen(request),
         user_id=_user_id(request),
@@ -260,7 +260,9 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
 
 
 def _refuse(request: HttpRequest, guild: Guild) -> None:
-    _say_refused(request, joining.refuse(guild.pk, _chosen(request), user_id=_user_id(request)))
+    _say_refused(
+        request, join_decisions.refuse(guild.pk, _chosen(request), user_id=_user_id(request))
+    )
 
 
 def _refuse_all(request: HttpRequest, guild: Guild) -> None:
@@ -273,7 +275,9 @@ def _refuse_old(request: HttpRequest, guild: Guild) -> None:
 
 def _refuse_listed(request: HttpRequest, guild: Guild, *, only_old: bool) -> None:
     last = row_id(request.POST.get("last", "")) or 0
-    number = joining.refuse_listed(guild.pk, last, user_id=_user_id(request), only_old=only_old)
+    number = join_decisions.refuse_listed(
+        guild.pk, last, user_id=_user_id(request), only_old=only_old
+    )
     _say_refused(request, number)
 
 
