@@ -46,9 +46,10 @@ def pytest_load_initial_conftests() -> None:
         return
     _servers.callback(_end_all, reaper.start())
     postgres, valkey, folder = _servers.enter_context(_running())
+    # The tests use neither the servers of a running `make up` nor a salt from .env.
     os.environ |= {
-        "REDEEMER_HOME": str(folder),  # The tests use no running `make up`,
-        **{game.setting("SALT"): "" for game in GAMES},  # and no salt from .env.
+        "REDEEMER_HOME": str(folder),
+        **{game.setting("SALT"): "" for game in GAMES},
         "DATABASE_URL": postgres.url,
         SUPERUSER_URL: postgres.superuser_url(),
         "DATABASE_POOL": "0",

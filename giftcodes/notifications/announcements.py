@@ -150,7 +150,7 @@ def send(announcement_id: int, token: int) -> bool:
 
 @transaction.atomic(durable=True)
 def _intend(announcement_id: int, token: int) -> Job | None:
-    """Prepare the message. If it is new or ends a run, commit that it is about to be sent.
+    """Prepare the message. If it is new or ends a run, record in the row that it is being sent.
 
     Returns:
         The job. None if the claim is over, or the channel cannot take the message.

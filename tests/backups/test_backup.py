@@ -180,7 +180,7 @@ def test_if_the_server_is_newer_than_every_pg_dump_the_error_says_what_to_instal
     assert "\n" not in str(refusal.value)
 
 
-def test_the_nearest_version_of_pg_dump_is_taken_but_none_without_tls_if_tls_is_needed(
+def test_the_nearest_version_of_pg_dump_is_taken_and_must_speak_tls_if_tls_is_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = [

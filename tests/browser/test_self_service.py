@@ -58,7 +58,7 @@ def test_a_player_joins_sees_the_codes_corrects_the_state_and_leaves(
     phone.get_by_label("Player ID").fill("300 000")
     phone.get_by_role("button", name="Join").click()
     expect(phone.get_by_role("alert")).to_contain_text("You have not joined yet")
-    expect(phone.get_by_text("Tick the box if you agree")).to_be_visible()
+    expect(phone.get_by_text("If you agree, tick the box")).to_be_visible()
     assert fits(phone)
 
     phone.get_by_label("Player ID").fill("ID: 300 000 001")

@@ -97,7 +97,7 @@ def test_a_player_opts_out_if_the_id_was_typed_with_invisible_characters(
     assert "player 123456789 " in said.out
 
 
-def test_an_error_shows_the_name_of_a_guild_that_reads_from_right_to_left_unchanged(
+def test_an_error_shows_a_right_to_left_guild_name_unchanged(
     enqueued: Enqueued,
 ) -> None:
     guild("אבג")

@@ -1,4 +1,4 @@
-"""One bad row does not keep a sweep, a page, a command or beat from the other rows."""
+"""One bad row stops no sweep, page, command or Celery beat from handling the other rows."""
 
 from __future__ import annotations
 
@@ -404,7 +404,7 @@ def test_a_row_of_the_schedule_that_cannot_be_used_is_left_out_and_the_others_go
     assert standing() == []
 
 
-def test_a_row_of_the_schedule_that_breaks_its_own_rules_is_noted_as_run_and_does_not_end_beat(
+def test_a_schedule_row_that_its_model_would_refuse_gets_a_last_run_and_does_not_end_beat(
     beat: Callable[[], TolerantScheduler],
 ) -> None:
     entry = _entry("Bad")

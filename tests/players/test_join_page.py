@@ -109,7 +109,7 @@ def test_a_copied_realm_is_read(visitor: Visitor, open_link: JoinLink, entered: 
         ({"nickname": ""}, "Enter your name."),
         ({"nickname": "A\nB"}, "control character"),
         ({"nickname": "x" * 41}, "at most 40 characters"),
-        ({"consent": ""}, "Tick the box if you agree"),
+        ({"consent": ""}, "If you agree, tick the box"),
     ],
 )
 def test_a_wrong_field_says_what_to_do_and_nothing_is_stored(

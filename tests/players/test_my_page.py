@@ -308,7 +308,7 @@ def test_leaving_needs_a_tick_and_coming_back_needs_an_officer(
     assert not Member.objects.get().active
     assert anna.history.latest().history_change_reason == "player:left"
     assert task_queue.arguments("catch_up") == [[[anna.guild_id]]]
-    assert "An officer looks at it" in visitor.press(address, "ask")
+    assert "An officer looks at your request" in visitor.press(address, "ask")
     assert JoinRequest.objects.get().link == PlayerLink.objects.get()
     assert not Member.objects.get().active
     assert "This is the page as it is now" in visitor.press(address, "ask")

@@ -236,7 +236,7 @@ def test_people_stay_logged_in_when_sessions_are_hashed(admin_client: Client) ->
 
 
 @pytest.mark.django_db
-def test_a_login_and_a_logout_change_and_delete_the_session(client: Client) -> None:
+def test_a_login_changes_the_session_and_a_logout_deletes_it(client: Client) -> None:
     User.objects.create_superuser("admin", password="correct-horse")
     client.session.save()
     form = {"username": "admin", "password": "correct-horse"}
@@ -335,7 +335,7 @@ def test_a_message_without_a_readable_address_is_given_up_with_an_alarm(settings
 
 
 @pytest.mark.django_db
-def test_the_page_asks_for_an_address_that_cannot_be_read(
+def test_the_page_asks_again_for_an_address_if_the_stored_one_cannot_be_read(
     admin_client: Client, settings: Any
 ) -> None:
     channel = Channel.objects.create(guild=guild(), address=ADDRESS)
@@ -386,7 +386,7 @@ def test_an_encryption_key_takes_over_from_the_secret_key(settings: Any) -> None
     assert Channel.objects.get().address == ADDRESS
 
 
-def test_a_short_key_is_refused_and_not_repeated(settings: Any) -> None:
+def test_a_short_key_is_refused_without_showing_it(settings: Any) -> None:
     settings.ENCRYPTION_KEYS = [NEW_KEY, "short-key"]
     (problem,) = check_encryption_keys()
     assert problem.id == "giftcodes.E016"

@@ -33,7 +33,7 @@ def test_a_wrong_key_is_refused(simulator):
 
 
 @pytest.mark.parametrize("simulator", [{"feed_key": "secret"}], indirect=True)
-def test_no_key_is_refused_too(simulator):
+def test_a_missing_key_is_refused_too(simulator):
     assert requests.get(simulator.feed_url, timeout=SECONDS).status_code == 401
 
 

@@ -19,7 +19,8 @@ from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 
-#: The maximum number of guilds, and of forms to correct a member in all these guilds together.
+#: The maximum number of guilds that are shown, and of members of all of them who can be corrected
+#: there.
 GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 
@@ -99,7 +100,7 @@ def _place(place: str, number: int) -> dict[str, Any]:
 
 
 def _long(one: GuildToCorrect) -> str:
-    """What to do about members who have been unknown for long, because they may have left."""
+    """Advice about members who have been unknown for a long time: they may have left the guild."""
     if not one.long:
         return ""
     words = ngettext(

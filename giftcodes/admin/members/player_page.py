@@ -171,7 +171,7 @@ def _opt_out_here(request: HttpRequest, provider: str, player_id: str) -> None:
         tasks.enqueue_on_commit(tasks.catch_up, [member.guild_id])
     words = gettext(
         "Codes are no longer redeemed for player %s in your guilds. An imported list does not "
-        "bring the player back there. To be left out of all guilds, the player asks an "
+        "bring the player back there. To opt out in all guilds, the player must ask an "
         "administrator."
     )
     messages.success(request, words % player_id if concerned else _UNCHANGED)

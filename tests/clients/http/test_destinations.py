@@ -84,7 +84,7 @@ def test_a_setting_allows_a_private_host_and_no_other(entry: str, address: str) 
 
 
 @pytest.mark.parametrize("address", PRIVATE[:4])
-def test_the_rule_every_host_allows_private_hosts(address: str) -> None:
+def test_every_host_is_a_rule_that_allows_private_hosts(address: str) -> None:
     EVERY_HOST.check(address)
 
 
@@ -159,7 +159,7 @@ def test_the_guard_holds_for_every_socket_of_its_thread() -> None:
         assert (guard.has_refused, guard.has_connected) == (False, True)
 
 
-def test_after_the_guard_connections_are_allowed_again() -> None:
+def test_connections_are_allowed_again_after_the_guard_ends() -> None:
     with listener() as sock:
         with guarded(PrivateHosts()):
             pass
