@@ -106,7 +106,7 @@ def wait_for_everyone(
 
 
 def _show_result(result: Result, screen: Screen) -> None:
-    """Print the result in one line. It is printed as good news only if every member has the code."""
+    """Print the result in one line: as good news only if every member has the code."""
     line = f"{result.title}: {result.served.all_words}."
     if result.tone is Tone.GOOD:
         screen.good(line)

@@ -12,7 +12,7 @@ from giftcodes.sql import fetch
 
 
 class Cursor(models.Model):
-    """How far the periodic step of this name has come: up to the rows of this moment. No page shows it.
+    """How far the periodic step of this name has come: up to this moment. No page shows it.
 
     For the announcements, each guild has a cursor: the moment when the guild last had its turn.
     """
