@@ -9,7 +9,7 @@ import pytest
 from benchmarks.conftest import report
 from giftcodes.models import Trigger
 from giftcodes.pipeline.fan_out import fan_out
-from giftcodes.pipeline.start import StartKind, start
+from giftcodes.pipeline.start_or_refuse import StartKind, start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import stampede
 

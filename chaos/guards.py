@@ -41,13 +41,13 @@ class Guard:
 
 
 _START, _REDEEM, _DISPATCH = (
-    "giftcodes/pipeline/start.py",
+    "giftcodes/pipeline/start_or_refuse.py",
     "giftcodes/pipeline/redeem/__init__.py",
     "giftcodes/pipeline/dispatch.py",
 )
 _RECORDING = "giftcodes/pipeline/redeem/recording.py"
 _START_SQL, _REDEEM_SQL, _DISPATCH_SQL, _MEMBERS_SQL = (
-    "giftcodes/sql/start.sql",
+    "giftcodes/sql/start_or_refuse.sql",
     "giftcodes/sql/redeem.sql",
     "giftcodes/sql/dispatch.sql",
     "giftcodes/sql/members.sql",

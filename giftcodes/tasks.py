@@ -48,8 +48,8 @@ from giftcodes.pipeline import finish as finish_step
 from giftcodes.pipeline import poll as poll_step
 from giftcodes.pipeline import prune as prune_step
 from giftcodes.pipeline import redeem as redeem_step
-from giftcodes.pipeline import start as start_step
 from giftcodes.pipeline import start_many as start_many_step
+from giftcodes.pipeline import start_or_refuse as start_step
 from giftcodes.pipeline import sweep as sweep_step
 from giftcodes.services import connections, joining
 

@@ -204,7 +204,7 @@ def begin_runs(
     """
     return dict(
         fetch(
-            statement("start", "begin_runs", open=literals(OPEN)),
+            statement("start_or_refuse", "begin_runs", open=literals(OPEN)),
             ids=redemption_ids,
             trigger=trigger.value,
             user=user_id,

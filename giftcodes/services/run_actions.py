@@ -25,7 +25,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.pipeline.finish import finish
-from giftcodes.pipeline.start import StartKind, start
+from giftcodes.pipeline.start_or_refuse import StartKind, start
 
 
 class ActionKind(Enum):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from giftcodes.models import GiftCode, Guild, RunRequest, Trigger
 from giftcodes.models.fields import without_notes
 from giftcodes.models.start_rules import Obstacle, ObstacleKind, code_obstacle, guild_obstacle
-from giftcodes.pipeline.start import refuse_running
+from giftcodes.pipeline.start_or_refuse import refuse_running
 
 
 @dataclass(slots=True)

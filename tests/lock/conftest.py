@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from giftcodes.models import GiftCode, Guild
-from giftcodes.pipeline.start import LOCK_TIMEOUT_MS
+from giftcodes.pipeline.start_or_refuse import LOCK_TIMEOUT_MS
 from tests.factories import gift_code
 from tests.waiting import PATIENCE_SECONDS
 

@@ -27,7 +27,7 @@ def main(
     from django.db import connection
 
     from giftcodes.models import Trigger
-    from giftcodes.pipeline import start as step
+    from giftcodes.pipeline import start_or_refuse as step
 
     step.LOCK_TIMEOUT_MS = lock_timeout_ms
     start = step.start

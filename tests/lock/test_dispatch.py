@@ -14,7 +14,7 @@ from giftcodes.clients.games.config import Rate
 from giftcodes.domain.transitions import State
 from giftcodes.models import MemberRedemption, RateBudget, Redemption, Trigger, database_now
 from giftcodes.pipeline.dispatch import dispatch
-from giftcodes.pipeline.start import start
+from giftcodes.pipeline.start_or_refuse import start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere
 

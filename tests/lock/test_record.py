@@ -13,7 +13,7 @@ from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import Attempt, MemberRedemption, Trigger
 from giftcodes.pipeline import redeem
 from giftcodes.pipeline.dispatch import dispatch
-from giftcodes.pipeline.start import start
+from giftcodes.pipeline.start_or_refuse import start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
 from giftcodes.models.participants import bring_in_members
 from giftcodes.pipeline.finish import finish
-from giftcodes.pipeline.start import StartKind, start
+from giftcodes.pipeline.start_or_refuse import StartKind, start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere, stampede
 

@@ -19,8 +19,8 @@ from giftcodes.domain.outcomes import UNDECIDED, Outcome
 from giftcodes.domain.transitions import OPEN, values
 from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RunState, Trigger
 from giftcodes.models.redemption import RedemptionQuerySet
-from giftcodes.pipeline import catch_up, code_lifecycle, dispatch, finish, start
-from giftcodes.pipeline.start import StartKind
+from giftcodes.pipeline import catch_up, code_lifecycle, dispatch, finish, start_or_refuse
+from giftcodes.pipeline.start_or_refuse import StartKind
 from giftcodes.services import providers, run_actions
 from tests import factories
 from tests.properties import rules
@@ -92,7 +92,7 @@ class Flow(RuleBasedStateMachine):
 
     def _start(self, guild: int, code: int, trigger: Trigger) -> StartKind:
         self.by_a_person |= trigger.is_person
-        result = start.start(
+        result = start_or_refuse.start(
             guild_id=self.guilds[guild].pk, gift_code_id=self.codes[code].pk, trigger=trigger
         )
         return result.kind

@@ -21,7 +21,7 @@ from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import Attempt, CodeState, GiftCode, MemberRedemption, RateBudget, Trigger
 from giftcodes.models.clock import clock_plus
 from giftcodes.pipeline import redeem as step
-from giftcodes.pipeline.start import start
+from giftcodes.pipeline.start_or_refuse import start
 from tests.clients.conftest import FEED_KEY, SALT, client_of, redeem
 from tests.clients.http.raw_server import RawServer, Talk
 from tests.factories import gift_code, guild

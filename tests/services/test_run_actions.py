@@ -5,7 +5,7 @@ from __future__ import annotations
 from giftcodes import tasks
 from giftcodes.models import RunState, Trigger
 from giftcodes.pipeline import redeem as step
-from giftcodes.pipeline.start import StartKind, start
+from giftcodes.pipeline.start_or_refuse import StartKind, start
 from giftcodes.services.run_actions import stop, take_back_stop
 from tests.factories import gift_code, guild
 from tests.pipeline.conftest import World, events, states

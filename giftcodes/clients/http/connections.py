@@ -21,8 +21,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from giftcodes.clients.http.budget import CURRENT, Budget
 from giftcodes.clients.http.destinations import ForbiddenAddressError
+from giftcodes.clients.http.exchange_budget import CURRENT, Budget
 from giftcodes.domain import failpoints
 
 #: A pooled connection that has been idle for longer than this is not reused. Servers close idle

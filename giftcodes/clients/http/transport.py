@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import requests
 
 from giftcodes import __version__
-from giftcodes.clients.http.budget import CURRENT, AnswerTooLongError, Budget
 from giftcodes.clients.http.connections import BoundedAdapter
 from giftcodes.clients.http.destinations import ForbiddenAddressError, PrivateHosts
+from giftcodes.clients.http.exchange_budget import CURRENT, AnswerTooLongError, Budget
 
 USER_AGENT = f"Redeemer/{__version__}"
 

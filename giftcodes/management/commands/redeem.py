@@ -16,7 +16,7 @@ from giftcodes.cli.lookup import explained, find_guild, find_provider
 from giftcodes.cli.watch_run import wait_for_everyone
 from giftcodes.domain.text import clean_token
 from giftcodes.models import GiftCode, Guild, Trigger
-from giftcodes.pipeline.start import StartKind, StartResult, start
+from giftcodes.pipeline.start_or_refuse import StartKind, StartResult, start
 from giftcodes.services.code_entry import find_or_add_code
 
 

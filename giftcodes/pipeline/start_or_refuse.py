@@ -136,7 +136,7 @@ def refuse_running(
     """
     with transaction.atomic(durable=True):
         rows = fetch(
-            statement("start", "refuse_running"),
+            statement("start_or_refuse", "refuse_running"),
             guilds=[guild_id for guild_id, _code_id in pairs],
             codes=[code_id for _guild_id, code_id in pairs],
             trigger=trigger.value,
@@ -188,7 +188,7 @@ def _try_to_start(call: _Call) -> StartResult | None:
 def _look(call: _Call) -> _Look | None:
     """Lock the row, or journal a refusal. Returns None if another transaction held the row."""
     rows = fetch(
-        statement("start", "look"),
+        statement("start_or_refuse", "look"),
         id=call.redemption_id,
         is_housekeeping=call.trigger.is_housekeeping,
         trigger=call.trigger.value,
