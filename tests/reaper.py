@@ -26,7 +26,7 @@ import psutil
 #: The variable with the mark. A test run inside another run has the marks of both runs.
 _VARIABLE = "STARTED_BY_TEST_RUN"
 _REPOSITORY = Path(__file__).resolve().parent.parent
-#: How long to go on killing. A process that is still there then hangs in the kernel.
+#: How long to go on killing. A process that survives this time hangs in the kernel.
 _PATIENCE_SECONDS = 60.0
 
 

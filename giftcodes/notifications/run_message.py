@@ -119,7 +119,7 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
 
 
 def _estimate(redemption: Redemption) -> str:
-    """When the run will be done, in words that seldom change, since each change is an edit."""
+    """When the run will be done, in words that seldom change: a change edits the message."""
     outlook = read_outlooks().by_redemption.get(redemption.pk)
     return "" if outlook is None or outlook.seconds is None else formatting.still(outlook)
 
