@@ -125,7 +125,7 @@ def _estimate(redemption: Redemption) -> str:
 
 
 def compose(report: RunReport) -> Message:
-    """The message about a run: who has the code and, once it has ended, what needs a person.
+    """The message about a run: who has the code and, once the run has ended, what needs a person.
 
     This is a pure function.
     """
