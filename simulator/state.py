@@ -31,7 +31,7 @@ class Entry:
         window_number: the request's number within that window. None in the same cases.
         answered_at: when the exchange ended. For a dropped response, this is when the connection
             was closed. None if the exchange has not ended, or if the process was killed before the
-            end. If there is a `status` then, the process was killed while it sent the response.
+            end. If it was killed and there is a `status`, that was while it sent the response.
         status: the HTTP status. None if no status was sent, or none has been sent yet.
         msg: the game's message, without a full stop.
         fault, fault_when: the kind and the `when` of the fault that affected the request.

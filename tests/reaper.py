@@ -1,9 +1,9 @@
 """End every process that a test run has started, however the run ends.
 
 pytest and its workers clean up after themselves, unless they are killed: then workers of Celery,
-servers and browsers would go on for ever. So `start` begins a process beside pytest, in a session
-of its own, which waits until its standard input is closed. That happens when pytest ends, even if
-it was killed. The waiting process then kills each process that has the mark of the run in its
+servers and browsers would go on for ever. So `start` begins a process beside pytest. It has its own
+session, and waits until its standard input is closed. That happens when pytest ends, even if pytest
+was killed. The waiting process then kills each process that has the mark of the run in its
 environment, which processes inherit, and the descendants of these processes.
 
 Processes that are started with an empty environment have no mark. They must not outlive their
@@ -26,7 +26,7 @@ import psutil
 #: The variable with the mark. A test run inside another run has the marks of both runs.
 _VARIABLE = "STARTED_BY_TEST_RUN"
 _REPOSITORY = Path(__file__).resolve().parent.parent
-#: How long to go on killing. A process that is still there then hangs in the kernel.
+#: How long to go on killing. A process that survives this time hangs in the kernel.
 _PATIENCE_SECONDS = 60.0
 
 

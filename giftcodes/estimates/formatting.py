@@ -22,7 +22,7 @@ def left(outlook: Outlook) -> str:
 
 
 def still(outlook: Outlook) -> str:
-    """The time that is left, as a sentence without its end: `about 3 min left`.
+    """The time that is left, as a sentence without a full stop, such as `about 3 min left`.
 
     If the time is unknown, the result is the reason.
     """

@@ -111,7 +111,7 @@ class CodeLife(models.Model):
     #: wait. Otherwise the officers of one guild could use up the tries of all guilds.
     released_until = models.DateTimeField(null=True, editable=False)
 
-    # Redeemer compares codes without case, and the game compares them with case.
+    # Redeemer ignores capitals when it compares codes, and the game does not.
     #: Spellings that were seen and have not been tried.
     other_spellings = models.JSONField(default=list, db_default=[], editable=False)
     #: Spellings that the game did not know.

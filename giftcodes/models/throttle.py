@@ -1,4 +1,4 @@
-"""Limits on how often something is used, such as a page without a login. The database counts."""
+"""Limits on how often something, such as a page without a login, is used. The database counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.secret_key import secret_key
 from giftcodes.sql import fetch
 
-# No row is returned if so many uses are not allowed. Nothing is counted then.
+# If not all of these uses are allowed, no row is returned, and none of them is counted.
 _TAKE = """
 INSERT INTO giftcodes_throttle AS t (key, used, resets_at)
 SELECT %(key)s, %(number)s, clock_timestamp() + %(seconds)s * interval '1 second'
@@ -36,8 +36,8 @@ class Refusal:
 
     Args:
         left: how many uses are still allowed in this window.
-        seconds: the seconds until the window ends. 0 if no window has begun, because too many uses
-            were asked for at once.
+        seconds: the seconds until the window ends. 0 if no window has begun: more uses were asked
+            for at once than a whole window allows.
     """
 
     left: int

@@ -119,13 +119,13 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
 
 
 def _estimate(redemption: Redemption) -> str:
-    """When the run will be done, in words that seldom change, since each change is an edit."""
+    """When the run will be done, in words that seldom change: a change edits the message."""
     outlook = read_outlooks().by_redemption.get(redemption.pk)
     return "" if outlook is None or outlook.seconds is None else formatting.still(outlook)
 
 
 def compose(report: RunReport) -> Message:
-    """The message about a run: who has the code and, once it has ended, what needs a person.
+    """The message about a run: who has the code and, once the run has ended, what needs a person.
 
     This is a pure function.
     """

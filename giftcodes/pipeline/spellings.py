@@ -1,6 +1,6 @@
 """Try another spelling of a known code.
 
-Redeemer compares codes without case, but the game compares them with case.
+Redeemer ignores capitals when it compares codes, but the game does not.
 
 A code that the game has never granted may have been published, or typed, with wrong capitals. So
 another spelling of it is tried, whether the feed or a person gives that spelling (decision 19).

@@ -26,8 +26,8 @@ from giftcodes.services.members import set_on_members
 
 #: How often the realm of a guild itself may be corrected in a day.
 OF_GUILD = 3
-#: How many corrections of members a guild may have in a day: so many for each active member, but at
-#: least `OF_MEMBERS_AT_LEAST`.
+#: How many corrections of members a guild may have in a day: this many for each active member, but
+#: at least `OF_MEMBERS_AT_LEAST` in all.
 OF_EACH_MEMBER = 3
 OF_MEMBERS_AT_LEAST = 100
 _DAY = 24 * 3_600
@@ -53,7 +53,8 @@ class Corrected:
     Args:
         changed: the members with a new realm.
         same: the members who had this realm already.
-        refused: a sentence for each guild whose members were not changed, because of its limit.
+        refused: a sentence for each guild whose limit was reached, so that none of its members was
+            changed.
     """
 
     changed: list[Member] = field(default_factory=list)

@@ -114,7 +114,8 @@ def import_members(
 
     Raises:
         Guild.DoesNotExist: there is no such guild.
-        GuildFullError: the guild would have too many active members. Nothing was changed.
+        GuildFullError: the guild would have too many active members, or too many players would be
+            added to it in seven days. Nothing was changed.
         TooManyCorrectionsError: the user may not correct so many realms now. Nothing was changed.
         ValueError: a player is listed twice.
     """

@@ -1,7 +1,7 @@
-"""What a player can do by a personal link: correct the realm, leave, opt out, erase.
+"""What a player can do by a personal link: correct the realm, leave, opt out, download, erase.
 
 A link belongs to one guild. It shows nothing of another guild, and changes nothing there. An
-opt-out and an erasure need a link that an officer has confirmed.
+opt-out, a download of the data and an erasure need a link that an officer has confirmed.
 """
 
 from __future__ import annotations
@@ -140,7 +140,8 @@ def start_again(link: PlayerLink) -> bool:
     link.refresh_from_db(fields=["opted_out_at", "member"])
     if not may_start_again(link):
         return False
-    # If it exists, this link made it: `may_start_again` has compared the times.
+    # If there is an opt-out of all guilds, this link made it: `may_start_again` has compared the
+    # times.
     _opt_outs_of_all_guilds(link).delete()
     opt_in_again(member, reason=SelfServiceKind.OPTED_IN)
     _note(SelfServiceKind.OPTED_IN, member)

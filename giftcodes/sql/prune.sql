@@ -47,8 +47,9 @@ SELECT max(id) AS last_id, false AS has_more_of_last, count(*) AS deleted FROM o
 -- The runs of a redemption are deleted oldest first, each with both its entries, and the last run
 -- is kept. So wherever pruning is interrupted, the starts and ends in the journal alternate, and
 -- the last one agrees with the redemption's state.
--- The redemption's lock keeps two prunes from deleting the same runs. `first_id` and `last_id` are
--- ids of redemptions. If runs of the last redemption were deleted, it may have more to delete.
+-- The row lock of a redemption keeps two prunes from deleting the same runs. `first_id` and
+-- `last_id` are ids of redemptions. If runs of the last redemption were deleted, it may have more to
+-- delete.
 WITH ended AS MATERIALIZED (
     SELECT r.id, e.run_number
     FROM giftcodes_redemptionevent e

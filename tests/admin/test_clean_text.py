@@ -319,7 +319,7 @@ def test_an_alarm_about_a_guild_shows_no_stored_character_that_reorders_it(
     assert not REORDERING.search(alarm.message)
 
 
-def test_a_name_from_right_to_left_does_not_reorder_the_sentence_around_it(
+def test_a_right_to_left_name_does_not_reorder_the_sentence_around_it(
     browser: Browser,
 ) -> None:
     ann = member(guild(HEBREW), "123456789", nickname=HEBREW)

@@ -165,7 +165,7 @@ def test_a_kept_secret_is_not_sent_to_another_host(send: Any, secret: str, url: 
     first, other = "http://127.0.0.1:9/a", "http://127.0.0.1:10/a"
     send("save", **{secret: FEED_KEY, url: first})
     assert errors_of(send("save", **{url: other})) == {
-        secret: ["Enter this secret again, because its address has another host."]
+        secret: ["Enter this secret again, because the host of its address has changed."]
     }
     assert send("save", **{url: first + "/b"}).status_code == 302
     send(f"remove_{url}")

@@ -388,7 +388,7 @@ def test_every_outcome_belongs_to_a_kind() -> None:
     assert {kind_of(outcome) for outcome in Outcome} == set(KINDS)
 
 
-def test_the_highest_bar_has_the_whole_height_and_an_empty_day_none() -> None:
+def test_the_highest_bar_has_the_whole_height_and_an_empty_day_has_no_bar() -> None:
     full, empty = draw(
         [(dt.date(2026, 1, 1), (3, 1, 0, 0)), (dt.date(2026, 1, 2), (0, 0, 0, 0))]
     ).days

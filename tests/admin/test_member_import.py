@@ -229,7 +229,8 @@ def test_a_player_in_another_guild_is_counted_without_naming_the_guild(
 
     page = shown(admin_client, wolves, LISTING)
 
-    assert "1 of these players is in another guild, too: each code is requested once." in page
+    words = "is in another guild, too: each code is requested only once for that player."
+    assert f"1 of these players {words}" in page
     assert "Bears of others" not in page
 
 

@@ -181,7 +181,7 @@ def test_one_press_corrects_the_member_to_the_realm_of_guild_mates(
     assert "The member was corrected, so the code is asked for again." in page
 
 
-def test_a_typed_realm_corrects_and_the_guild_s_own_realm_is_stored_as_none(
+def test_a_typed_realm_is_saved_and_the_guild_s_own_realm_is_stored_as_none(
     browser: Browser, wolves: Guild
 ) -> None:
     ann = astray(wolves, gift_code(), realm=1050)

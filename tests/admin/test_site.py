@@ -139,7 +139,7 @@ def test_without_permission_to_change_there_are_no_buttons(onlooker: Client) -> 
     assert 'name="action"' not in page.content.decode()
 
 
-def test_for_an_action_without_a_chosen_row_a_message_says_so(browser: Browser) -> None:
+def test_a_message_says_that_an_action_needs_a_chosen_row(browser: Browser) -> None:
     gift_code(), guild()
     response = browser.post("giftcode_changelist", data={"action": "close_codes", "index": 0})
     assert "Items must be selected" in messages_of(response)[0][1]

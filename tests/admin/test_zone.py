@@ -77,7 +77,7 @@ def test_live_parts_are_in_the_same_zone_as_their_page(
     assert "2026-03-01T21:00:00+09:00" in parts["journal"]
 
 
-def test_the_days_of_the_chart_are_the_viewers(in_tokyo: Browser) -> None:
+def test_the_chart_has_the_days_of_the_viewers_zone(in_tokyo: Browser) -> None:
     """These two zones never have the same day."""
     answer()
     for name in ("Etc/GMT+12", "Pacific/Kiritimati"):

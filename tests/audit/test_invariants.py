@@ -213,7 +213,7 @@ def test_a_pruned_journal_may_begin_with_an_unlock(healthy: World) -> None:
     assert broken() == set()
 
 
-def test_the_answer_received_proves_redeemed_if_an_earlier_request_may_have_been_granted(
+def test_the_outcome_received_proves_a_redeemed_row_if_an_earlier_request_may_have_been_granted(
     world: World,
 ) -> None:
     wolves, code = guild(members=1), gift_code()
@@ -231,7 +231,7 @@ def test_the_answer_received_proves_redeemed_if_an_earlier_request_may_have_been
     assert broken() == {"settled_rows_have_a_proof"}
 
 
-def test_two_sweeps_of_time_are_allowed_until_a_late_success_is_recorded(healthy: World) -> None:
+def test_a_late_success_may_take_two_sweeps_to_settle_its_row(healthy: World) -> None:
     sql(ATTEMPT_OF.format("outcome = 'success', answered_at = now()", PARKED))
 
     assert broken() == set()
@@ -274,10 +274,10 @@ def _grow_old() -> None:
         "on trial",
     ],
 )
-def test_a_member_may_have_no_member_redemption_if_there_is_a_reason(db: None, reason: Any) -> None:
+def test_a_member_may_lack_a_member_redemption_if_there_is_a_reason(db: None, reason: Any) -> None:
     guild(members=1)
     gift_code()
-    assert broken() == set(), "new members have two catch-ups of time"
+    assert broken() == set(), "a new member may lack a row for the time of two catch-ups"
     _grow_old()
     assert broken() == {"members_have_rows"}
 

@@ -48,7 +48,7 @@ def test_a_running_installation_is_backed_up_and_restored_in_another_home() -> N
             assert _processes_of(home) == []
 
 
-def test_a_killed_restore_leaves_no_server_and_the_old_data() -> None:
+def test_a_killed_restore_leaves_the_old_data_and_no_server() -> None:
     with fresh_home() as home:
         process = subprocess.Popen(
             [sys.executable, "-c", _RESTORING, str(home)],

@@ -224,7 +224,7 @@ def _is_refused_during_the_run(hand: Hand, day: Day) -> None:
     hand.menu("Codes")
     hand.press(hand.link(day.code))
     hand.press(hand.button("Redeem now"))
-    hand.read("under way: it will be refused")
+    hand.read("under way: a second start will be refused")
     hand.press(hand.button("Redeem now"))
     hand.read(
         re.compile(

@@ -117,7 +117,7 @@ def test_the_first_question_takes_no_permit(world: World, settings: Any) -> None
     assert RateBudget.objects.get().used == 30
 
 
-def test_during_an_operators_pause_the_first_question_is_not_asked_either(world: World) -> None:
+def test_during_an_operators_pause_even_the_first_question_is_not_asked(world: World) -> None:
     RateBudget.objects.create(
         provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance."
     )

@@ -1,4 +1,4 @@
-"""`export_history`."""
+"""The command `export_history`, which writes one row for each member redemption."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_an_export_that_cannot_be_made_is_refused_with_the_reason(
 
 
 @pytest.mark.django_db
-def test_for_a_code_that_two_games_have_a_guild_must_be_named() -> None:
+def test_a_guild_must_be_named_for_a_code_that_two_games_have() -> None:
     gift_code("FROST")
     gift_code("FROST", provider="kingshot")
 

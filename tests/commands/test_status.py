@@ -1,4 +1,4 @@
-"""`status`."""
+"""The command `status`: its text, and its JSON for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The broker starts after any damage to its data. They may be lost: nothing depends on them."""
+"""The broker starts after any damage to its data, which may be lost: nothing depends on them."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ _DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", _DAMAGES)
-def test_damaged_data_are_moved_away_with_one_line_and_the_broker_starts_empty(
+def test_damaged_data_are_moved_away_and_reported_in_one_line_and_the_broker_starts_empty(
     filled: Path, damage: str
 ) -> None:
     with fresh_home() as folder:

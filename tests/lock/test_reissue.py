@@ -13,7 +13,7 @@ from tests.lock.conftest import Elsewhere
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_if_the_feed_stores_the_new_issue_at_the_same_moment_a_person_makes_none() -> None:
+def test_a_person_makes_no_new_issue_if_the_feed_stores_it_at_the_same_moment() -> None:
     code = gift_code("FROST2026", state=CodeState.CLOSED)
     with transaction.atomic():
         gift_code("FROST2026", issue=2)

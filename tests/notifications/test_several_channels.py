@@ -77,7 +77,7 @@ def test_a_run_that_needs_a_person_is_told_in_every_channel(world: World, discor
 
     bad = ["❌ Nobody got it"]
     assert [titles(discord, number) for number in (1, 2, 3)] == [bad, bad, bad]
-    # A channel that is told only of the end gets one message, which was never a start.
+    # A channel that is told only of the end gets a new message, not an edited start message.
     assert [len(message.versions) for message in discord.of(3)] == [1]
 
 

@@ -89,7 +89,7 @@ def test_a_large_guild_has_its_own_transaction(
     assert MemberRedemption.objects.count() == 14
 
 
-def test_a_guild_without_members_is_locked_and_unlocked(world: World) -> None:
+def test_the_redemption_of_a_guild_without_members_is_locked_and_unlocked(world: World) -> None:
     guild()
     tasks.fan_out(gift_code().pk)
 
@@ -186,7 +186,7 @@ def test_a_probe_for_a_player_who_has_the_code_by_now_covers_the_row(world: Worl
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_redemption_that_is_locked_is_left_out(elsewhere: Callable[..., Elsewhere]) -> None:
+def test_a_redemption_whose_row_is_locked_is_left_out(elsewhere: Callable[..., Elsewhere]) -> None:
     held, free = guild(members=1), guild(members=1)
     code = gift_code()
     step.fan_out(code.pk)

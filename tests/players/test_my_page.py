@@ -206,7 +206,7 @@ def test_a_button_that_does_not_apply_does_nothing(visitor: Visitor, anna: Membe
 
 
 # --- The realm ------------------------------------------------------------------------------------
-def test_a_corrected_realm_says_how_many_codes_are_tried_again(
+def test_a_correction_of_the_realm_says_how_many_codes_are_tried_again(
     visitor: Visitor, anna: Member, task_queue: TaskQueue
 ) -> None:
     Member.objects.filter(pk=anna.pk).update(refused_realm=1042, refused_at=timezone.now())
@@ -416,7 +416,7 @@ def test_the_download_has_only_what_the_directory_said_since_the_consent_in_this
         return json.loads(visitor.post(address, act="download").content)["directory"]
 
     assert directory() == []
-    # An entered day of consent in the past does not show what was said since that day.
+    # Entering a past day of consent does not reveal what the directory said since that day.
     anna.consented_on = dt.date(2026, 1, 1)
     anna.save()
     assert directory() == []

@@ -46,7 +46,7 @@ def test_a_token_is_long_and_its_hash_does_not_contain_it() -> None:
 def test_no_log_line_has_a_token(
     lines: io.StringIO, open_link: JoinLink, anna: Member, monkeypatch: Any
 ) -> None:
-    """Requests that are not found, not allowed, or refused for form or host, and one that fails."""
+    """Requests that are not found, not allowed, refused (by CSRF check or host), or that fail."""
     mine = personal(anna)
     paths = [join_address(open_link), mine]
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)

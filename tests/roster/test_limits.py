@@ -1,4 +1,4 @@
-"""A small file that would take very much to read is refused early, with advice."""
+"""A small file that would take much time or memory to read is refused early, with advice."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_the_rows_of_all_sheets_count_together() -> None:
     assert left.rows == limits.LIMITS.rows
 
 
-def test_an_archive_with_sizes_of_64_bits_is_read() -> None:
+def test_an_archive_with_64_bit_sizes_is_read() -> None:
     written = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(bombs.honest_workbook(3))) as old,

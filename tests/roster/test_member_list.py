@@ -61,7 +61,7 @@ def test_a_realm_may_have_a_word_before_its_number(cell: str) -> None:
     assert read(f"id,realm\n123456789,{cell}\n").members[0].realm == 1042
 
 
-def test_beside_a_column_named_id_a_column_named_player_has_names() -> None:
+def test_beside_a_column_named_id_a_column_named_player_holds_nicknames() -> None:
     assert read("Player,ID\nAmber,123456789\n").members == (ListedMember(2, "123456789", "Amber"),)
 
 

@@ -44,7 +44,7 @@ def test_a_member_who_moves_is_not_asked_for_again(world: World, wolves: Guild) 
     assert len(world.requests) == asked
 
 
-def test_after_a_move_the_game_is_asked_for_the_same_realm(wolves: Guild) -> None:
+def test_after_a_move_the_game_is_asked_with_the_same_realm(wolves: Guild) -> None:
     bears = guild("Bears", realm=7)
     with_own, without = member(wolves, realm=7), member(wolves, nickname="Birch")
 

@@ -32,7 +32,7 @@ _PASSWORD = "only-for-tests"
 
 
 class Site:
-    """The site of a copy, with its own PostgreSQL."""
+    """The site of a copy of the project, with its own PostgreSQL."""
 
     def __init__(self, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-outage-")))

@@ -33,7 +33,7 @@ def test_the_window_counts_down_in_its_headers(game):
     assert [header["X-RateLimit-Remaining"] for header in headers] == ["2", "1", "0"]
 
 
-def test_a_full_window_refuses(game):
+def test_a_full_window_refuses_further_requests(game):
     assert [ask(game).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
 
 

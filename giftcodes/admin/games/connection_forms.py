@@ -153,7 +153,7 @@ class GameForm(forms.Form):
             if is_kept and _moves(cleaned.get(field, ""), getattr(self.current, field)):
                 self.add_error(
                     secret,
-                    _("Enter this secret again, because its address has another host."),
+                    _("Enter this secret again, because the host of its address has changed."),
                 )
         return cleaned
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class DirectoryAdmin(History):
     intro = _(
         "Services that look up the names of players, and their state or kingdom. They are asked "
-        "once a week, and only for members who have consented."
+        "once a week, and only about members who have consented."
     )
     empty_hint = _(
         "No directory has been asked yet. A directory needs a key in the settings "

@@ -160,7 +160,10 @@ class StandIn:
         return Spoil(404, {"message": "Unknown Message", "code": 10008})
 
     def _refusal(self, channel: str, message_id: str | None) -> Spoil | None:
-        """Discord's refusal for an existing channel. A new message opens an archived thread."""
+        """Discord's refusal of a request to an existing channel, or None.
+
+        A new message opens an archived thread.
+        """
         if channel in self.locked:
             return Spoil(400, {"message": "Thread is archived", "code": 50083})
         if message_id is None:

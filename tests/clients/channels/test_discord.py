@@ -85,7 +85,7 @@ def test_a_429_sets_the_wait(
     assert len(discord.requests) == 1
 
 
-def test_a_channel_without_requests_left_asks_for_a_pause(discord: StandIn) -> None:
+def test_a_channel_whose_requests_are_used_up_asks_for_a_pause(discord: StandIn) -> None:
     discord.spoil(
         200,
         body={"id": "5"},
