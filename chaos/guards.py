@@ -177,7 +177,7 @@ GUARDS = (
                 "return max(0, limit - self.used)",
             ),
         ),
-        "tests/pipeline/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
+        "tests/pipeline/test_budget.py::test_only_one_permit_is_given_until_the_window_is_anchored",
     ),
     Guard(
         "window anchor: the window ends after the answer",
@@ -244,7 +244,7 @@ GUARDS = (
                 "return players >= CLAIM_LIMIT_PLAYERS",
             ),
         ),
-        "tests/pipeline/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
+        "tests/pipeline/test_claim_limits.py::test_the_answer_used_for_a_whole_guild_does_not_close_the_code",
     ),
     Guard(
         "a new code causes no request for a member whom the game does not know",

@@ -100,7 +100,7 @@ def test_the_part_for_scripts_holds_only_the_results(browser: Browser) -> None:
     assert "Journal" in page
 
 
-def test_more_results_than_shown_lead_to_the_list(browser: Browser) -> None:
+def test_if_not_all_results_are_shown_a_link_leads_to_the_list(browser: Browser) -> None:
     wolves = guild("Wolves")
     for number in range(MOST + 3):
         member(wolves, nickname=f"Amber {number}")
