@@ -244,7 +244,7 @@ GUARDS = (
                 "return players >= CLAIM_LIMIT_PLAYERS",
             ),
         ),
-        "tests/pipeline/test_claim_limits.py::test_the_answer_used_for_a_whole_guild_does_not_close_the_code",
+        "tests/pipeline/test_claim_limits.py::test_claim_limits_of_a_whole_guild_do_not_close_the_code",
     ),
     Guard(
         "a new code causes no request for a member whom the game does not know",

@@ -566,7 +566,7 @@ def test_a_search_for_a_player_leads_to_the_codes_of_the_player(
         assert f'href="{codes}"' in page
 
 
-def test_each_tab_marks_the_menu_s_entry_guilds(browser: Browser, wolves: Guild) -> None:
+def test_on_each_tab_the_menu_entry_for_guilds_is_marked(browser: Browser, wolves: Guild) -> None:
     for name in NAMES:
         page = browser.client.get(tab(name, wolves))
         groups = page.context["sidebar_navigation"]
