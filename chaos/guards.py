@@ -177,7 +177,7 @@ GUARDS = (
                 "return max(0, limit - self.used)",
             ),
         ),
-        "tests/pipeline/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
+        "tests/pipeline/test_budget.py::test_only_one_permit_is_given_until_the_window_is_anchored",
     ),
     Guard(
         "window anchor: the window ends after the answer",
@@ -208,7 +208,7 @@ GUARDS = (
         "tests/pipeline/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
     ),
     Guard(
-        "an unanswered request is unknown, not unsent",
+        "an unanswered request counts as unconfirmed, not as unsent",
         ((_SWEEP, "if attempt is None or attempt.outcome == Outcome.NOT_SENT:", "if True:"),),
         "tests/pipeline/test_recovery.py::test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row",
     ),
@@ -236,7 +236,7 @@ GUARDS = (
         "tests/pipeline/test_odd_codes.py::test_one_odd_code_alone_does_not_pause_the_game",
     ),
     Guard(
-        "USED closes a code only by players of several guilds",
+        "USED closes a code only if players of several guilds get it",
         (
             (
                 "giftcodes/models/code_answers.py",
@@ -244,7 +244,7 @@ GUARDS = (
                 "return players >= CLAIM_LIMIT_PLAYERS",
             ),
         ),
-        "tests/pipeline/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
+        "tests/pipeline/test_claim_limits.py::test_claim_limits_of_a_whole_guild_do_not_close_the_code",
     ),
     Guard(
         "a new code causes no request for a member whom the game does not know",

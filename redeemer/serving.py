@@ -313,7 +313,8 @@ class BeatWatch:
 
     A task could not do this, because beat or the workers may be down.
 
-    It runs in a thread of the site's process, and holds a database connection only during a check.
+    The watch runs in a thread of the site's process, and holds a database connection only during a
+    check.
     """
 
     def __init__(self) -> None:

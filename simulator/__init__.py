@@ -25,10 +25,10 @@ How faults are set
     requests fail with HTTP 429. `feed_faults` does the same for the feed. simulator/faults.py lists
     the kinds and their fields.
 
-A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`. These apply
-the `rate_limits` and the `faults`, decide according to the `world`, and record everything in the
-ledger (`state`). `control` has the control paths. This package imports nothing from the app, so the
-app and its simulator cannot share a mistake.
+A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`. The last
+two apply the `rate_limits` and the `faults`, decide according to the `world`, and record everything
+in the ledger (`state`). `control` has the control paths. This package imports nothing from the app,
+so the app and its simulator cannot share a mistake.
 """
 
 from simulator.server import DEFAULT_SALT, Simulator

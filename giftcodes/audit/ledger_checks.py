@@ -117,7 +117,7 @@ def _granted_once(ledger: Ledger) -> Finding:
     ]
     return _finding(
         "granted_once",
-        "Each player and code issue was granted once.",
+        "No player was granted the same issue of a code twice.",
         of="grants",
         checked=len(ledger.grants),
         broken=doubled,

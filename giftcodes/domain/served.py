@@ -66,7 +66,7 @@ SHARE_LABELS = {
 def share_of(state: State, ending: Ending) -> Share:
     """The share of a member in this state.
 
-    If the code does not exist, no person can help, so nobody has the share NEEDS_YOU.
+    If the code does not exist, no correction of a member helps, so nobody has the share NEEDS_YOU.
     """
     share = SHARES[state]
     return Share.CANNOT if share is Share.NEEDS_YOU and ending is Ending.UNKNOWN else share
@@ -176,7 +176,7 @@ class Phase(StrEnum):
 
 
 class Tone(StrEnum):
-    """How a result is meant: the colour of pages and messages, and the level of the log."""
+    """How a result is meant. It decides the colour on pages and in messages, and the log level."""
 
     GOOD = "good"
     ATTENTION = "attention"
@@ -267,7 +267,7 @@ class Result:
 
     @property
     def tone(self) -> Tone:
-        """The tone. It is good only if every member has the code."""
+        """The tone. It is `GOOD` only if every member has the code."""
         match self.kind:
             case ResultKind.WAITING | ResultKind.RUNNING | ResultKind.STOPPING:
                 return Tone.BUSY

@@ -167,8 +167,8 @@ class Member(models.Model):
     #: with this realm is sent for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
-    #: When the game first did not know the player. The time stays if it does not know the player in
-    #: a corrected realm either.
+    #: When the game first did not know the player. The time stays if the game does not know the
+    #: player in a corrected realm either.
     refused_since = models.DateTimeField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()

@@ -43,8 +43,8 @@ BY_POSITION = Columns(
 def columns_of(first: Sequence[str]) -> Columns:
     """The columns of a list, by its first line.
 
-    A line whose only known name is not that of the player ID does not name the columns: a chat may
-    begin with such a word.
+    If a line contains only one known name, and it is not a name of the player ID, the line does not
+    name the columns: a chat may begin with such a word.
 
     Raises:
         UnreadableListError: the line names columns, but none of them is the player ID.

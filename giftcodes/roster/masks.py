@@ -95,7 +95,7 @@ def realms(text: str) -> tuple[str, list[tuple[int, str]]]:
     """Find states and kingdoms, such as “state 1043”, “K1043” and “#1043”.
 
     Returns:
-        The text with masks, and the place and the digits of each.
+        The text with masks, and the place and the digits of each state or kingdom.
     """
     found: list[tuple[int, str]] = []
 

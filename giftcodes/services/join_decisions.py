@@ -30,7 +30,7 @@ class Decision:
     Args:
         approved: the members who are in the guild now, or whose link is confirmed now.
         refused: how many requests were deleted.
-        opted_out: the requests of players who once opted out. They still wait, because only an
+        opted_out: the requests of players who have opted out. They still wait, because only an
             administrator may end an opt-out.
         without_room: the requests of players for whom the guild has no room. They still wait.
         too_many_added: the requests of players with whom the guild would exceed its limit of new
@@ -104,7 +104,7 @@ def _waiting(guild: Guild, request_ids: Iterable[int]) -> list[JoinRequest]:
 
 
 def _may_correct(guild: Guild, member: Member | None, request: JoinRequest, user_id: int) -> bool:
-    """If a request changes a former member's realm, count that. Returns whether it is allowed."""
+    """Count a request that corrects a former member's realm. Returns whether it may be approved."""
     if member is None or member.active or member.realm == own_realm(guild, request.realm):
         return True
     if not is_user_limited(user_id):

@@ -28,7 +28,7 @@ WITH busy AS MATERIALIZED (
       AND (ch.not_before IS NULL OR ch.not_before <= clock_timestamp())
       AND NOT EXISTS (SELECT FROM busy WHERE busy.channel_id = a.channel_id)
       AND CASE
-        WHEN a.state = 'sent' THEN  -- Edit during the run only: `complete` tells its end.
+        WHEN a.state = 'sent' THEN  -- Only during the run: a `complete` message announces its end.
             r.state = 'running' AND r.run_number = a.run_number
             AND r.last_served_at > a.edited_at - %(still)s
         WHEN a.kind = 'complete' THEN NOT EXISTS (

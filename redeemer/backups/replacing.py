@@ -146,7 +146,8 @@ def _load(fresh: Address, dump: Dump, tell: ReportProgress) -> None:
 def _migrate(fresh: Address, secret_key: str) -> None:
     """Migrate the new database, and collect its statistics.
 
-    This runs in another process, because this process's settings name another database, or none.
+    The migrations run in a process of their own, because the settings of this process name another
+    database, or none.
     """
     environment = {**os.environ, "DATABASE_URL": fresh.url, "DATABASE_POOL": "0"}
     if secret_key:

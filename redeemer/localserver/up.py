@@ -1,8 +1,8 @@
 """`manage.py up`: everything on one computer, from one command.
 
-PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others) -> migrate -> the first
-administrator -> the simulator (unless a provider is configured) -> workers -> web -> beat. Then all
-of them are kept running until Ctrl-C.
+PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others) -> the simulator (if there is
+a demo) -> migrate -> the first administrator -> workers -> web -> beat. Then all of them are kept
+running until Ctrl-C.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def test_each_tab_is_a_link_and_the_open_one_is_marked(
     assert reverse("admin:giftcodes_guild_changelist") in page
 
 
-def test_a_person_sees_no_tab_that_they_may_not_open(
+def test_a_person_sees_only_the_tabs_that_they_may_open(
     people: dict[str, Person], wolves: Guild
 ) -> None:
     page = people["viewer"].client.get(tab("overview", wolves)).content.decode()
@@ -566,7 +566,7 @@ def test_a_search_for_a_player_leads_to_the_codes_of_the_player(
         assert f'href="{codes}"' in page
 
 
-def test_each_tab_marks_guilds_in_the_menu(browser: Browser, wolves: Guild) -> None:
+def test_on_each_tab_the_menu_entry_for_guilds_is_marked(browser: Browser, wolves: Guild) -> None:
     for name in NAMES:
         page = browser.client.get(tab(name, wolves))
         groups = page.context["sidebar_navigation"]

@@ -254,7 +254,7 @@ def test_no_page_corrects_more_realms_of_members_than_the_limit_of_the_guild_all
     assert one.realm == 2001
 
 
-def test_all_members_of_a_guild_are_changed_or_none(
+def test_either_all_or_none_of_a_guild_s_chosen_members_are_changed(
     wolves: Guild, amber_user: User, admin_user: User
 ) -> None:
     other = member(guild("Bears"))

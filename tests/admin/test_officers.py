@@ -258,7 +258,7 @@ def test_only_administrators_set_the_rule_about_new_codes_in_the_browser(
     assert new_codes() == NewCodes.PROPOSE
 
 
-def test_the_environment_overrides_the_rule_of_the_browser_and_the_page_says_so(
+def test_the_environment_overrides_the_rule_set_in_the_browser_and_the_page_says_so(
     browser: Browser, settings: Any
 ) -> None:
     settings.OFFICER_CODES = "propose"
@@ -388,7 +388,7 @@ def test_an_officer_can_record_no_wish_except_an_opt_out(
 def test_the_history_of_a_member_names_no_officer_of_another_guild(
     amber: Browser, stranger: Browser, browser: Browser, guilds: Guilds
 ) -> None:
-    """An earlier version noted an opt-out with its officer in each guild of the player."""
+    """An earlier release noted in each guild of the player which officer recorded the opt-out."""
     own = guilds.wolves.members.get()
     version = own.history.last() or own.history.create(
         id=own.pk, guild=own.guild, player_id="200", history_type="~", history_date=timezone.now()

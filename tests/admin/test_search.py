@@ -94,13 +94,13 @@ def test_a_text_that_is_too_long_is_not_searched_for(browser: Browser) -> None:
     assert browser.client.get(URL, {"s": "a\0b"}).status_code == 400
 
 
-def test_the_part_for_scripts_holds_only_the_results(browser: Browser) -> None:
+def test_the_part_that_the_script_fetches_holds_only_the_results(browser: Browser) -> None:
     page = browser.client.get(URL, {"s": "journal", "part": "1"}).content.decode()
     assert "<html" not in page
     assert "Journal" in page
 
 
-def test_more_results_than_shown_lead_to_the_list(browser: Browser) -> None:
+def test_if_not_all_results_are_shown_a_link_leads_to_the_list(browser: Browser) -> None:
     wolves = guild("Wolves")
     for number in range(MOST + 3):
         member(wolves, nickname=f"Amber {number}")
@@ -154,7 +154,7 @@ def test_each_person_finds_only_what_they_may_see(people: dict[str, Person]) -> 
     assert Client().get(URL, {"s": "own"}).status_code == 302
 
 
-def test_an_officer_finds_no_page_that_would_be_refused(people: dict[str, Person]) -> None:
+def test_an_officer_finds_only_pages_that_they_may_open(people: dict[str, Person]) -> None:
     client = people["officer"].client
     for term in ("a", "e", "schedule", "people"):
         for group in client.get(URL, {"s": term}).context["search"]["groups"]:

@@ -55,7 +55,7 @@ def test_lists_and_forms_speak_of_states_and_kingdoms(browser: Browser) -> None:
         assert str(form.fields["realm"].label) == "Kingdom"
 
 
-def test_no_list_and_no_form_says_realm_provider_or_lock(browser: Browser) -> None:
+def test_no_list_says_realm_provider_or_locked(browser: Browser) -> None:
     past.live(2)
     lists = ("guild", "member", "redemption", "memberredemption", "redemptionevent", "attempt")
     lists += ("ratebudget", "feed", "directory", "directorylookup", "alarm")  # type: ignore[assignment]

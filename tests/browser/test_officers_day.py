@@ -246,7 +246,7 @@ def _exports(hand: Hand) -> None:
 
 
 def _finds_nothing_of_another_guild(hand: Hand, running: System) -> None:
-    """For the other guild, no address of the day is found."""
+    """Each page that was used during the day is not found (404) for the other guild."""
     (guild, member, redemption, code), *_ = running.rows(
         "SELECT g.id, m.id, r.id, r.gift_code_id FROM giftcodes_guild g "
         "JOIN giftcodes_member m ON m.guild_id = g.id "

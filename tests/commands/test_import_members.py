@@ -242,7 +242,7 @@ def test_unsure_lines_are_imported_if_that_is_asked_for(file: Path, enqueued: En
     assert set(wolves.members.values_list("player_id", flat=True)) == {"300000002", "123"}
 
 
-def test_a_guild_in_another_case_is_found_and_an_unknown_one_answered_with_similar_names(
+def test_a_guild_s_name_may_be_typed_in_any_case_and_an_unknown_name_gets_similar_names(
     file: Path,
 ) -> None:
     guild("Northern Wolves")

@@ -97,7 +97,7 @@ def test_make_up_reads_and_publishes_the_settings_of_the_new_game(
     }
 
 
-def test_the_games_of_the_settings_are_those_of_the_table(settings: Any) -> None:
+def test_the_games_in_the_settings_are_those_in_games_py(settings: Any) -> None:
     assert list(settings.PROVIDERS) == [game.name for game in GAMES]
     assert {"whiteout", "kingshot", "lordrush", "simulator"} <= set(settings.PROVIDERS)
 

@@ -144,7 +144,7 @@ def test_a_closed_code_is_not_started(world: World) -> None:
     assert "Code FROST is closed. The code has expired. Reopen it first." in said.err
 
 
-def test_the_game_can_be_named_as_a_safeguard(world: World) -> None:
+def test_a_named_game_that_the_guild_does_not_play_is_refused(world: World) -> None:
     guild("Wolves", members=1)
 
     wrong = run("redeem", "FROST", "--guild", "Wolves", "--provider", "kingshot")

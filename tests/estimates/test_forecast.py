@@ -174,7 +174,9 @@ def test_an_unproven_code_takes_the_time_of_one_more_answer() -> None:
 
 
 # --- What is unknown ------------------------------------------------------------------------------
-def test_with_a_hindrance_the_words_and_what_is_ahead_are_known_but_no_time() -> None:
+def test_during_a_hindrance_its_words_and_the_requests_ahead_are_known_but_the_time_is_not() -> (
+    None
+):
     pace = replace(LIMITED, hindrance="paused until it is resumed")
     found = forecast(pace, [Run(1, rank=1, requests=10), Run(2, rank=2, requests=1)])
 

@@ -272,7 +272,7 @@ def test_a_name_with_a_control_character_is_refused_in_one_line(tmp_path: Path, 
 
 
 @only_root
-def test_programs_are_copied_to_a_folder_that_initdb_can_name(
+def test_programs_are_copied_to_a_folder_whose_name_initdb_can_handle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder:

@@ -147,7 +147,7 @@ def test_an_alarm_is_raised_once_and_cleared_once(
     assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
-def test_trouble_that_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> None:
+def test_trouble_that_is_over_in_time_raises_no_alarm(world: World, operator: StandIn) -> None:
     remedy = no_members()
     watch(world, 29)
     remedy()
@@ -179,7 +179,7 @@ def test_guilds_that_are_not_redeemed_for_raise_no_alarm(
     assert standing() == []
 
 
-def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
+def test_while_the_game_is_paused_no_alarm_says_that_a_guild_waits_for_a_run(world: World) -> None:
     no_run_starts()
     RateBudget.objects.create(provider="simulator", pause_kind="signature")
 
@@ -188,7 +188,7 @@ def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
     assert standing() == []
 
 
-def test_a_code_on_trial_leaves_no_guild_uncovered(world: World) -> None:
+def test_a_code_on_trial_raises_no_alarm_about_guilds_that_wait_for_a_run(world: World) -> None:
     guild(members=1)
     on_trial(gift_code())
 
@@ -398,7 +398,7 @@ def test_a_notice_whose_fate_is_unknown_is_not_repeated(world: World, operator: 
     assert AlarmNotice.objects.get().state == "unknown"
 
 
-def test_a_notice_that_was_not_taken_is_sent_again_together_with_a_later_notice(
+def test_a_notice_that_the_channel_did_not_take_is_sent_again_together_with_a_later_one(
     world: World, operator: StandIn
 ) -> None:
     remedy = no_members()
@@ -469,7 +469,7 @@ def test_many_suspicions_are_forgotten_in_several_statements_of_one_pass(
     assert len(deletions) == 3
 
 
-def test_many_alarms_are_raised_in_several_passes_and_each_once(
+def test_many_alarms_are_raised_in_several_passes_but_each_alarm_only_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alarms, "_ROWS", 2)

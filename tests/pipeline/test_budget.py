@@ -48,7 +48,7 @@ def opened() -> RateBudget:
     return budget
 
 
-def test_one_permit_is_out_until_the_window_is_anchored() -> None:
+def test_only_one_permit_is_given_until_the_window_is_anchored() -> None:
     budget = RateBudget(provider="simulator")
 
     assert budget.permits(rate=RATE, now=at(0), openers_out=0) == 1
@@ -99,7 +99,7 @@ def test_the_limit_that_the_game_reports_overrides_the_configured_limit() -> Non
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
 
 
-def test_an_answer_from_the_window_before_changes_nothing_in_this_window() -> None:
+def test_an_answer_from_the_previous_window_changes_nothing_in_this_window() -> None:
     budget = opened()
 
     budget.apply_response(

@@ -1,4 +1,7 @@
-"""USED parks the member. Many players of several guilds close the code, which is then probed."""
+"""USED parks the member.
+
+If many players of several guilds get this answer, the code is closed, and probed later.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def settle(world: World, ticks: int = 3) -> None:
         world.sweep()
 
 
-def test_used_for_the_first_three_of_fifty_does_not_keep_the_code_from_the_others(
+def test_claim_limits_of_the_first_three_of_fifty_do_not_keep_the_code_from_the_others(
     world: World,
 ) -> None:
     wolves, code = guild(members=50), gift_code()
@@ -62,7 +65,7 @@ def test_a_member_whose_limit_was_reached_is_asked_again_the_next_day(world: Wor
     assert set(redemption.member_redemptions.values_list("state", flat=True)) == {"redeemed"}
 
 
-def test_used_for_a_whole_guild_does_not_close_the_code(world: World) -> None:
+def test_claim_limits_of_a_whole_guild_do_not_close_the_code(world: World) -> None:
     """USED may mean a limit that all accounts of this guild have reached."""
     wolves, code = guild(members=3 * CLAIM_LIMIT_PLAYERS), gift_code()
     world.knows(wolves)
@@ -92,7 +95,7 @@ def used_up(world: World) -> GiftCode:
     return code
 
 
-def test_used_for_many_players_of_two_guilds_closes_the_code(
+def test_claim_limits_of_many_players_of_two_guilds_close_the_code(
     world: World, used_up: GiftCode
 ) -> None:
     used_up.refresh_from_db()

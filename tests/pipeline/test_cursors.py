@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 GAP = timedelta(minutes=5)
 
 
-def test_a_move_says_whether_the_move_before_was_recent() -> None:
+def test_a_move_says_whether_the_previous_move_was_recent() -> None:
     assert not Cursor.move_to_now("sweep", longest_gap=GAP)
     assert Cursor.move_to_now("sweep", longest_gap=GAP)
     Cursor.objects.update(at=F("at") - timedelta(minutes=6))

@@ -247,7 +247,7 @@ LISTS: dict[str, tuple[str, str]] = {
         + 410000102 | Birch |
         """,
     ),
-    "a name above each number of an odd length": (
+    "a name above each number of an unusual length": (
         "Amber\n123\nBirch\n1234567890123\n",
         """
         - | |
@@ -256,7 +256,7 @@ LISTS: dict[str, tuple[str, str]] = {
         ? 1234567890123 | Birch |
         """,
     ),
-    "cells with an odd length first": (
+    "cells with an unusual length first": (
         "123,K1043\n123\n12345;Amber;1043\n1234567890123456,Birch\n",
         """
         ? 123 | K1043 |

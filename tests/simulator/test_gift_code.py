@@ -43,7 +43,7 @@ def test_the_second_request_is_answered_with_received(game):
     assert len(grants(game)) == 1
 
 
-def test_an_error_has_code_1(game):
+def test_an_error_has_the_number_1_in_its_field_code(game):
     ask(game)
 
     assert ask(game).json()["code"] == 1
@@ -94,7 +94,7 @@ def test_an_unknown_player_is_a_user_info_error(game):
     assert word(game, player="999999999") == "USER INFO ERROR"
 
 
-def test_an_unknown_player_can_have_the_older_wording(game):
+def test_the_answer_about_an_unknown_player_can_have_the_older_wording(game):
     game.merge({"options": {"old_wording": True}})
 
     assert word(game, player="999999999") == "role not exist"
@@ -113,7 +113,7 @@ def test_an_unknown_code_is_not_found(game):
     assert word(game, code="NOSUCHCODE") == "CDK NOT FOUND"
 
 
-def test_another_case_is_another_code(game):
+def test_the_same_letters_in_another_case_are_another_code(game):
     assert word(game, code="Snow") == "CDK NOT FOUND"
 
 
@@ -139,7 +139,7 @@ def test_an_expiry_can_be_written_as_a_date(game):
     assert word(game) == "TIME ERROR"
 
 
-def test_a_code_at_its_cap_is_used(game):
+def test_a_request_for_a_code_at_its_cap_is_answered_with_used(game):
     game.merge({"codes": {"SNOW": {"cap": 1}}})
 
     assert word(game) == "SUCCESS"
@@ -171,7 +171,7 @@ def test_a_player_must_meet_the_conditions(game, condition, has, msg):
     assert word(game) == "SUCCESS"
 
 
-def test_received_can_be_checked_before_the_expiry(game, clock):
+def test_whether_the_player_has_the_code_can_be_checked_before_the_expiry(game, clock):
     ask(game)
     clock.travel(HOUR)
     game.merge({"codes": {"SNOW": {"expires_at": clock.now}}})

@@ -19,8 +19,8 @@
         document.cookie = `timezone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
     }
 
-    /* Unfold's script writes the name of a chosen file into another field. A plain file field has no such field, so the
-       script must not run. */
+    /* Unfold's script writes the name of a chosen file into another field. A plain file field has no such other field
+       beside it, so the script must not run. */
     document.addEventListener("change", (event) => {
         if (event.target.matches(".import input[type=file]")) {
             event.stopImmediatePropagation();

@@ -84,7 +84,7 @@ def test_a_setting_allows_a_private_host_and_no_other(entry: str, address: str) 
 
 
 @pytest.mark.parametrize("address", PRIVATE[:4])
-def test_every_host_is_a_rule_that_allows_private_hosts(address: str) -> None:
+def test_the_rule_for_every_host_allows_private_hosts_too(address: str) -> None:
     EVERY_HOST.check(address)
 
 

@@ -60,7 +60,7 @@ GARBAGE = [
         *[(value, None) for value in GARBAGE],
     ],
 )
-def test_retry_after_is_seconds_or_a_date_by_the_servers_clock_and_a_day_at_most(
+def test_retry_after_is_seconds_or_a_date_by_the_servers_clock_and_counts_as_at_most_a_day(
     value: str, seconds: float | None
 ) -> None:
     assert retry_after_seconds({"Retry-After": value, "Date": DATE}) == seconds
@@ -93,7 +93,7 @@ def test_without_a_readable_date_from_the_server_our_own_clock_is_used() -> None
     assert 900 < seconds <= 1_000
 
 
-def test_without_these_headers_there_is_no_limit_and_no_wait() -> None:
+def test_without_rate_headers_there_is_no_limit_and_no_wait() -> None:
     nothing: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     assert retry_after_seconds(nothing) is None
     assert reset_after_seconds(nothing) is None
