@@ -143,7 +143,7 @@ def decide(outcome: Outcome, context: AttemptContext) -> Transition:
     if outcome is Outcome.CLAIM_LIMIT and context.code_is_closed:
         return Transition(
             State.CANCELLED,
-            "The game says that a claim limit is reached, and the code was closed for it.",
+            "The game says that a claim limit is reached, and the code was closed for this reason.",
         )
     if outcome in _NOT_ELIGIBLE:
         return Transition(State.NOT_ELIGIBLE, reason, delay_seconds=DAY_SECONDS)
