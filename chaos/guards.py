@@ -255,7 +255,7 @@ GUARDS = (
                 "'pending'",
             ),
         ),
-        "tests/pipeline/test_wrong_members.py::test_a_new_code_says_that_the_member_waits_for_correction",
+        "tests/pipeline/test_wrong_members.py::test_the_row_of_a_new_code_says_that_the_member_waits_for_correction",
     ),
     Guard(
         "waiting rows of a member whom the game does not know are parked",
@@ -266,7 +266,7 @@ GUARDS = (
                 "return Followed()",
             ),
         ),
-        "tests/pipeline/test_wrong_members.py::test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes",
+        "tests/pipeline/test_wrong_members.py::test_a_new_member_with_a_wrong_realm_costs_one_request_and_not_one_for_each_code",
     ),
 )
 

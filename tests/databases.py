@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier
 from redeemer.localserver.home import REPOSITORY
 
 _TEMPLATE = "migrated"
-#: The lock for making the template. Workers of pytest-xdist share the server: the first makes it.
+#: The lock for making the template. pytest-xdist's workers share a server: one makes the template.
 _LOCK = 4711
 
 

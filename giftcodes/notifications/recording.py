@@ -252,7 +252,7 @@ def _try_again(job: Job, delivery: Delivery) -> None:
         lease_until=None,
         **begun,
     )
-    # Pause the channel, so that its other messages wait, too, unless its address has changed.
+    # Unless its address has changed, pause the channel, so that its other messages wait, too.
     _as_asked(channel).update(
         error=delivery.error,
         not_before=clock_plus(max(delay, delivery.wait_seconds)),

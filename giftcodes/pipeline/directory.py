@@ -62,7 +62,7 @@ class GameAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The realm that the directory names for a player, since when, and the last answer's time."""
+    """A player's realm as the directory names it, since when, and when its last answer came."""
 
     realm: int | None = None
     since: dt.datetime | None = None

@@ -83,8 +83,9 @@ def _lookups(
     Args:
         provider: the game.
         player_id: the player ID.
-        members: the membership in one guild. Then only what was asked while this guild had the
-            consent is returned, because another guild may have asked earlier. None for all guilds.
+        members: None for all guilds, or the membership in one guild. In the second case, only what
+            was asked while this guild had the consent is returned, because another guild may have
+            asked earlier.
     """
     lookups = DirectoryLookup.objects.filter(provider=provider, player_id=player_id)
     if members is None:

@@ -148,7 +148,7 @@ def _takes_realm(entry: Entry, realm: str) -> bool:
 def _set_realm(entry: Entry, realm: str) -> None:
     """Give the players of a line the realm of the heading above them, unless they have their own.
 
-    Then a number that might have been the realm belongs to the name.
+    If a player gets it, a number that might have been the player's realm belongs to the name.
     """
     if entry.member:
         if entry.member.realm is None:

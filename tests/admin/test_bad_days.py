@@ -167,14 +167,14 @@ def test_the_message_has_the_colour_and_the_percentage_of_members_who_have_the_c
     assert not GOOD.search(message.titles[-1] + message.now["description"])
 
 
-def test_the_command_status_names_the_result(played: Redemption, day: Day) -> None:
+def test_the_status_command_names_the_result(played: Redemption, day: Day) -> None:
     lines = run("status").lines
     (line,) = [line for line in lines if "FROST for Wolves" in line]
     assert f"{day.words} ({day.has} of 4 have it" in line
     assert not GOOD.search(line)
 
 
-def test_the_command_redeem_fails_and_calls_nothing_good(
+def test_the_redeem_command_fails_and_calls_nothing_good(
     played: Redemption, day: Day, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(_seconds: float) -> None:

@@ -33,7 +33,7 @@ def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
 
 
 # --- Adding ---------------------------------------------------------------------------------------
-def test_a_code_that_is_added_is_fanned_out_for_the_user(
+def test_a_code_that_is_added_is_fanned_out_in_the_name_of_the_user(
     browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
     guild(members=2), guild(members=1), guild(members=0), guild(members=5, automatic=False)
@@ -323,7 +323,7 @@ def test_the_preview_costs_the_same_for_many_guilds_and_codes(
     assert response.context["number"] == 48
 
 
-def test_the_preview_says_that_another_guild_asks_for_a_shared_player(
+def test_the_preview_says_that_a_shared_player_is_asked_for_in_another_guild(
     browser: Browser,
 ) -> None:
     first, second = guild(members=1), guild()

@@ -61,7 +61,7 @@ def test_a_bad_filter_leads_to_the_list_without_filters(browser: Browser) -> Non
     assert f'class="press" href="{address("member_changelist")}"' in response.content.decode()
 
 
-def test_any_other_bad_request_is_explained(browser: Browser) -> None:
+def test_a_bad_request_that_is_not_about_a_filter_is_explained(browser: Browser) -> None:
     response = browser.client.get("/admin/giftcodes/guild/?name=%00")
     assert response.status_code == 400
     assert "This request cannot be read" in text_of(response)

@@ -1,4 +1,4 @@
-"""The number of members in a guild, and of exports at the same time, has a limit."""
+"""A guild may have a limited number of members, and a person may make one export at a time."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_runs_that_cannot_start_are_refused_and_nothing_is_enqueued(
     assert event.user == admin_user
 
 
-def test_a_run_that_is_requested_already_is_refused(
+def test_a_second_request_for_the_same_run_is_refused(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
     rows = _wait_for_all(3)
@@ -112,7 +112,9 @@ def test_workers_start_a_few_runs_and_let_other_messages_run(task_queue: TaskQue
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_that_began_in_between_is_refused_and_journalled(task_queue: TaskQueue) -> None:
+def test_a_request_for_a_run_that_has_begun_since_is_refused_and_journalled(
+    task_queue: TaskQueue,
+) -> None:
     row = redemption(state=RunState.RUNNING, member_state="pending")
     RunRequest.objects.add([(row.guild_id, row.gift_code_id)], user_id=None)
 

@@ -52,7 +52,9 @@ def test_a_player_who_is_in_the_guild_already_is_named_with_a_link(browser: Brow
     assert f'<a href="{address("member_change", ann.pk)}">Ann (123456789)</a>' in errors(response)
 
 
-def test_for_a_player_who_left_the_error_says_to_make_the_member_active(browser: Browser) -> None:
+def test_the_error_about_a_player_who_has_left_says_to_make_the_member_active(
+    browser: Browser,
+) -> None:
     ann = member(guild(), "123456789", active=False)
     response = browser.post("member_add", data=form(guild=ann.guild_id))
     assert "make the member active" in errors(response)

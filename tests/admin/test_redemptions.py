@@ -108,7 +108,9 @@ def test_nothing_to_do_is_reported_as_such_and_not_as_a_success(
     assert task_queue.enqueued == []
 
 
-def test_the_message_says_that_a_run_is_over_at_once(browser: Browser) -> None:
+def test_the_message_says_that_a_run_with_no_one_to_redeem_for_is_complete(
+    browser: Browser,
+) -> None:
     row = redemption(state=State.PENDING, member_state="redeemed")
     told = browser.press("redeem_now", row)
     assert told[0][1].endswith("It is complete: there is no member left to redeem for.")
@@ -133,7 +135,7 @@ def test_redeem_now_starts_the_run_outside_of_the_request_s_transaction(
     assert depth == [outside]
 
 
-def test_the_other_runs_start_when_the_database_refuses_one(
+def test_the_other_runs_start_although_the_database_refuses_one(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = redemption(member_state="failed"), redemption(member_state="failed")

@@ -127,7 +127,7 @@ def test_the_address_is_what_the_outermost_proxy_of_ours_saw(
 
 
 @pytest.mark.parametrize("caller", ["localhost", "", "unix:", "nonsense"])
-def test_a_caller_without_an_address_has_none(caller: str) -> None:
+def test_a_caller_that_names_no_ip_address_has_no_address(caller: str) -> None:
     assert client_address(RequestFactory().get("/", REMOTE_ADDR=caller)) is None
 
 
@@ -476,7 +476,7 @@ def test_a_form_for_an_impossible_guild_opens_and_is_refused_when_it_is_sent(
     assert browser.client.post(address, {"officers": guild}).context["errors"]
 
 
-def test_any_other_bad_request_is_answered_as_usual(browser: Browser) -> None:
+def test_a_bad_request_that_is_not_too_large_is_answered_as_usual(browser: Browser) -> None:
     response = browser.client.get("/admin/", headers={"host": "evil.example"})
     assert response.status_code == 400
     assert "Nothing was changed" not in response.content.decode()

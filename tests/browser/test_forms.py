@@ -41,7 +41,7 @@ def test_a_personal_link_is_made_and_its_page_accepts_forms(
     expect(page.get_by_role("status")).to_contain_text("This is your new link")
 
 
-def test_the_links_of_a_guild_are_made(page: Page, live_server: Any, admin_user: Any) -> None:
+def test_the_join_link_of_a_guild_is_made(page: Page, live_server: Any, admin_user: Any) -> None:
     wolves = guild("Wolves")
     log_in(page.context, live_server.url, admin_user)
     page.goto(live_server.url + reverse("admin:joining", args=[wolves.pk]))
@@ -51,7 +51,7 @@ def test_the_links_of_a_guild_are_made(page: Page, live_server: Any, admin_user:
 
 
 # --- Fields ---------------------------------------------------------------------------------------
-#: The fields without a visible border or underline, by their names.
+#: The fields that lack a visible border on some side, each as the beginning of its HTML.
 _BARE = """() => [...document.querySelectorAll("input, select, textarea")].filter(field => {
     if (["hidden", "checkbox", "radio", "submit", "button", "image", "range"].includes(field.type))
         return false;

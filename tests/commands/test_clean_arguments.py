@@ -53,7 +53,7 @@ def test_a_number_with_a_separator_is_refused_and_not_cut_off(option: str, typed
 
 
 @pytest.mark.parametrize("typed", ["\u2066Wolves\u2069", "wol\u00adves", "Wolves\ufeff"])
-def test_a_guild_is_found_if_its_name_was_typed_with_invisible_characters(
+def test_a_guild_is_found_although_its_name_was_typed_with_invisible_characters(
     tmp_path: Path, enqueued: Enqueued, typed: str
 ) -> None:
     wolves = guild("Wolves")
@@ -87,7 +87,7 @@ def test_a_code_is_read_without_invisible_characters(world: World) -> None:
     assert run("stop", "FROST2026\ufe0f", "--guild", "Wolves").status == 0
 
 
-def test_a_player_opts_out_if_the_id_was_typed_with_invisible_characters(
+def test_an_opt_out_works_although_the_id_was_typed_with_invisible_characters(
     enqueued: Enqueued,
 ) -> None:
     said = run("opt_out", "\u200e۱۲۳۴۵۶۷۸۹\u200e", "--provider", "simulator")

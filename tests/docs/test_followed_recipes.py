@@ -87,7 +87,7 @@ def test_a_game_with_a_protocol_and_a_feed_format_of_its_own_redeems_its_codes(
     assert world.grants == [("300000001", "FROST")]
 
 
-def test_the_settings_of_that_game_pass_the_checks(rooks: Guild) -> None:
+def test_the_settings_of_a_game_with_its_own_protocol_pass_the_checks(rooks: Guild) -> None:
     checked = run("check", "--fail-level", "WARNING")
 
     assert checked.status == 0, checked.err

@@ -1,4 +1,4 @@
-"""The site builds strictly, needs no network, and a broken link or anchor stops the build."""
+"""The documentation builds strictly, without a network. A broken link or anchor stops it."""
 
 from __future__ import annotations
 

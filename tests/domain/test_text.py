@@ -98,12 +98,12 @@ def test_what_is_shown_has_no_control_characters() -> None:
 
 
 @pytest.mark.parametrize("name", ["Amber", "雪", "🏳️\u200d🌈", ""])
-def test_a_name_from_left_to_right_needs_no_isolation(name: str) -> None:
+def test_a_left_to_right_name_needs_no_isolation(name: str) -> None:
     assert isolated(name) == name
 
 
 @pytest.mark.parametrize("name", ["אבג", "علي", "Clan ١٢"])
-def test_a_name_from_right_to_left_is_isolated(name: str) -> None:
+def test_a_right_to_left_name_is_isolated(name: str) -> None:
     assert isolated(name) == f"\u2068{name}\u2069"
 
 

@@ -1,4 +1,4 @@
-"""The upgrade from one channel for each guild keeps all announcements and tells nothing twice."""
+"""The upgrade to several channels for a guild keeps all announcements and tells nothing twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline in one process, against a real database and game.
+"""The pipeline in one process, with a real database and the simulator.
 
 There is no broker: each enqueued task is put into a list (`rings`) and run in order.
 """
@@ -58,7 +58,7 @@ class World:
         raise AssertionError(msg)
 
     def tick(self) -> None:
-        """Run one more tick of beat, which comes four times a second."""
+        """Run one more of beat's ticks, of which there are four in a second."""
         Heartbeat.objects.filter(name="tick").update(at=F("at") - timedelta(seconds=0.25))
         tasks.tick()
         self.drain()

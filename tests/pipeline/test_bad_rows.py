@@ -1,4 +1,4 @@
-"""One bad row stops no sweep, page, command or Celery beat from handling the other rows."""
+"""One bad row does not stop a sweep, a page, a command or beat from handling the other rows."""
 
 from __future__ import annotations
 

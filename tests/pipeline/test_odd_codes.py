@@ -169,7 +169,7 @@ def test_one_odd_code_alone_does_not_pause_the_game(world: World, odd: GiftCode)
     assert RateBudget.objects.get().pauses == 0
 
 
-def test_a_member_with_unknown_words_does_not_hold_a_code_back_that_others_get(
+def test_unknown_words_for_one_member_do_not_hold_back_a_code_that_others_get(
     world: World,
 ) -> None:
     wolves, code = guild(members=8), gift_code()

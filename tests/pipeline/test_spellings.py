@@ -63,7 +63,7 @@ def test_a_code_closed_as_not_found_is_asked_for_in_the_spelling_that_a_person_t
     assert RedemptionEvent.objects.get(kind=EventKind.RESPELLED).detail == "handcase7 → HandCase7"
 
 
-def test_the_command_redeem_uses_the_spelling_that_it_is_given(
+def test_the_redeem_command_uses_the_spelling_that_it_is_given(
     world: World, wolves: Guild, capsys: Any
 ) -> None:
     code = gift_code("handcase7")
@@ -121,7 +121,7 @@ def test_a_granted_code_keeps_its_spelling(world: World, wolves: Guild) -> None:
     assert (code.code, code.other_spellings) == ("Frost", [])
 
 
-def test_probes_take_turns_with_the_spellings(world: World, wolves: Guild) -> None:
+def test_probes_use_the_spellings_in_turn(world: World, wolves: Guild) -> None:
     """A code may be published before it works, so each spelling may have been tried too early."""
     feed(world, "FDCASE 27.11.2026", "fdCase 27.11.2026")
     live(world, 8)

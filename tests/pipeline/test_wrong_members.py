@@ -82,7 +82,9 @@ def test_a_day_of_twenty_codes_costs_one_request_for_each_wrong_member(
     assert set(asked(world, *wrong).values()) == {21}
 
 
-def test_a_new_code_says_that_the_member_waits_for_correction(world: World, wolves: Guild) -> None:
+def test_the_row_of_a_new_code_says_that_the_member_waits_for_correction(
+    world: World, wolves: Guild
+) -> None:
     poll_codes(world, "FIRST")
     live(world)
 
@@ -114,7 +116,7 @@ def test_after_a_week_one_request_finds_out_whether_the_game_knows_the_member_no
     assert len(world.grants) == 3 * MEMBERS
 
 
-def test_when_the_realm_of_the_guild_changes_everybody_is_asked_again(world: World) -> None:
+def test_everybody_is_asked_again_when_the_realm_of_the_guild_changes(world: World) -> None:
     wolves = guild("Wolves", members=3)
     world.knows(wolves, realm=7)
     poll_codes(world, "ONE", "TWO")
@@ -211,7 +213,9 @@ def test_a_closed_code_does_not_hold_up_the_member_s_other_codes(world: World, l
     assert len(world.requests) == 6
 
 
-def test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes(world: World) -> None:
+def test_a_new_member_with_a_wrong_realm_costs_one_request_and_not_one_for_each_code(
+    world: World,
+) -> None:
     bears = guild("Bears", members=2)
     world.knows(bears)
     poll_codes(world, *(f"CODE{number}" for number in range(6)))

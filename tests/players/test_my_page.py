@@ -144,7 +144,9 @@ def test_without_codes_the_page_says_so(visitor: Visitor, anna: Member) -> None:
     assert "No codes yet" in visitor.get(personal(anna))
 
 
-def test_the_number_of_queries_does_not_depend_on_the_codes(visitor: Visitor, anna: Member) -> None:
+def test_the_number_of_queries_does_not_depend_on_the_number_of_codes(
+    visitor: Visitor, anna: Member
+) -> None:
     address = personal(anna)
     counts = []
     for _ in range(2):

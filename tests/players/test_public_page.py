@@ -21,7 +21,7 @@ def address(of: Guild) -> str:
     return reverse("players:public", args=[PublicPage.objects.get_or_create(guild=of)[0].public_id])
 
 
-def test_the_page_shows_codes_ends_rewards_and_shares_but_no_names(
+def test_the_page_shows_the_end_the_rewards_and_the_share_of_each_code_but_no_names(
     visitor: Visitor, wolves: Guild
 ) -> None:
     frost = gift_code(
@@ -71,7 +71,7 @@ def test_a_page_that_is_off_and_one_that_never_existed_look_the_same(
     assert visitor.client.get(address(asleep)).status_code == 404
 
 
-def test_the_number_of_queries_does_not_depend_on_the_codes(
+def test_the_number_of_queries_does_not_depend_on_the_number_of_codes(
     visitor: Visitor, wolves: Guild
 ) -> None:
     where = address(wolves)

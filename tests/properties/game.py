@@ -25,7 +25,7 @@ class Game:
 
         Args:
             says: the answer. For SUCCESS and RECEIVED, the game gives the true answer instead.
-            acts: grant the code before an answer that leaves the result open.
+            acts: whether the game grants the code before an answer that leaves the result open.
         """
         truth = self._truth(player_id, code_id)
         outcome = truth if says in _SETTLING else says

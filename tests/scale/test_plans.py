@@ -82,7 +82,7 @@ def test_the_dashboard_counts_the_queue_from_an_index() -> None:
     assert plans.indexes & WAITING
 
 
-def test_the_first_page_counts_only_the_members_of_runs_that_it_shows(admin_user: Any) -> None:
+def test_home_counts_only_the_members_of_runs_that_it_shows(admin_user: Any) -> None:
     Member.objects.filter(pk__in=list(Member.objects.values_list("pk", flat=True)[:20])).update(
         refused_realm=1042, refused_at=database_now()
     )
@@ -99,7 +99,7 @@ def test_the_first_page_counts_only_the_members_of_runs_that_it_shows(admin_user
     assert {"redemption_ended", "member_refused"} <= plans.indexes
 
 
-def test_prune_finds_attempts_that_prove_nothing_with_an_index() -> None:
+def test_prune_uses_an_index_to_find_attempts_that_prove_nothing() -> None:
     some = Attempt.objects.order_by("pk").values_list("pk", flat=True)[:50]
     ago = timedelta(days=100)
     Attempt.objects.filter(pk__in=list(some)).update(

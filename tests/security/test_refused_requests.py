@@ -79,7 +79,7 @@ def test_a_filter_that_is_not_offered_gets_one_log_line_with_the_reason(
     assert "regex" not in log.getvalue()
 
 
-def test_a_refused_permission_has_no_traceback(
+def test_a_refused_permission_is_logged_without_a_traceback(
     log: io.StringIO, django_user_model: Any, client: Client
 ) -> None:
     client.force_login(django_user_model.objects.create_user("staff", is_staff=True))

@@ -428,7 +428,7 @@ def test_a_generated_key_is_accepted(settings: Any, key: str) -> None:
 
 
 @pytest.mark.django_db
-def test_after_the_key_was_replaced_addresses_and_opt_outs_are_still_read(settings: Any) -> None:
+def test_addresses_and_opt_outs_are_still_read_after_the_key_was_replaced(settings: Any) -> None:
     settings.SECRET_KEY = "weak"
     wolves = guild()
     Channel.objects.create(guild=wolves, address=ADDRESS)

@@ -34,7 +34,7 @@ def test_stop_waits_for_the_request_under_way(world: World) -> None:
     assert events(redemption) == ["locked", "stop", "unlocked"]
 
 
-def test_a_claim_that_was_not_sent_yet_is_given_back_on_stop(world: World) -> None:
+def test_a_claim_whose_request_was_not_sent_yet_is_given_back_on_stop(world: World) -> None:
     wolves = guild(members=1)
     code = gift_code()
     redemption = world.begin(wolves, code)

@@ -1,4 +1,4 @@
-"""`POST /api/gift_code_config`: the health check. It has its own window, and list in the ledger."""
+"""`POST /api/gift_code_config`: the health check, with its own window and list in the ledger."""
 
 from __future__ import annotations
 

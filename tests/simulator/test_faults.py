@@ -137,7 +137,7 @@ def test_a_request_that_is_delayed_on_the_way_opens_the_window_when_it_arrives(g
     assert entry["window_opened_at"] - entry["at"] >= 0.29
 
 
-def test_a_request_that_is_late_on_the_way_leaves_its_place_to_others(game):
+def test_a_request_that_is_late_on_the_way_leaves_its_place_in_the_window_to_others(game):
     spoil(game, "delay", seconds=ENDLESS_SECONDS, when="unseen", player=ANNA)
     with asking_in_vain(game):
         wait_for_requests(game, 1)
@@ -243,7 +243,7 @@ def test_timeout_retry_can_come_with_the_effect(game):
     assert grants(game) == [(ANNA, "SNOW", 1)]
 
 
-def test_an_answer_that_counts_has_its_rate_headers_even_when_forced(game):
+def test_a_forced_answer_to_a_request_that_counts_has_rate_headers(game):
     spoil(game, "msg", msg="TIMEOUT RETRY")
 
     assert ask(game).headers["X-RateLimit-Limit"] == "100000"

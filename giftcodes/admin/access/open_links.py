@@ -2,8 +2,8 @@
 
 The address of a link contains its secret, which must not stay in the address bar or in logs. So
 the address only redirects to a page whose address is the same for everybody. The session keeps the
-hash of the secret, as the table does. Opening a link changes nothing, because chats open every link
-to show a preview of it.
+hash of the secret, as the table does. Opening a link changes nothing, because chat programs open
+every link to show a preview of it.
 """
 
 from __future__ import annotations

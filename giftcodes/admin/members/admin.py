@@ -276,8 +276,8 @@ class MemberAdmin(KeepsHistory):
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
         """Save the member, and let the guild catch up.
 
-        A member who is new, active again or corrected has codes to catch up on. The state or
-        kingdom is left out if the guild has no more corrections today.
+        A member who is new, active again or corrected has codes to catch up on. A new state or
+        kingdom is not saved if the guild has no more corrections today.
         """
         if change and "realm" in form.changed_data:
             try:

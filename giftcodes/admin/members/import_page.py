@@ -240,7 +240,7 @@ def _obstacles(rows: Rows) -> list[str]:
 
 
 def _shown(request: HttpRequest, guild: Guild, rows: Rows) -> dict[str, Any]:
-    """The rows of one page, and the numbers of all rows."""
+    """The rows of one page, and counts over the rows of all pages."""
     wanted = row_id(request.POST.get("page")) or row_id(request.POST.get("shown_page")) or 1
     in_error = rows.wrong[:1] if "apply" in request.POST else []
     pages = max(1, -(-len(rows.rows) // ROWS_OF_PAGE))

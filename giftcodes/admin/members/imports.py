@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @admin.register(MemberImport)
 class MemberImportAdmin(History):
     intro = _(
-        "Imported lists of members that changed something. Each can be undone, even days later."
+        "Imports of member lists, if they changed any members. Each can be undone, even days later."
     )
     empty_hint = _("No imports yet. Paste a member list to begin.")
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class OptOutAdmin(History):
     intro = _(
         "Players who do not want codes to be redeemed for them in any guild. No imported list "
-        "changes that. The list of members shows who opted out of one guild only. "
+        "changes that. Who opted out of a single guild is shown in the list of members instead. "
         "The player ID is not kept if the player is no longer a member of any guild."
     )
     empty_hint = _("No player has opted out.")
@@ -37,7 +37,7 @@ class OptOutAdmin(History):
     ordering = ["-created_at"]
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        """Offer the page on which a player opts out or in."""
+        """Offer the page on which an administrator records that a player opts out or in."""
         return (
             [(reverse("admin:player"), _("Enter a player's wish"))]
             if may_open(request.user)
@@ -45,13 +45,13 @@ class OptOutAdmin(History):
         )
 
     def decorate(self, request: HttpRequest, rows: list[OptOut]) -> None:  # noqa: ARG002
-        """Add the members of each opted-out player, in one query."""
+        """Add the memberships of each opted-out player, in one query."""
         _add_members(rows)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """The opt-out with the members of the player."""
+        """The opt-out with the memberships of the player."""
         row = super().get_object(request, object_id, from_field)
         _add_members([row])
         return row
@@ -62,7 +62,7 @@ class OptOutAdmin(History):
 
     @admin.display(description=_("player"))
     def player_shown(self, row: OptOut) -> SafeString | str:
-        """The player's members with their guilds, or words that say there is none."""
+        """The player's memberships and their guilds, or words that say there are none."""
         members: list[Member] = row.members  # type: ignore[attr-defined]
         if not members:
             return str(_("not a member of any guild"))

@@ -63,7 +63,7 @@ class PlayerForm(forms.Form):
 
 
 def may_open(person: Any) -> bool:
-    """Whether a person may open the page: for all wishes, or as an officer for an opt-out."""
+    """Whether a person may open the page, for all wishes or, as an officer, for opt-outs only."""
     return may_do_all(person) or (not scope.sees_all(person) and person.has_perm(_OPT_OUT))
 
 
