@@ -50,7 +50,8 @@ class Game:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(
-                f"The game's name must be 1 to 20 lower-case letters and digits, not {self.name!r}."
+                "The game's name must be 1 to 20 lower-case letters and digits, and begin with a "
+                f"letter: {self.name!r} does not."
             )
 
     def setting(self, what: str) -> str:

@@ -27,6 +27,8 @@ validate_player_id = RegexValidator(
         "it in the player's profile."
     ),
 )
+#: Realms have four digits today. A number of more than six is a player ID in the wrong place.
+REALM_DIGITS = 6
 #: The bounds of every day and time that a person, a list or a feed sets. PostgreSQL can store dates
 #: that Python cannot read (the year 10000), and a time that is close to Python's last cannot be
 #: converted to another zone.
@@ -48,6 +50,23 @@ def validate_one_line(text: str) -> None:
                 params={"position": text.index(character) + 1},
                 code="control_character",
             )
+
+
+def validate_realm(realm: int) -> None:
+    """Refuse a number that no state or kingdom has.
+
+    Raises:
+        ValidationError: the number is below 1, or has more than `REALM_DIGITS` digits.
+    """
+    if not 1 <= realm < 10**REALM_DIGITS:
+        raise ValidationError(
+            _(
+                "A state or kingdom is a number of 1 to %(most)d digits. The game shows it in the "
+                "player's profile."
+            ),
+            params={"most": REALM_DIGITS},
+            code="realm",
+        )
 
 
 def validate_day(day: dt.date) -> None:

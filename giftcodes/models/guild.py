@@ -18,6 +18,7 @@ from giftcodes.domain.validators import (
     validate_day,
     validate_one_line,
     validate_player_id,
+    validate_realm,
 )
 from giftcodes.models.date_bounds import DAYS, within
 from giftcodes.models.fields import NameField, NotesField, TokenField, provider_choices
@@ -50,6 +51,7 @@ class Guild(models.Model):
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
     realm = models.PositiveIntegerField(
         _("state or kingdom"),
+        validators=[validate_realm],
         help_text=_("The number of most members. A member may have one of their own."),
     )
     active = models.BooleanField(_("active"), default=True)
@@ -154,6 +156,7 @@ class Member(models.Model):
         _("state or kingdom"),
         null=True,
         blank=True,
+        validators=[validate_realm],
         help_text=_("Only if it differs from the guild's."),
     )
     active = models.BooleanField(_("active"), default=True)

@@ -11,12 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from giftcodes.domain.text import clean_token
-from giftcodes.domain.validators import validate_one_line
+from giftcodes.domain.validators import validate_one_line, validate_realm
 from giftcodes.form_fields import CleanCharField, WholeNumberField
 
 #: The lengths of player IDs. An ID of another length was copied in part, or is another number.
 LEAST_DIGITS, MOST_DIGITS = 6, 12
-_HIGHEST_REALM = 9_999_999
 #: What may stand before, between and after the digits of a copied ID or realm.
 _BEFORE_ID = re.compile(r"\A(?:player)?\s*(?:id|uid|fid)?\s*[:#=]*\s*", re.IGNORECASE)
 _BEFORE_REALM = re.compile(r"\A(?:state|kingdom|realm|server|s|k)?\s*[:#]*\s*", re.IGNORECASE)
@@ -69,7 +68,7 @@ def _realm_field(word: str) -> RealmField:
         label=word.capitalize(),
         error_messages={"required": _("Enter the number of your %(word)s.") % {"word": word}},
         min_value=1,
-        max_value=_HIGHEST_REALM,
+        validators=[validate_realm],
         help_text=_("The number of your %(word)s. The game shows it in your profile.")
         % {"word": word},
         widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),

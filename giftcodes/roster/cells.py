@@ -14,7 +14,12 @@ from django.core.exceptions import ValidationError
 
 from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token, one_line
-from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
+from giftcodes.domain.validators import (
+    REALM_DIGITS,
+    validate_day,
+    validate_one_line,
+    validate_player_id,
+)
 from giftcodes.roster.limits import LIMITS
 from giftcodes.roster.masks import realm_in
 
@@ -24,8 +29,6 @@ NICKNAME_LENGTH = 80
 #: A spreadsheet reads a cell that starts with one of these as a formula. Our exports put an
 #: apostrophe before such a cell.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-#: Realms have four digits today. A number with more than six is a player ID in the wrong column.
-_REALM_DIGITS = 6
 _QUOTES = "'\"`‘’“”"
 _FORMULA = re.compile(r'="?([^"]*)"?')
 _LINE_BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
@@ -126,7 +129,7 @@ def realm(cell: str) -> int | None:
             raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
     if not text:
         return None
-    if len(text) > _REALM_DIGITS or int(text) == 0:
+    if len(text) > REALM_DIGITS or int(text) == 0:
         raise CellError(f"{_shown(cell)} is not a state or kingdom number.")
     return int(text)
 

@@ -74,9 +74,7 @@ class Installation:
         demo = Demo.load(self._store) if self._config.has_demo else None
         self._publish_environment(demo)
         if demo:
-            self._console.say(
-                "No provider is configured: starting the simulator, which plays the game."
-            )
+            self._console.say("Starting the simulator, which plays the game of the demo.")
             self._supervisor.start(demo.program(self._programs, self._home))
         self._run("migrate", "--no-input", doing="Bringing the database up to date.")
         password = self._ensure_admin()

@@ -24,7 +24,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "REQUESTS", 3)
 
 
-def _wait_for_all(number: int, **fields: Any) -> list[Redemption]:
+def _with_members_to_try(number: int, **fields: Any) -> list[Redemption]:
     """Create complete redemptions, each with one member who can be tried again."""
     rows = [redemption(member_state="failed") for _ in range(number)]
     Redemption.objects.update(**fields)
@@ -32,7 +32,7 @@ def _wait_for_all(number: int, **fields: Any) -> list[Redemption]:
 
 
 def test_a_request_for_many_runs_is_one_message(browser: Browser, task_queue: TaskQueue) -> None:
-    rows = _wait_for_all(8)
+    rows = _with_members_to_try(8)
 
     messages = browser.press("redeem_now", *rows)
 
@@ -69,7 +69,7 @@ def test_runs_that_cannot_start_are_refused_and_nothing_is_enqueued(
 def test_a_second_request_for_the_same_run_is_refused(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
-    rows = _wait_for_all(3)
+    rows = _with_members_to_try(3)
     browser.press("redeem_now", *rows)
 
     messages = browser.press("redeem_now", *rows)
@@ -93,7 +93,7 @@ def test_refusing_many_takes_a_fixed_number_of_statements(browser: Browser) -> N
 @pytest.mark.django_db(transaction=True)
 def test_workers_start_a_few_runs_and_let_other_messages_run(task_queue: TaskQueue) -> None:
     person = User.objects.create_superuser("anna")
-    rows = _wait_for_all(4)
+    rows = _with_members_to_try(4)
     pairs = [(row.guild_id, row.gift_code_id) for row in rows]
     RunRequest.objects.add(pairs, user_id=person.pk)
 

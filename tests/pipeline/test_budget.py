@@ -143,7 +143,6 @@ def test_after_a_429_that_comes_when_its_window_is_over_a_whole_window_must_pass
 
 
 def test_retry_after_overrides_our_guess() -> None:
-    budget = opened()
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 

@@ -13,6 +13,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.domain.validators import validate_realm
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
@@ -47,7 +48,7 @@ class RealmForm(forms.Form):
         label=places(),
         required=False,
         min_value=1,
-        max_value=999_999,
+        validators=[validate_realm],
         widget=forms.TextInput({"inputmode": "numeric"}),
         help_text=_("A number. Leave the field empty to use the guild's number."),
     )
