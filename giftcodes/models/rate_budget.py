@@ -227,8 +227,8 @@ class RateBudget(models.Model):
         """Allow no more requests until the game's next window, because it refused one.
 
         If the game does not say when the next window opens, it is taken to open when this window
-        ends. If the refused request should have opened this window, its end is not known, and the
-        wait is a whole window.
+        ends. If the refused request should have opened this window, the end of the window is not
+        known, and the wait is a whole window.
         """
         reported = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (

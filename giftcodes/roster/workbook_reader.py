@@ -128,8 +128,8 @@ def csv_of(data: bytes, budget: Budget) -> str:
         CSV with a line for each row, including empty rows. Empty if no sheet has a value.
 
     Raises:
-        Exceeded: it exceeds a limit.
-        Refused: it cannot be used.
+        Exceeded: the workbook exceeds a limit.
+        Refused: the workbook cannot be used.
     """
     try:
         # The warnings are about styles and extensions, which are not used here.

@@ -34,7 +34,7 @@ __all__ = ["site", "template"]
 
 @pytest.fixture
 def file(site: Site) -> Path:
-    """A backup of the site, in which the guild Wolves is renamed to Bears afterwards."""
+    """A backup of the site. After the backup, the site's guild Wolves is renamed to Bears."""
     file = site.folder / "redeemer.dump"
     write_dump(site.address, file)
     site.query("UPDATE giftcodes_guild SET name = 'Bears' WHERE name = 'Wolves'")
@@ -392,7 +392,7 @@ def _on_terminal(site: Site, file: Path, answer: str) -> str:
     try:
         while chunk := os.read(ours, 65_536):
             shown += chunk
-    except OSError:  # That is how the end of a terminal shows.
+    except OSError:  # At the end of a terminal, reading raises this error.
         pass
     finally:
         os.close(ours)

@@ -1,4 +1,4 @@
-"""A channel that refuses: the end of a run is announced anyway, or an alarm says why."""
+"""A channel that refuses: the end of a run is announced anyway, or an alarm says why not."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ REFUSALS = [wears_out, is_archived, is_refused, is_forbidden, is_too_long, is_de
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_an_end_that_cannot_be_written_by_an_edit_is_one_new_message(
+def test_an_end_that_cannot_be_written_by_an_edit_is_posted_as_one_new_message(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
     wolves = with_channel(discord, members=2)

@@ -53,7 +53,7 @@ def served_bar(served: Served, *, words: str = "") -> SafeString:
 
     Args:
         served: the numbers.
-        words: the name of the bar, if it is not the numbers of members.
+        words: the name of the bar. If this is empty, the numbers are the name.
     """
     parts, begin = [], 0.0
     for share, width in _widths(served):
