@@ -91,7 +91,7 @@ class OneLine(logging.Filter):
 
 
 class RefusedRequest(logging.Filter):
-    """Writes a request that Django refused as one line.
+    """Writes one line about each request that Django refused.
 
     Django adds a traceback, which shows only how the request was refused.
     """

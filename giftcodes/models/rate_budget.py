@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MARGIN_SECONDS = 0.1
 #: After a 429 the game was observed to accept requests again two seconds after a whole window.
 REFUSED_MARGIN_SECONDS = 2.0
-#: The window's length if the game reports a limit and none is configured.
+#: The window's length if the game reports a limit and no rate is configured.
 USUAL_WINDOW_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3_600.0
 #: This stands for no limit: it is more than can ever be in flight.

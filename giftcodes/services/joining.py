@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 100
 #: How many requests of one address may wait for a guild.
 MOST_WAITING_OF_ADDRESS = 5
-#: How many players may join a guild in an hour without an officer. Further requests wait for one.
+#: How many players may join a guild in an hour without an officer. Others wait for an officer.
 MOST_JOINS_IN_AN_HOUR = 60
 #: How long a request waits. After that it is deleted, with what the player entered.
 REQUEST_WAITS = dt.timedelta(days=30)

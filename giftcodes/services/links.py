@@ -291,8 +291,8 @@ def _obstacle(link: Link) -> str:
     maker = link.made_by
     if maker is None or not maker.is_active or not _may_still_make(link, maker):
         return _(
-            "The person who made this link may no longer do that. Ask another officer or an "
-            "administrator for a new link."
+            "The person who made this link may no longer make such links. Ask another officer or "
+            "an administrator for a new link."
         )
     return ""
 

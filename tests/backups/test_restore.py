@@ -353,7 +353,7 @@ def test_unencrypted_addresses_of_an_older_backup_are_encrypted_with_this_site_s
     assert decrypted == {"json://example.org/aVerySecretToken"}
 
 
-def test_without_a_terminal_yes_is_required(
+def test_without_a_terminal_the_option_yes_is_required(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     said = restore(file)

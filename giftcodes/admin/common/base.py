@@ -77,7 +77,7 @@ class Page(Scoped, _ModelAdmin):
         return PageOfRows
 
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Add the values that the columns show to the rows, in a fixed number of queries."""
+        """Add to the rows the values that the columns show, in a fixed number of queries."""
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:  # noqa: ARG002
         """The buttons above the list: the address and the words of each."""

@@ -131,7 +131,9 @@ def test_only_unknown_answers_keep_their_body(serve: Serve) -> None:
     assert body_of(b"slow down", "429 Too Many Requests") == ""
 
 
-def test_texts_can_be_stored_by_postgresql_and_are_cut_to_their_length(serve: Serve) -> None:
+def test_texts_can_be_stored_by_postgresql_and_are_cut_to_their_maximum_length(
+    serve: Serve,
+) -> None:
     body = json.dumps(
         {"code": 1, "msg": "a\0b\ud800c\nd" + "x" * 500, "err_code": "e\0" + "9" * 99}
     ).encode()
