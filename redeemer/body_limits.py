@@ -146,7 +146,7 @@ class _Discarded:
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
-    """A request that is refused if its body is too long or has no length, or no space is left.
+    """A request that is refused if its body is too long, has no length, or finds no space left.
 
     `reserved_bytes` is the disk space that its body uses, in whole blocks.
     """

@@ -134,7 +134,7 @@ def make_password_link(user: User, *, made_by: User) -> str:
 
 # --- Using ----------------------------------------------------------------------------------------
 def open_invitation(secret_hash: str) -> Invitation:
-    """The invitation of a link that can be used now.
+    """The invitation with this secret, which can be used now.
 
     Raises:
         LinkRefused: there is no such link, or it can no longer be used.
@@ -143,7 +143,7 @@ def open_invitation(secret_hash: str) -> Invitation:
 
 
 def open_password_link(secret_hash: str) -> PasswordLink:
-    """The password link that can be used now.
+    """The password link with this secret, which can be used now.
 
     Raises:
         LinkRefused: there is no such link, or it can no longer be used.

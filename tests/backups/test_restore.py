@@ -157,7 +157,7 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
             read_dump(path)
 
 
-def test_another_programs_dump_is_refused(site: Site) -> None:
+def test_the_dump_of_another_program_is_refused(site: Site) -> None:
     site.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE notes (text text)")
     write_dump(site.address, site.folder / "redeemer.dump")
 

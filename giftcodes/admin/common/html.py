@@ -149,7 +149,7 @@ def list_url(model: type[Model], **filters: Any) -> str:
 def model_url(
     model: type[Model], page: str, *args: Any, query: dict[str, Any] | None = None
 ) -> str:
-    """The address of one of a model's pages in the admin: "add", "change" or "changelist"."""
+    """The address of one of a model's pages in the admin, such as "add" or "changelist"."""
     opts = model._meta
     name = f"admin:{opts.app_label}_{opts.model_name}_{page}"
     return reverse(name, args=args, query=query or None)
