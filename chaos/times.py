@@ -26,7 +26,8 @@ SHORTENED = {
 
 #: The game's rate limit: the number of requests in a window, and its length in seconds.
 RATE_REQUESTS, RATE_SECONDS = 40, 2.0
-#: The time that the game takes to answer. It makes sure that requests are in flight at a fault.
+#: The time that the game takes to answer. It is long enough that requests are in flight when a
+#: fault begins.
 LATENCY_SECONDS = 0.3
 
 #: The wait before a dead process is restarted. It is the first delay of `make up`'s supervisor.

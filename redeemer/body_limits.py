@@ -146,7 +146,7 @@ class _Discarded:
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
-    """A request that is refused if its body is too long or has no length, or no space is left.
+    """A request that is refused if its body is too long, has no length, or finds no space left.
 
     `reserved_bytes` is the disk space that its body uses, in whole blocks.
     """
@@ -232,7 +232,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return self._no_space_for(self.content_length)
 
     def _has_session_cookie(self) -> bool:
-        """Whether the client may be logged in. Django checks that when the body has arrived."""
+        """Whether the client could be logged in. Django checks that when the body has arrived."""
         return self._rules.session_cookie in parse_cookie(self.headers.get("COOKIE", ""))
 
     def _reserve(self, byte_count: int) -> BadRequest | None:

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 _REASON_LENGTH = 200
 _TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 _BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
-#: What PostgreSQL answers to a connection that it cannot serve: connection errors, shutdown and
-#: start of the server, and too many connections. A failed connection has no code at all.
+#: The beginnings of PostgreSQL's error codes for a connection that it cannot serve: connection
+#: errors, shutdown and start of the server, and too many connections. If no connection was made,
+#: the error has no code.
 _NO_CONNECTION = ("08", "57P01", "57P02", "57P03", "53300")
 #: After this many seconds, browsers and proxies may try whether the database answers again.
 _AGAIN_SECONDS = "15"
@@ -253,7 +254,7 @@ def locked_out(request: HttpRequest, until: dt.datetime, *, is_guarded: bool) ->
 
 
 def too_many_at_once(request: HttpRequest) -> HttpResponse:
-    """Refuse a request because too many others of the same person are being answered.
+    """Refuse a request because too many other requests of the same person are being answered.
 
     The page needs no database query, because those other requests already make many.
     """

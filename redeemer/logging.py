@@ -91,7 +91,7 @@ class OneLine(logging.Filter):
 
 
 class RefusedRequest(logging.Filter):
-    """Writes a request that Django refused as one line.
+    """Writes one line about each request that Django refused.
 
     Django adds a traceback, which shows only how the request was refused.
     """
@@ -115,7 +115,7 @@ class RefusedRequest(logging.Filter):
 
 
 def _client_address(request: Any) -> str | None:
-    # Django configures the logs before its apps, which this module needs, are ready.
+    # Django configures the logs before its apps are ready, and `redeemer.security` needs the apps.
     from redeemer.security import client_address
 
     return client_address(request)

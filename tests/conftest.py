@@ -1,4 +1,4 @@
-"""Fixtures for all tests, and their order."""
+"""Fixtures for all tests, and the order of the tests."""
 
 from __future__ import annotations
 

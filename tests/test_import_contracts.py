@@ -25,7 +25,7 @@ Import = tuple[str, str]
 
 
 def layer_imports(contract: dict[str, Any]) -> list[Import]:
-    """Imports that the layers forbid: of a module in the layer above, and of each neighbour."""
+    """Imports that the layers forbid: a module imports one of the layer above, or a neighbour."""
     (container,) = contract["containers"]
     layers = [
         [f"{container}.{name.strip()}" for name in layer.split("|")] for layer in contract["layers"]

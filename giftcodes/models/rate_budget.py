@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MARGIN_SECONDS = 0.1
 #: After a 429 the game was observed to accept requests again two seconds after a whole window.
 REFUSED_MARGIN_SECONDS = 2.0
-#: The window's length if the game reports a limit and none is configured.
+#: The window's length if the game reports a limit and no rate is configured.
 USUAL_WINDOW_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3_600.0
 #: This stands for no limit: it is more than can ever be in flight.
@@ -227,8 +227,8 @@ class RateBudget(models.Model):
         """Allow no more requests until the game's next window, because it refused one.
 
         If the game does not say when the next window opens, it is taken to open when this window
-        ends. If the refused request should have opened this window, its end is not known, and the
-        wait is a whole window.
+        ends. If the refused request should have opened this window, the end of the window is not
+        known, and the wait is a whole window.
         """
         reported = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (

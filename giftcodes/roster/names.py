@@ -45,7 +45,7 @@ _MOST_OF_PIECE = 200
 
 
 def clean_piece(piece: str) -> str:
-    """A piece of a line without labels, separators, marks and quotation marks at its ends."""
+    """A piece of a line. Labels, separators, marks and quotation marks at its ends are removed."""
     parts = [_trimmed(part) for part in piece[:_MOST_OF_PIECE].split(MASK)]
     return _trimmed(" ".join(part for part in parts if part))
 
@@ -72,13 +72,15 @@ def is_rank(piece: str) -> bool:
 
 
 def without_numbers(piece: str) -> tuple[str, str]:
-    """Return a piece without its cells that are only a rank or a number, and its short number.
-
-    The short number may be the realm. It is an empty text if there is none, or more than one.
+    """Remove from a piece the cells that are only a rank or a number.
 
     Args:
         piece: what is before or after a player ID. Tabs, bars, semicolons or several spaces divide
             it into cells.
+
+    Returns:
+        What is left of the piece, and its short number, which may be the realm. The short number is
+        empty if the piece has none, or more than one.
     """
     cells = [clean_piece(cell) for cell in _CELLS.split(piece[:_MOST_OF_PIECE])]
     bare = [found[1] for cell in cells if (found := _BARE.match(cell))]

@@ -128,8 +128,8 @@ def csv_of(data: bytes, budget: Budget) -> str:
         CSV with a line for each row, including empty rows. Empty if no sheet has a value.
 
     Raises:
-        Exceeded: it exceeds a limit.
-        Refused: it cannot be used.
+        Exceeded: the workbook exceeds a limit.
+        Refused: the workbook cannot be used.
     """
     try:
         # The warnings are about styles and extensions, which are not used here.
@@ -173,8 +173,8 @@ class _Reader(ExcelReader):
     def read_worksheets(self) -> None:
         """Read the sheets, unless there are too many or two of them have the same part.
 
-        Each sheet costs one reading of its part, so many sheets with the same large part would take
-        too long.
+        A part is read once for each of its sheets. So if many sheets had the same large part, this
+        would take too long.
         """
         targets = [relation.target for _sheet, relation in self.parser.find_sheets()]
         if len(targets) > _MAX_SHEETS or len(set(targets)) < len(targets):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 100
 #: How many requests of one address may wait for a guild.
 MOST_WAITING_OF_ADDRESS = 5
-#: How many players may join a guild in an hour without an officer. Further requests wait for one.
+#: How many players may join a guild in an hour without an officer. Others wait for an officer.
 MOST_JOINS_IN_AN_HOUR = 60
 #: How long a request waits. After that it is deleted, with what the player entered.
 REQUEST_WAITS = dt.timedelta(days=30)
@@ -155,9 +155,9 @@ class _Place:
 def _place(guild: Guild, address: str) -> _Place:
     """Find a place for one more request, without taking it.
 
-    If the list is full, the address with the most requests loses its oldest one, unless the address
-    of the new request would then have as many as that one had. So a person with a few addresses
-    cannot keep other players out.
+    If the list is full, the oldest request of the address with the most requests gives way. But the
+    new request is refused if its own address would then have as many requests as that address has
+    now. So a person with a few addresses cannot keep other players out.
 
     Raises:
         TooManyOfAddressError: too many requests of this address wait.

@@ -134,7 +134,7 @@ def make_password_link(user: User, *, made_by: User) -> str:
 
 # --- Using ----------------------------------------------------------------------------------------
 def open_invitation(secret_hash: str) -> Invitation:
-    """The invitation of a link that can be used now.
+    """The invitation with this secret, which can be used now.
 
     Raises:
         LinkRefused: there is no such link, or it can no longer be used.
@@ -143,7 +143,7 @@ def open_invitation(secret_hash: str) -> Invitation:
 
 
 def open_password_link(secret_hash: str) -> PasswordLink:
-    """The password link that can be used now.
+    """The password link with this secret, which can be used now.
 
     Raises:
         LinkRefused: there is no such link, or it can no longer be used.
@@ -291,8 +291,8 @@ def _obstacle(link: Link) -> str:
     maker = link.made_by
     if maker is None or not maker.is_active or not _may_still_make(link, maker):
         return _(
-            "The person who made this link may no longer do that. Ask another officer or an "
-            "administrator for a new link."
+            "The person who made this link may no longer make such links. Ask another officer or "
+            "an administrator for a new link."
         )
     return ""
 

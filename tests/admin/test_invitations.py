@@ -190,7 +190,7 @@ def test_a_link_ends_with_the_rights_of_its_maker(wolves: Guild, fall: str) -> N
         maker.groups.clear()
     _client, page = open_link(link)
     assert page.status_code == 410
-    assert "may no longer do that" in page.content.decode()
+    assert "may no longer make such links" in page.content.decode()
 
 
 def test_an_invitation_does_not_give_a_guild_that_its_maker_has_lost(wolves: Guild) -> None:

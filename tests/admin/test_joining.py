@@ -76,7 +76,9 @@ def ask(of: Guild, player: str = ANNA, nickname: str = "Anna") -> JoinRequest:
 
 
 # --- The link -------------------------------------------------------------------------------------
-def test_an_officer_makes_changes_renews_and_ends_the_link(officer: Browser, wolves: Guild) -> None:
+def test_the_link_is_made_changed_renewed_and_ended_by_an_officer(
+    officer: Browser, wolves: Guild
+) -> None:
     assert "no join link yet" in page(officer, wolves)
 
     assert "The join link is ready" in press(officer, wolves, "make", **CONDITIONS)

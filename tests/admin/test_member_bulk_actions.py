@@ -25,7 +25,7 @@ def ask(browser: Browser, action: str, *members: Member, **more: Any) -> str:
     return page
 
 
-def test_a_move_is_asked_for_shown_and_done(
+def test_a_move_asks_for_the_guild_then_shows_its_effects_and_then_is_done(
     browser: Browser, task_queue: TaskQueue, wolves: Guild
 ) -> None:
     amber, birch = (

@@ -159,7 +159,7 @@ def world(groups: None) -> World:
 
 
 def _twins(own: Redemption, foreign: Redemption) -> None:
-    """Add a player to both guilds, who has the code through the foreign guild."""
+    """Add to both guilds a player who has the code through the foreign guild."""
     member_redemptions = [
         MemberRedemption.objects.create(
             redemption=row,
@@ -620,10 +620,10 @@ def test_the_groups_can_be_seeded_twice_and_a_changed_group_is_left_alone(groups
     group = Group.objects.get(name=OFFICERS)
     granted = officers_migration.GRANTS
     number = len(migration.GROUPS[OFFICERS]) + len(granted[OFFICERS])
-    assert group.permissions.count() == number + 1, "and one for the imports"
+    assert group.permissions.count() == number + 1, "and one permission for the imports"
     number = len(migration.GROUPS[VIEWERS]) + len(granted[VIEWERS])
     assert Group.objects.get(name=VIEWERS).permissions.count() == number + 3, (
-        "and three for the imports and the directories"
+        "and three permissions for the imports and the directories"
     )
     group.permissions.clear()
     migration.seed(apps, None)
@@ -908,7 +908,7 @@ def test_an_officer_s_plan_does_not_say_that_a_player_is_in_another_guild(
         assert not [word for word in ("another guild", "through", "way in") if word in shown]
 
 
-def test_a_viewer_does_not_open_the_page_for_wishes(viewer: Browser) -> None:
+def test_a_viewer_cannot_open_the_page_for_the_wishes_of_players(viewer: Browser) -> None:
     page = reverse("admin:player")
     assert viewer.client.get(page).status_code == 403
     assert viewer.client.post(page, {"wish": "erase", "sure": "yes"}).status_code == 403

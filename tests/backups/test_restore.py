@@ -34,7 +34,7 @@ __all__ = ["site", "template"]
 
 @pytest.fixture
 def file(site: Site) -> Path:
-    """A backup of the site, in which the guild Wolves is renamed to Bears afterwards."""
+    """A backup of the site. After the backup, the site's guild Wolves is renamed to Bears."""
     file = site.folder / "redeemer.dump"
     write_dump(site.address, file)
     site.query("UPDATE giftcodes_guild SET name = 'Bears' WHERE name = 'Wolves'")
@@ -157,7 +157,7 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
             read_dump(path)
 
 
-def test_another_programs_dump_is_refused(site: Site) -> None:
+def test_the_dump_of_another_program_is_refused(site: Site) -> None:
     site.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE notes (text text)")
     write_dump(site.address, site.folder / "redeemer.dump")
 
@@ -353,7 +353,7 @@ def test_unencrypted_addresses_of_an_older_backup_are_encrypted_with_this_site_s
     assert decrypted == {"json://example.org/aVerySecretToken"}
 
 
-def test_without_a_terminal_yes_is_required(
+def test_without_a_terminal_the_option_yes_is_required(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     said = restore(file)
@@ -392,7 +392,7 @@ def _on_terminal(site: Site, file: Path, answer: str) -> str:
     try:
         while chunk := os.read(ours, 65_536):
             shown += chunk
-    except OSError:  # That is how the end of a terminal shows.
+    except OSError:  # At the end of a terminal, reading raises this error.
         pass
     finally:
         os.close(ours)

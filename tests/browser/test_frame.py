@@ -176,7 +176,7 @@ def test_a_row_on_a_phone_has_two_lines_at_most(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_pages_of_the_menu_of_the_search_and_of_errors_have_no_serious_fault(
+def test_menu_pages_search_results_and_error_pages_have_no_serious_fault(
     chromium: Browser, live_server: Any, admin_user: Any, world: World, variant: str
 ) -> None:
     context = chromium.new_context(**VARIANTS[variant])

@@ -31,7 +31,7 @@ def test_an_old_tick_means_unhealthy() -> None:
     assert "300 s ago" in said.err
 
 
-def test_no_tick_means_unhealthy_too() -> None:
+def test_a_missing_tick_means_unhealthy_too() -> None:
     said = run("pulse")
 
     assert said.status == 1

@@ -14,7 +14,7 @@ from tests.factories import guild
 pytestmark = pytest.mark.parametrize("simulator", [{"players": 50}], indirect=True)
 
 
-def test_the_simulators_players_become_the_demo_guild(world: World) -> None:
+def test_the_players_of_the_simulator_become_the_demo_guild(world: World) -> None:
     said = run("seed_demo")
 
     demo = Guild.objects.get()
@@ -72,7 +72,7 @@ def test_new_players_are_added_to_an_existing_demo_guild(world: World) -> None:
     assert run("seed_demo").out == "Demo guild: 50 member(s), 1 of them new.\n"
 
 
-def test_a_guild_of_another_game_with_the_demos_name_is_left_alone(world: World) -> None:
+def test_a_guild_of_another_game_with_the_name_of_the_demo_is_left_alone(world: World) -> None:
     guild("Demo guild", provider="kingshot")
 
     said = run("seed_demo")

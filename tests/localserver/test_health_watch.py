@@ -1,4 +1,4 @@
-"""The supervisor reports once that beat does not tick, and once that beat ticks again."""
+"""The supervisor says in one line that beat does not tick, and in one that it ticks again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Site:
         return self.status
 
 
-def test_the_supervisor_reports_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
+def test_one_line_says_that_beat_is_silent_and_one_line_that_it_ticks_again() -> None:
     site, said = Site(), []
     watch = HealthWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
 

@@ -1,4 +1,4 @@
-"""A process of callers that start one redemption at the same moment.
+"""A process whose callers all start one redemption at the same moment.
 
 Tests and the benchmark run it.
 

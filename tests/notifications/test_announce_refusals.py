@@ -1,4 +1,4 @@
-"""A channel that refuses: the end of a run is announced anyway, or an alarm says why."""
+"""A channel that refuses: the end of a run is announced anyway, or an alarm says why not."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ REFUSALS = [wears_out, is_archived, is_refused, is_forbidden, is_too_long, is_de
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_an_end_that_cannot_be_written_by_an_edit_is_one_new_message(
+def test_an_end_that_cannot_be_written_by_an_edit_is_posted_as_one_new_message(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -115,7 +115,7 @@ def test_an_end_that_cannot_be_written_by_an_edit_is_one_new_message(
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_an_end_that_can_be_neither_edited_nor_posted_is_an_alarm_and_nothing_stays_open(
+def test_an_end_that_can_be_neither_edited_nor_posted_raises_an_alarm_and_nothing_stays_open(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -246,7 +246,7 @@ def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: Stand
 @pytest.mark.parametrize(
     "spoil", [{"status": 502}, {"status": 0}, {"status": 200, "body": b"<html>Please log in"}]
 )
-def test_an_end_whose_delivery_is_unknown_is_an_alarm_until_the_channel_works(
+def test_an_end_whose_delivery_is_unknown_raises_an_alarm_until_the_channel_works(
     world: World, discord: StandIn, spoil: dict[str, Any]
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -266,7 +266,7 @@ def test_an_end_whose_delivery_is_unknown_is_an_alarm_until_the_channel_works(
     assert not Alarm.objects.standing().exists()
 
 
-def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) -> None:
+def test_an_end_whose_sender_died_raises_an_alarm(world: World, discord: StandIn) -> None:
     wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     Channel.objects.update(address=discord.address(77))
@@ -280,7 +280,7 @@ def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) ->
     assert "shows that the run of" in Alarm.objects.standing().get().message
 
 
-def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) -> None:
+def test_an_end_that_another_service_does_not_confirm_raises_an_alarm(world: World) -> None:
     pytest.importorskip("apprise")
     wolves = guild(members=1)
     with apprise_service() as service:
@@ -375,7 +375,7 @@ def test_a_channel_that_names_no_time_is_tried_less_and_less_often(
     assert Channel.objects.get().refused_since is None
 
 
-def test_a_channel_that_takes_no_message_for_an_hour_is_an_alarm_until_it_takes_one(
+def test_a_channel_that_takes_no_message_for_an_hour_raises_an_alarm_until_it_takes_one(
     world: World, discord: StandIn
 ) -> None:
     wolves = with_channel(discord, members=2)
@@ -403,7 +403,7 @@ def test_a_channel_that_takes_no_message_for_an_hour_is_an_alarm_until_it_takes_
     assert not Alarm.objects.standing().exists()
 
 
-def test_a_channel_that_refused_is_no_alarm_if_no_message_waits_any_more(
+def test_a_channel_that_refused_raises_no_alarm_if_no_message_waits_any_more(
     world: World, discord: StandIn
 ) -> None:
     world.begin(with_channel(discord, members=2), gift_code())

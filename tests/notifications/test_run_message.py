@@ -39,7 +39,7 @@ def test_a_run_in_progress_shows_how_far_it_is() -> None:
     assert post.severity is Severity.RUNNING
 
 
-def test_the_message_of_an_end_says_who_needs_you_each_reason_once_and_what_to_do() -> None:
+def test_the_end_says_who_needs_you_and_what_to_do_and_gives_each_reason_once() -> None:
     tally = {State.REDEEMED: 3, State.NEEDS_CORRECTION: 12}
     troubles = tuple((f"Nick{number}", "The realm is wrong.") for number in range(10))
     post = compose(
@@ -109,7 +109,7 @@ def test_the_reward_and_the_end_of_the_code_are_told_if_they_are_known() -> None
     assert (facts["Reward"], facts["Expires"]) == ("1,000 gems 2 keys", "2026-12-01 10:00 UTC")
 
 
-def test_no_reason_that_we_know_is_cut() -> None:
+def test_no_known_reason_is_cut() -> None:
     for one in MEANINGS.values():
         text = over({State.FAILED: 1}, in_trouble=(("Amber", one.reason),)).text
         assert one.reason in text

@@ -34,7 +34,7 @@ ONE = st.integers(0, 1)
 TRIGGER = st.sampled_from(
     [Trigger.POLL, Trigger.ADMIN, Trigger.COMMAND, Trigger.CATCH_UP, Trigger.SWEEP]
 )
-#: True answers, and those that leave the result open, are more frequent than the others.
+#: SUCCESS, and the answers that leave the result open, are more frequent than the others.
 SAYS = st.sampled_from([*[Outcome.SUCCESS] * 8, *sorted(UNDECIDED), *sorted(UNDECIDED), *Outcome])
 #: No value is slightly below a limit (2.2, 4, 14, 30, 60 s), so that the time that a slow machine
 #: adds does not cross a limit.
@@ -215,7 +215,7 @@ class Flow(RuleBasedStateMachine):
 
     @rule(says=SAYS, acts=st.booleans(), records=st.booleans())
     def a_member_has_a_turn(self, says: Outcome, acts: bool, records: bool) -> None:
-        """Dispatch, request and answer in a row, once a player may be asked for again."""
+        """Dispatch, request and answer, after the time in which a player may not be asked for."""
         self.system.pass_time(5)
         tasks.dispatch(PROVIDER)
         if not self.system.claims:
@@ -310,7 +310,7 @@ class Flow(RuleBasedStateMachine):
         Member.objects.filter(pk=found.pk).update(**{what: value})
 
     def _join(self, guild: Guild) -> None:
-        """Add the first of three players whom the guild does not have yet, if there is one."""
+        """Of three players, add the first whom the guild does not have yet, if there is one."""
         wanted = ["300", "401", "402"]
         known = set(guild.members.values_list("player_id", flat=True))
         if newcomers := [player for player in wanted if player not in known]:

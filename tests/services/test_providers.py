@@ -46,7 +46,7 @@ def claim_one(world: World) -> None:
     world.rings.clear()
 
 
-def test_claims_that_were_out_when_the_pause_came_are_given_back(world: World) -> None:
+def test_claims_in_flight_when_a_pause_begins_are_given_back(world: World) -> None:
     redemption = _start(world)
     world.says("Sign Error")
     tasks.dispatch("simulator")
@@ -115,7 +115,7 @@ def test_a_probe_whose_message_is_lost_is_followed_by_another(world: World) -> N
 @pytest.mark.parametrize(
     "fault", [{"fault": "html"}, {"fault": "status", "status": 502}, {"fault": "garbage"}]
 )
-def test_answers_that_are_not_the_game_s_for_three_players_in_a_row_pause_the_game(
+def test_foreign_answers_for_three_players_in_a_row_pause_the_game(
     world: World, fault: dict[str, object]
 ) -> None:
     _start(world)

@@ -219,13 +219,13 @@ def test_no_header_moves_the_site_to_another_path(site: Site, name: bytes) -> No
     assert answer.endswith(b"\r\n\r\n|/script")
 
 
-def test_without_our_own_proxies_forwarded_addresses_do_not_reach_the_application(
+def test_forwarded_addresses_do_not_reach_the_application_without_our_own_proxies(
     site: Site,
 ) -> None:
     assert site.ask("/forwarded", X_Forwarded_For="203.0.113.9") == (200, b"nothing")
 
 
-def test_with_our_own_proxies_forwarded_addresses_reach_the_application(
+def test_forwarded_addresses_reach_the_application_with_our_own_proxies(
     start: Callable[..., Site],
 ) -> None:
     assert start("trust").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (

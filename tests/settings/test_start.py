@@ -139,7 +139,7 @@ def test_no_process_of_the_site_starts_without_a_key_or_with_a_bad_setting(
     assert is_one_line(done.stderr, word), done.stderr
 
 
-def test_without_a_key_commands_that_need_none_run_and_one_that_needs_it_says_what_to_do(
+def test_commands_that_need_no_key_run_without_one_and_one_that_needs_it_says_what_to_do(
     copy: Copy, transactional_db: None
 ) -> None:
     copy.file.write_text("WHITEOUT_SALT=salt\n")

@@ -33,7 +33,7 @@ class Clock:
 
 @pytest.fixture
 def make_simulator() -> Iterator[Callable[..., Simulator]]:
-    """Starts simulators, such as `make_simulator(rate="3/60")`, and closes them after the test."""
+    """Start simulators with `make_simulator(rate="3/60")`. They are closed after the test."""
     with ExitStack() as running:
 
         def make(**settings: Any) -> Simulator:

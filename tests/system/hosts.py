@@ -42,7 +42,7 @@ class Host:
     cable: str = ""
 
     def unplug(self) -> None:
-        """Disconnect the host. No side gets an error."""
+        """Disconnect the host. Neither side gets an error."""
         _ip("link", "set", self.cable, "down")
 
     def plug_in(self) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 
 from giftcodes.models import database_now
 
-#: The columns whose default is the time, by one of the two functions.
+#: The columns whose default is the time, by PostgreSQL's own function or by the test's function.
 _DEFAULTS = """
 SELECT c.relname, a.attname
 FROM pg_attrdef d

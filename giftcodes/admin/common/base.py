@@ -28,7 +28,7 @@ else:
     from unfold.admin import ModelAdmin as _ModelAdmin
     from unfold.views import ChangeList
 
-#: By how many columns a person who does not see all guilds may sort a list at the same time.
+#: The maximum number of columns by which a list is sorted for a person who sees only some guilds.
 MOST_ORDER_COLUMNS = 2
 
 
@@ -36,7 +36,8 @@ class PageOfRows(ChangeList):
     """One page of a list. The admin class adds values to all rows of the page at once."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Sort by a few of the columns that the address names. People who see all have no limit.
+        """Sort by a few of the columns that the address names. For people who see all guilds there
+        is no limit.
 
         Each further column makes sorting a long list slower.
         """
@@ -69,14 +70,14 @@ class Page(Scoped, _ModelAdmin):
     reserved: tuple[str, ...] = ()
 
     list_per_page = 50
-    #: The columns that a phone shows. If this is empty, it shows the first four.
+    #: The columns that a phone shows. If there are none here, a phone shows the first four columns.
     phone_columns: tuple[str, ...] = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
         return PageOfRows
 
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Add the values that the columns show to the rows, in a fixed number of queries."""
+        """Add to the rows the values that the columns show, in a fixed number of queries."""
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:  # noqa: ARG002
         """The buttons above the list: the address and the words of each."""
@@ -130,7 +131,7 @@ class Page(Scoped, _ModelAdmin):
         }
 
     def buttons_of(self, row: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
-        """The buttons of one row: the name of an action, and a label.
+        """The buttons of one row, each with the name of its action and a label.
 
         If the label is empty, the button shows the action's description.
         """
@@ -163,7 +164,7 @@ class Page(Scoped, _ModelAdmin):
         """The address of the list."""
         return list_url(self.model)
 
-    # The permissions of actions. A person who may see rows may not always act on them.
+    # The permissions of actions. Not everyone who sees rows is allowed to act on them.
     def has_redeem_permission(self, request: HttpRequest) -> bool:
         """Whether the user may start, stop and resume runs."""
         return _may(request, "change_redemption")

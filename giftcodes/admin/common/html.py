@@ -53,7 +53,7 @@ def served_bar(served: Served, *, words: str = "") -> SafeString:
 
     Args:
         served: the numbers.
-        words: the name of the bar, if it is not the numbers of members.
+        words: the name of the bar. If this is empty, the numbers are the name.
     """
     parts, begin = [], 0.0
     for share, width in _widths(served):
@@ -149,7 +149,7 @@ def list_url(model: type[Model], **filters: Any) -> str:
 def model_url(
     model: type[Model], page: str, *args: Any, query: dict[str, Any] | None = None
 ) -> str:
-    """The address of one of a model's pages in the admin: "add", "change" or "changelist"."""
+    """The address of one of a model's pages in the admin, such as "add" or "changelist"."""
     opts = model._meta
     name = f"admin:{opts.app_label}_{opts.model_name}_{page}"
     return reverse(name, args=args, query=query or None)

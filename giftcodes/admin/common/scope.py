@@ -2,7 +2,7 @@
 
 A person with the permission `giftcodes.view_every_guild` (superusers and viewers) sees all rows.
 Any other person is an officer, and sees the rows of the guilds that have this person as an officer.
-`Scoped` (base.py) applies these rules to every list, filter, choice, page and address.
+`Scoped` (scoped.py) applies these rules to every list, filter, choice, page and address.
 
 A new model needs an entry in `RULES`: usually `_of_guild("path__to__guild")`, or `_nothing` if only
 operators may see it. An officer sees no rows of a model without an entry.
@@ -168,7 +168,7 @@ def _invitations(person: Person) -> Q:
 
 
 def _announcements(person: Person) -> Q:
-    """Messages about the runs of the person's guilds, and those to the channels of these guilds."""
+    """Messages about runs of the person's guilds, and other messages to these guilds' channels."""
     own = _guilds(person)
     return Q(redemption__guild__in=own) | Q(redemption__isnull=True, channel__guild__in=own)
 

@@ -30,7 +30,8 @@ from giftcodes.models.self_service_event import reason_words
 MOST_ENTRIES = 200
 #: The maximum number of characters of a value that a page shows.
 MOST_SHOWN = 300
-#: An action that was logged within this time of the same person's version belongs to that version.
+#: If a person saved a version and an action of theirs was logged within this time of it, both are
+#: one entry.
 _SOON = dt.timedelta(seconds=2)
 #: Entries about members who moved. Earlier releases of Redeemer wrote the name of the other guild
 #: into such an entry.
@@ -126,9 +127,9 @@ def _without_strangers(
 ) -> list[Entry]:
     """The entries of a code or a member, without the names of officers of other guilds.
 
-    Officers of all guilds read the entries of a code, and an earlier release of Redeemer wrote acts
-    in other guilds into the entries of a member. So an entry names only the reader, officers of the
-    reader's guilds, and administrators.
+    Officers of all guilds read the entries of a code, and an earlier release of Redeemer wrote what
+    was done in other guilds into the entries of a member. So an entry names only the reader,
+    officers of the reader's guilds, and administrators.
 
     Args:
         entries: the entries.

@@ -45,7 +45,7 @@ def channel_client_for(
 ) -> ChannelClient:
     """Return the client for an address of a Discord webhook or of a service that Apprise supports.
 
-    The host in the address is not looked up; `check_host` does that.
+    This does not look up the host in the address. `check_host` looks it up.
 
     Args:
         address: the channel's address. It is a secret, so no error contains it.

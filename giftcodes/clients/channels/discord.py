@@ -338,7 +338,7 @@ def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
     if status in (401, 403, 404):
         return (
             DeliveryOutcome.GONE,
-            f"The webhook may not post in its channel (HTTP {status}: {words}). Make a new one.",
+            f"The webhook cannot post in its channel (HTTP {status}: {words}). Make a new one.",
         )
     return DeliveryOutcome.REFUSED, f"Discord refused the message (HTTP {status}): {words}"
 

@@ -77,7 +77,7 @@ SERVICES: Mapping[str, Service] = {
     "slack": _service("to token mode image footer timestamp"),
     "tgram": _service("to topic thread silent preview detect"),
 }
-#: What the services call themselves, by scheme. A scheme with a further s is the same over TLS.
+#: What the services call themselves, by scheme. A further s means the same service over TLS.
 _NAMES: Mapping[str, str] = {
     "gchat": "Google Chat",
     "gotify": "Gotify",

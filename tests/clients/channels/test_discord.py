@@ -135,7 +135,7 @@ def test_a_refusal_by_a_proxy_does_not_mean_that_the_webhook_is_gone(
     [
         (401, 50027, "The webhook no longer exists"),
         (404, 10003, "The channel or thread of the webhook no longer exists"),
-        (403, 50013, "may not post in its channel"),
+        (403, 50013, "cannot post in its channel"),
     ],
 )
 def test_the_error_says_why_a_channel_is_gone(

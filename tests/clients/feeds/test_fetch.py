@@ -48,7 +48,7 @@ def test_a_list_is_requested_with_the_key_and_then_read(serve: Serve) -> None:
     assert not {"if-none-match", "if-modified-since"} & request.headers.keys()
 
 
-def test_an_empty_list_is_a_list(serve: Serve) -> None:
+def test_an_empty_list_is_not_a_failure(serve: Serve) -> None:
     assert poll_once(serve, listing()) == FeedReading(FeedStatus.OK)
 
 

@@ -35,7 +35,7 @@ def poll(url: str, **changes: Any) -> FeedReading:
     return fetch(config, total_seconds=60, connect_seconds=60)
 
 
-def test_a_list_is_requested_and_read_with_its_ends(serve: Serve) -> None:
+def test_a_list_is_requested_and_read_with_the_ends_of_its_codes(serve: Serve) -> None:
     reading = poll(serve(answering(http(body(entry(expiresAt="2026-08-01T12:00:00.000Z"))))).url)
 
     assert reading == FeedReading(
@@ -215,7 +215,7 @@ def test_the_words_of_an_error_are_kept() -> None:
     assert read_list(b'{"status": "error", "message": "maintenance"}').words == "maintenance"
 
 
-def test_an_empty_list_is_a_list() -> None:
+def test_an_empty_list_is_not_a_failure() -> None:
     assert read_list(body()).problem == ""
 
 

@@ -73,7 +73,7 @@ NUMBERS = [
     [*NUMBERS, *((number, outcome) for _, code, number, outcome in ROWS[:-2] if code)],
 )
 @pytest.mark.parametrize("msg", ["SOMETHING NEW.", "验证码错误", "40012", "", None])
-def test_a_known_number_under_unknown_words_decides(
+def test_a_known_number_with_unknown_words_decides(
     err_code: object, outcome: Outcome, msg: object
 ) -> None:
     assert read(code=1, data=[], msg=msg, err_code=err_code) is outcome
@@ -94,7 +94,7 @@ def test_unknown_words_without_a_known_number_are_unrecognised(err_code: object)
 
 
 @pytest.mark.parametrize("err_code", [49999, 40002, 0, "", None])
-def test_a_known_message_under_an_unknown_or_missing_number_decides(err_code: object) -> None:
+def test_a_known_message_with_an_unknown_or_missing_number_decides(err_code: object) -> None:
     assert read(code=1, msg="RECEIVED.", err_code=err_code) is Outcome.RECEIVED
     assert read(code=0, msg="SUCCESS", err_code=err_code) is Outcome.SUCCESS
 

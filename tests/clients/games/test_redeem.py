@@ -43,7 +43,7 @@ def test_a_request_is_signed_and_names_its_origin_and_redeemer(serve: Serve) -> 
     assert "cookie" not in request.headers
 
 
-def test_the_version_in_requests_is_the_projects() -> None:
+def test_the_version_in_requests_is_that_of_the_project() -> None:
     file = tomllib.loads(Path("pyproject.toml").read_text())
     assert file["project"]["dynamic"] == ["version"]
     assert file["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "giftcodes.__version__"}
@@ -131,7 +131,9 @@ def test_only_unknown_answers_keep_their_body(serve: Serve) -> None:
     assert body_of(b"slow down", "429 Too Many Requests") == ""
 
 
-def test_texts_can_be_stored_by_postgresql_and_are_cut_to_their_length(serve: Serve) -> None:
+def test_texts_can_be_stored_by_postgresql_and_are_cut_to_their_maximum_length(
+    serve: Serve,
+) -> None:
     body = json.dumps(
         {"code": 1, "msg": "a\0b\ud800c\nd" + "x" * 500, "err_code": "e\0" + "9" * 99}
     ).encode()
@@ -201,9 +203,8 @@ def test_an_endless_answer_is_cut_at_once(serve: Serve) -> None:
 
     answer = redeem(client_of(serve(script).url, seconds=SLOW_SECONDS))
     assert answer.outcome is Outcome.UNREADABLE
-    assert (
-        sent < 50_000_000
-    )  # The kernel's buffers hold less; until the time is over the server would send far more.
+    # The kernel's buffers hold less than this. Without the cut, far more would be sent.
+    assert sent < 50_000_000
 
 
 @pytest.mark.parametrize(

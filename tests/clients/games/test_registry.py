@@ -20,7 +20,7 @@ def test_each_protocol_has_a_client_that_is_made_once(protocol: str) -> None:
     assert client is not client_for(config, total_seconds=3, connect_seconds=1)
 
 
-def test_a_protocol_without_a_client_is_named() -> None:
+def test_the_error_names_a_protocol_that_has_no_client() -> None:
     with pytest.raises(ValueError, match="chess"):
         client_for(
             config_for("http://127.0.0.1:9/", protocol="chess"), total_seconds=2, connect_seconds=1
