@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.base import Page
 
-#: The maximum number of guilds and codes for one action.
+#: The maximum number of pairs of a guild and a code in one action.
 MOST = 200
 
 

@@ -133,7 +133,7 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Say what to do if the name is taken, and which realms members have of their own."""
+        """Say what to do if the name is taken, and list the members' own realms."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."

@@ -244,10 +244,10 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.warning(request, guild.too_many_added_words())
     if more := len(decision.too_many_corrected):
         words = ngettext(
-            "%d request still waits: the player was in the guild with another number, and no more "
-            "numbers of members can be changed today. Approve it tomorrow.",
-            "%d requests still wait: the players were in the guild with other numbers, and no more "
-            "numbers of members can be changed today. Approve them tomorrow.",
+            "%d request still waits: it would change the state or kingdom of a known member, and "
+            "that is not possible for more members today. Approve it tomorrow.",
+            "%d requests still wait: they would change the states or kingdoms of known members, "
+            "and that is not possible for more members today. Approve them tomorrow.",
             more,
         )
         messages.warning(request, words % more)
