@@ -81,7 +81,10 @@ def skip(request: HttpRequest, page: Page, codes: QuerySet[GiftCode]) -> HttpRes
         if guild.provider == code.provider
     ]
     if len(pairs) > MOST:
-        report.refused(gettext("Choose fewer codes or guilds: at most %d pairs at once.") % MOST)
+        words = gettext(
+            "Choose fewer codes or guilds: at most %d pairs of a code and a guild at once."
+        )
+        report.refused(words % MOST)
         pairs = []
     for guild, code in pairs:
         _skip(guild, code, request.user.pk, report)
