@@ -1,4 +1,4 @@
-"""A spreadsheet is imported, undone and imported again. A member moves, as the history shows."""
+"""An import of a spreadsheet is undone and repeated. A member moves, as the history shows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def workbook(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_workbook_is_imported_undone_and_imported_and_a_member_moves(
+def test_an_import_of_a_workbook_is_undone_and_repeated_and_a_member_moves(
     page: Page, live_server: Any, admin_user: Any, workbook: Path
 ) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")

@@ -14,7 +14,7 @@ from tests.settings.copied import Copy
 
 pytestmark = pytest.mark.slow
 
-#: The example shows the settings of one game; each game has the same.
+#: The example shows the settings of one game. Each game has the same settings.
 _GAME = "WHITEOUT_"
 _EXAMPLE = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
 

@@ -104,7 +104,7 @@ class GuildAdmin(KeepsHistory):
     search_fields = ["name"]
     actions = ["redeem_now", "activate", "deactivate"]
     autocomplete_fields = ["officers"]
-    #: If officers could write these fields, they could put their guild first or give people access.
+    #: With these fields, officers could put their guild before others, or give people access to it.
     reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm"]}),
