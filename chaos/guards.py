@@ -79,7 +79,7 @@ GUARDS = (
     Guard(
         "record requires the current token",
         ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
-        "tests/pipeline/test_recovery.py::test_a_stale_worker_cannot_record",
+        "tests/pipeline/test_recovery.py::test_the_answer_of_a_late_worker_does_not_change_the_row",
     ),
     Guard(
         "record requires the current token (the whole system)",

@@ -204,7 +204,7 @@ def test_a_game_whose_last_test_failed_needs_a_person(browser: Browser, settings
     assert f'<a href="{url}">Test the connection</a>' in needs(browser.client)
 
 
-def test_the_page_says_when_no_worker_runs(browser: Browser) -> None:
+def test_the_page_says_that_no_worker_runs(browser: Browser) -> None:
     Heartbeat.objects.filter(name="tick").delete()
     assert "Start a worker with: make up" in needs(browser.client)
     officer = officer_of(guild())

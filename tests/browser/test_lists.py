@@ -79,7 +79,7 @@ def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
     expect(page.get_by_text("Imported 1, already there 1, left out 1, updated 1.")).to_be_visible()
 
 
-def test_a_player_opts_out_gets_the_data_and_is_erased(
+def test_a_player_opts_out_and_gets_the_data_and_is_erased(
     page: Page, live_server: Any, admin_user: Any
 ) -> None:
     amber = member(guild("Wolves"), "300000001", nickname="Amber")

@@ -464,7 +464,7 @@ def test_the_message_of_a_stopped_run_says_so(world: World, discord: StandIn) ->
     assert events(redemption)[-1] == "unlocked"
 
 
-def test_the_address_is_in_no_row_in_no_log_and_in_no_journal(
+def test_the_address_is_shown_by_no_row_and_no_log_and_no_journal(
     world: World, discord: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     wolves = with_channel(discord, members=1)

@@ -93,7 +93,7 @@ def test_if_a_worker_died_after_the_effect_the_repeat_finds_the_code_redeemed(
     assert len(world.requests) == 2
 
 
-def test_a_stale_worker_cannot_record(world: World) -> None:
+def test_the_answer_of_a_late_worker_does_not_change_the_row(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     stale = step.intend(claim.pk, claim.token)

@@ -45,7 +45,7 @@ def of_the_source() -> set[str]:
     return found | {_GAME + end for end in re.findall(r"game\.setting\(\"([A-Z_]+)\"\)", games)}
 
 
-def test_the_example_the_page_and_the_source_name_the_same_settings() -> None:
+def test_the_example_and_the_page_and_the_source_name_the_same_settings() -> None:
     assert set(of_the_example()) == of_the_page() == of_the_source()
 
 

@@ -202,14 +202,14 @@ def test_published_codes_can_be_redeemed_by_most_players(make_simulator):
     assert 1 <= words.count("STOVE_LV ERROR") <= 10
 
 
-def test_published_names_are_well_formed_and_unique(make_simulator):
+def test_the_names_of_published_codes_are_well_formed_and_unique(make_simulator):
     names = published(make_simulator(publish_every=0.001), 200)
 
     assert len(set(names)) == len(names)
     assert all(name.isascii() and name.isalnum() and len(name) <= 32 for name in names)
 
 
-def test_names_are_unique_across_restarts_and_resets(restart):
+def test_the_names_of_published_codes_are_unique_across_restarts_and_resets(restart):
     first = published(restart(publish_every=0.05), 2)
     simulator = restart(publish_every=0.05)
     simulator.reset()
