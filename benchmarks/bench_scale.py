@@ -107,7 +107,7 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
     report("`manage.py status`, with its start", status.seconds, limit=5, unit="s")
 
 
-def bench_audit_and_prune_of_it() -> None:
+def bench_audit_and_prune_of_a_million_members() -> None:
     fill(guilds=GUILDS, members=MEMBERS, codes=1)
     audit = measure("manage.py", "audit", "--at-once")
     assert "1,000,000 member redemptions, 0 broken" in audit.output, audit.output

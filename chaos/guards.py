@@ -74,12 +74,12 @@ GUARDS = (
     Guard(
         "start refuses a running redemption",
         ((_START_SQL, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
-        "tests/lock/test_start.py::test_while_it_runs_every_further_caller_is_refused_and_journalled",
+        "tests/lock/test_start.py::test_during_a_run_every_further_caller_is_refused_and_journalled",
     ),
     Guard(
         "record requires the current token",
         ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
-        "tests/pipeline/test_recovery.py::test_a_stale_worker_cannot_record",
+        "tests/pipeline/test_recovery.py::test_the_answer_of_a_late_worker_does_not_change_the_row",
     ),
     Guard(
         "record requires the current token (the whole system)",
@@ -95,7 +95,7 @@ GUARDS = (
                 "",
             ),
         ),
-        "tests/pipeline/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
+        "tests/pipeline/test_recovery.py::test_a_claim_that_is_too_old_is_given_back_without_a_request",
     ),
     Guard(
         "a worker checks its own deadline before the request",

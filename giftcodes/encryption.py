@@ -97,7 +97,8 @@ def _keys() -> tuple[_Key, ...]:
 def _derived(text: str) -> _Key:
     """Derive a key from a text in the settings.
 
-    The purpose makes it differ from other keys that are derived from the same text.
+    The purpose in each call of `_hkdf` makes the key and its name differ from whatever else is
+    derived from the same text.
     """
     name = _hkdf(text, b"redeemer: name of the encryption key", _NAME_BYTES).hex()
     secret = _hkdf(text, b"redeemer: secrets in tables", _KEY_BYTES)

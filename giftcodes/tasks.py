@@ -4,7 +4,7 @@
          -> dispatch -> redeem_member -> finish
     sweep, catch_up: work that was left behind
     directory: names and realms of members who agreed
-    check_connection: the test of a game that a person asked for
+    check_connection: the test of a connection, when a person asks for it
     announce, alarms: messages to guilds and to the operator
     prune: old rows
 
@@ -318,7 +318,7 @@ def prune() -> None:
 def want_lookups() -> None:
     """Mark the lookups of members who need a correction as due now, before the runs start.
 
-    This sends no request. The task `directory` does so a few seconds later.
+    This sends no request. The task `directory` starts the lookups a few seconds later.
     """
     DirectoryLookup.objects.want(providers_with_directory())
 

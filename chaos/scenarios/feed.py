@@ -13,7 +13,7 @@ _JUNK = ("empty", "html", "huge", "garbage", "truncated", "status", "detail", "e
 
 @scenario(
     "feed-junk",
-    "The feed sends nothing, HTML, 10 MB of junk and other junk; then it lists a second code.",
+    "The feed answers with five kinds of junk, such as HTML; then it lists a second code.",
 )
 def feed_junk(round_: Round) -> None:
     round_.new_code()

@@ -77,7 +77,7 @@ def poll(provider: str, *, force: bool = False) -> PollResult:
 
     Args:
         provider: the game's name.
-        force: poll even if the feed is not due, because a person asked for it.
+        force: whether to poll even if the feed is not due, because a person asked for it.
 
     Raises:
         KeyError: no game of this name is configured.

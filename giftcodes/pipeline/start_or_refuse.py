@@ -98,8 +98,9 @@ def start(
 
     Returns:
         The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
-        for too long. Both are journalled, except for housekeeping (`Trigger.is_housekeeping`):
-        instead of a refusal, it lets late members join the run.
+        for too long. Both are journalled unless the trigger is housekeeping
+        (`Trigger.is_housekeeping`). Housekeeping is never refused: if a run is in progress, late
+        members join it.
 
     Raises:
         django.db.IntegrityError: there is no such guild, or no such code.

@@ -208,7 +208,7 @@ def settle_new_duplicates() -> None:
     """Settle the duplicates of the rows that were settled since the last sweep.
 
     An interruption may have left such duplicates open. Rows that were settled earlier need no look:
-    a transaction that opens a duplicate of one settles that duplicate at once.
+    a transaction that opens a duplicate of such a row settles that duplicate at once.
     """
     now = database_now()
     last = Cursor.position("duplicates")

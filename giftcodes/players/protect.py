@@ -80,7 +80,7 @@ def address_of(request: HttpRequest) -> str:
 
 
 def seconds_until_join(request: HttpRequest, link_id: int) -> int:
-    """Count a form of a join link. Returns 0 if it is accepted, else how many seconds to wait."""
+    """Count a sent form of a join link. Returns 0 if it is accepted, else the seconds to wait."""
     address = address_of(request) or "unknown"
     of_address = Throttle.objects.take("join", address, most=JOINS_OF_ADDRESS, seconds=_HOUR)
     return of_address or Throttle.objects.take(

@@ -29,8 +29,8 @@ from giftcodes.models import (
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.queries.player_codes import place_of
 
-#: A guild's own state or kingdom counts as wrong only if the game does not know at least this many
-#: members.
+#: A guild's own state or kingdom counts as wrong only if at least this many of its members are
+#: unknown to the game.
 FEWEST_FOR_GUILD = 3
 #: The maximum number of states or kingdoms that are offered for a member or a guild.
 MOST_OFFERS = 3

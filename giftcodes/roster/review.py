@@ -60,7 +60,7 @@ def member_list(review: Review, *, with_unsure: bool = False) -> MemberList:
 
     Args:
         review: what was found in a list.
-        with_unsure: use the unsure lines whose values can be used, too.
+        with_unsure: whether to use unsure lines, too, if their values can be used.
     """
     members: dict[str, ListedMember] = {}
     bad: list[BadLine] = []

@@ -328,7 +328,7 @@ def account_for_server(data: Path) -> Account | None:
 
 
 def reachable_folder(home: Path, account: Account | None) -> Path:
-    """Return a folder for the server that `account` can reach.
+    """Return a folder that `account` can reach, for the server.
 
     This is `home` if possible. Otherwise it is a folder below /var/lib that is named after `home`,
     and that is created if necessary. The modes of existing folders are not changed, except that of

@@ -113,7 +113,7 @@ def test_a_changed_line_without_a_tick_is_asked_about_once(
     assert "Imported 1, already there 0, left out 1." in again.press("apply")
 
 
-def test_a_change_that_reaches_a_known_member_is_shown_before_it_is_done(
+def test_if_a_corrected_id_is_that_of_a_known_member_the_effect_is_shown_before_the_import(
     admin_client: Client, wolves: Guild
 ) -> None:
     review = reviewed(admin_client, wolves, "Amber 300000011\n")
@@ -140,7 +140,9 @@ def test_unticked_lines_are_left_out_and_a_message_says_if_no_line_is_ticked(
     assert "Nothing was imported: no line is ticked." in one.press("apply")
 
 
-def test_all_unsure_lines_are_ticked_at_once(admin_client: Client, wolves: Guild) -> None:
+def test_all_unsure_lines_whose_values_can_be_used_are_ticked_at_once(
+    admin_client: Client, wolves: Guild
+) -> None:
     listing = "A 30OOOO011\nB 30OOOO012\nC 30OOOO013\n300000014,D,north\n"
     review = reviewed(admin_client, wolves, listing)
 
@@ -150,7 +152,7 @@ def test_all_unsure_lines_are_ticked_at_once(admin_client: Client, wolves: Guild
     assert again.button == "Import 3 members"
 
 
-def test_the_way_back_to_the_text_keeps_the_text_the_guild_and_the_corrections(
+def test_the_way_back_to_the_text_keeps_text_and_guild_and_corrections(
     admin_client: Client, wolves: Guild
 ) -> None:
     guild("Bears")
@@ -288,7 +290,7 @@ def test_thousands_of_unsure_lines_are_ticked_at_once(
 
 
 # --- Links to the page ----------------------------------------------------------------------------
-def test_the_first_steps_the_lists_and_a_saved_guild_lead_to_the_page(
+def test_the_home_page_and_the_lists_and_a_saved_guild_lead_to_the_page(
     admin_client: Client, settings: Any
 ) -> None:
     form = {"name": "Wolves", "provider": "simulator", "realm": "1042", "priority": "0"}

@@ -197,7 +197,7 @@ def test_an_opt_out_is_ended_by_an_administrator_only(
     opt_out("simulator", ANNA)
     request = ask(wolves)
     said = press(officer, wolves, "approve", one=request.pk)
-    assert "only an administrator can approve: Anna (300000001)" in said
+    assert "only an administrator can approve them: Anna (300000001)" in said
     assert OptOut.objects.exists()
     assert "1 request is approved" in press(browser, wolves, "approve", one=request.pk)
     assert not OptOut.objects.exists()

@@ -39,7 +39,7 @@ def unknown(into: Guild, number: int, known: int = 0) -> None:
 
 
 def ended(into: Guild, code: Any, state: str) -> None:
-    """Add a member, and a run of a code that has ended for the member."""
+    """Add a member whose redemption of the code has this state, and end the run."""
     one = member(into, f"{into.pk}2000{code.pk:03d}")
     row(one, code, state)
     Redemption.objects.filter(guild=into).update(state="complete", unlocked_at=timezone.now())
@@ -120,7 +120,7 @@ def test_adding_a_code_leads_to_its_page_which_shows_the_progress(browser: Brows
     assert "No guild has begun yet." in page
 
 
-def test_the_page_that_adds_a_row_does_not_offer_itself(browser: Browser) -> None:
+def test_the_page_that_adds_a_row_has_no_link_to_itself(browser: Browser) -> None:
     page = browser.client.get("/admin/giftcodes/guild/add/").content.decode()
     assert 'class="addlink' not in page
     assert 'class="addlink' in browser.open("guild_changelist").content.decode()

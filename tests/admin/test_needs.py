@@ -45,7 +45,7 @@ def _beat(db: None) -> None:
 
 
 def needs(client: Client) -> str:
-    """The part of the page, without the words that only a screen reader reads."""
+    """The list of what needs a person, without the words that only a screen reader reads."""
     answer = client.get(reverse("admin:live"))
     assert answer.status_code == 200
     html = re.sub(r'<span class="sr-only">.*?</span>', "", answer.json()["parts"]["needs"])
@@ -59,7 +59,7 @@ def titles(client: Client) -> list[str]:
 
 
 def officer_of(*guilds: Guild, without: tuple[str, ...] = ()) -> Client:
-    """The browser of an officer with the permissions of the group, except those in `without`."""
+    """The browser of an officer with the usual permissions, except those in `without`."""
     user = User.objects.create_user(f"officer{User.objects.count()}", is_staff=True)
     codenames = {
         "view_guild",
@@ -204,7 +204,7 @@ def test_a_game_whose_last_test_failed_needs_a_person(browser: Browser, settings
     assert f'<a href="{url}">Test the connection</a>' in needs(browser.client)
 
 
-def test_the_page_says_when_no_worker_runs(browser: Browser) -> None:
+def test_the_page_says_that_no_worker_runs(browser: Browser) -> None:
     Heartbeat.objects.filter(name="tick").delete()
     assert "Start a worker with: make up" in needs(browser.client)
     officer = officer_of(guild())
@@ -465,7 +465,7 @@ def _proposal(code: str) -> CodeProposal:
 
 
 def _form_with(html: str, word: str) -> dict[str, Any]:
-    """The first form with a field of this name, or with this value."""
+    """The first form that has a field with this name, or with this value."""
     for form in re.findall(r"<form.*?</form>", html):
         inputs = [
             dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", form)

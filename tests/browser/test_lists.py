@@ -1,4 +1,4 @@
-"""A spreadsheet is imported, undone and imported again. A member moves, as the history shows."""
+"""An import of a spreadsheet is undone and repeated. A member moves, as the history shows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def workbook(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_workbook_is_imported_undone_and_imported_and_a_member_moves(
+def test_an_import_of_a_workbook_is_undone_and_repeated_and_a_member_moves(
     page: Page, live_server: Any, admin_user: Any, workbook: Path
 ) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
@@ -79,7 +79,7 @@ def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
     expect(page.get_by_text("Imported 1, already there 1, left out 1, updated 1.")).to_be_visible()
 
 
-def test_a_player_opts_out_gets_the_data_and_is_erased(
+def test_a_player_opts_out_and_gets_the_data_and_is_erased(
     page: Page, live_server: Any, admin_user: Any
 ) -> None:
     amber = member(guild("Wolves"), "300000001", nickname="Amber")

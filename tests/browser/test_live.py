@@ -1,4 +1,4 @@
-"""Live pages: without an answer they ask less often and say so, and they pause while hidden."""
+"""Live pages: if the server is silent, they say so and ask less often. Hidden pages pause."""
 
 from __future__ import annotations
 

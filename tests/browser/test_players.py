@@ -1,4 +1,4 @@
-"""Coverage and the page of a player in a real browser: tips, phones, copying, and no scripts."""
+"""Coverage and the page of a player in a real browser: tips, phones, copying, without scripts."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_the_export_says_if_nothing_is_kept_about_a_player(world: World) -> None
     assert "“anna” is not a player ID" in wrong.err
 
 
-def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_holds(
+def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_finds_nothing_broken(
     world: World, wolves: Guild
 ) -> None:
     assert len(places_of(ANNA)) >= 4
@@ -143,7 +143,7 @@ def test_no_list_brings_an_erased_player_back(world: World, wolves: Guild) -> No
     assert json.loads(run("export_player", *WHO).out)["opted_out"] is True
 
 
-def test_without_the_option_yes_nothing_happens(world: World, wolves: Guild) -> None:
+def test_nothing_is_erased_without_the_option_yes(world: World, wolves: Guild) -> None:
     said = run("erase_player", *WHO)
 
     assert said.status == 1

@@ -227,7 +227,9 @@ def test_a_terminal_shows_tables_and_colours(on_terminal: Callable[..., str]) ->
     assert "Simulator" in shown
 
 
-def test_the_variable_no_color_is_honoured(on_terminal: Callable[..., str]) -> None:
+def test_if_the_variable_no_color_is_set_a_terminal_shows_no_colours(
+    on_terminal: Callable[..., str],
+) -> None:
     shown = on_terminal("status", NO_COLOR="1")
 
     assert "┃" in shown

@@ -62,7 +62,7 @@ def test_each_setting_is_on_the_page_with_its_kind_and_default() -> None:
     assert "**`LOG_FORMAT`** (choice, default `console`)" in page
 
 
-def test_each_own_command_is_on_the_page_without_the_options_of_django() -> None:
+def test_each_command_of_redeemer_is_on_the_page_without_the_options_of_django() -> None:
     page = reference.write_part("commands")
 
     for name in ("up", "redeem", "audit", "backup", "simulate_game"):

@@ -40,7 +40,7 @@ def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_
 
 
 @pytest.mark.parametrize("trigger", [Trigger.POLL, Trigger.ADMIN, Trigger.COMMAND])
-def test_while_it_runs_every_further_caller_is_refused_and_journalled(trigger: Trigger) -> None:
+def test_during_a_run_every_further_caller_is_refused_and_journalled(trigger: Trigger) -> None:
     wolves, code = guild("Wolves", members=2), gift_code("FROST")
     first = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.POLL)
 

@@ -123,7 +123,9 @@ def test_the_message_of_a_run_is_edited_only_when_the_run_has_changed(
     assert message.now["description"].endswith("25 % (1 of 4 have it)\n3 are waiting.")
 
 
-def test_a_guild_without_a_channel_gets_no_message_and_takes_no_more_queries(world: World) -> None:
+def test_a_guild_without_a_channel_gets_no_message_and_takes_as_many_queries_as_with_one(
+    world: World,
+) -> None:
     wolves, bears = guild(members=1), guild(members=1)
     code = gift_code()
     world.begin(bears, gift_code())
@@ -191,7 +193,7 @@ def test_if_the_fate_of_the_start_is_unknown_the_end_gets_its_own_message(
     assert deliveries(redemption) == [("started", "unknown"), ("complete", "done")]
 
 
-def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(
+def test_a_worker_that_died_while_it_sent_leaves_a_message_whose_fate_is_unknown(
     world: World, discord: StandIn
 ) -> None:
     redemption = world.begin(with_channel(discord, members=1), gift_code())
@@ -228,7 +230,7 @@ def test_the_holder_of_an_older_claim_does_not_send(world: World, discord: Stand
     assert announcements.send(pk, token)
 
 
-def test_a_claim_that_waited_too_long_is_not_sent(world: World, discord: StandIn) -> None:
+def test_a_message_whose_claim_waited_too_long_is_not_sent(world: World, discord: StandIn) -> None:
     world.begin(with_channel(discord, members=1), gift_code())
     ((pk, token),) = announcements.claim()
     Announcement.objects.update(lease_until=F("lease_until") - timedelta(seconds=15))
@@ -255,7 +257,7 @@ def test_a_worker_that_is_held_up_does_not_send_and_the_message_is_sent_later(
     assert deliveries(redemption) == [("started", "sent")]
 
 
-def test_a_late_answer_tells_what_became_of_an_unknown_message(
+def test_a_late_answer_tells_what_became_of_a_message_whose_fate_was_unknown(
     world: World, discord: StandIn
 ) -> None:
     redemption = world.begin(with_channel(discord, members=1), gift_code())
@@ -397,7 +399,7 @@ def test_a_message_in_another_channel_is_not_edited(world: World, discord: Stand
     assert [method for method, _, _ in discord.requests] == ["POST"]
 
 
-def test_few_messages_are_under_way_and_one_at_most_for_each_channel(
+def test_the_number_of_messages_under_way_is_limited_and_each_channel_has_one_at_most(
     world: World, discord: StandIn, settings: Any
 ) -> None:
     settings.ANNOUNCE_MAX = 2
@@ -419,7 +421,7 @@ def test_few_messages_are_under_way_and_one_at_most_for_each_channel(
     assert announcements.claim() == []
 
 
-def test_after_its_channel_was_deleted_no_message_waits(world: World, discord: StandIn) -> None:
+def test_no_message_waits_for_a_channel_that_was_deleted(world: World, discord: StandIn) -> None:
     redemption = world.begin(with_channel(discord, members=1), gift_code())
     Channel.objects.all().delete()
 
@@ -462,7 +464,7 @@ def test_the_message_of_a_stopped_run_says_so(world: World, discord: StandIn) ->
     assert events(redemption)[-1] == "unlocked"
 
 
-def test_no_row_log_or_journal_shows_the_address(
+def test_the_address_is_shown_by_no_row_and_no_log_and_no_journal(
     world: World, discord: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     wolves = with_channel(discord, members=1)
@@ -480,7 +482,9 @@ def test_no_row_log_or_journal_shows_the_address(
     assert TOKEN not in Channel.objects.get().error
 
 
-def test_a_channel_that_cannot_edit_gets_a_start_and_an_end(world: World) -> None:
+def test_a_channel_that_cannot_edit_gets_one_message_at_the_start_and_one_at_the_end(
+    world: World,
+) -> None:
     pytest.importorskip("apprise")
     wolves = guild()
     with apprise_service() as service:

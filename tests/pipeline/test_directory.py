@@ -63,7 +63,7 @@ def test_without_a_key_nobody_is_asked_for_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("missing", ["salt", "directory_url", "directory_key"])
-def test_without_a_salt_an_address_or_a_key_a_game_has_no_directory(
+def test_a_game_without_a_salt_or_an_address_or_a_key_has_no_directory(
     settings: Any, missing: str
 ) -> None:
     complete = replace(
@@ -184,7 +184,7 @@ def test_a_player_whom_the_directory_does_not_know_is_left_as_they_are_for_a_wee
     assert list(Member.objects.values_list("nickname", "realm")) == [("Anna", None)]
 
 
-def test_before_a_new_code_runs_members_who_need_correction_are_asked_for_first(
+def test_members_who_need_correction_are_asked_for_first_when_there_is_a_new_code(
     world: World, service: Service
 ) -> None:
     anna = refused(world, service)
@@ -287,7 +287,7 @@ def test_no_period_of_a_minute_has_more_requests_than_allowed() -> None:
     )
 
 
-def test_the_request_beyond_the_day_s_number_waits_until_the_next_day(
+def test_a_request_beyond_the_daily_limit_waits_until_the_next_day(
     world: World, service: Service, settings: Any
 ) -> None:
     anna = agreed(guild())

@@ -117,7 +117,9 @@ def test_the_chart_shows_the_same_before_and_after_pruning(world: World, setting
     assert chart() == before
 
 
-def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: World) -> None:
+def test_the_request_because_of_which_the_answer_received_counts_as_redeemed_is_kept(
+    world: World,
+) -> None:
     wolves, code = guild(members=1), gift_code()
     world.knows(wolves)
     world.has(code)

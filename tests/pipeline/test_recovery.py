@@ -93,7 +93,7 @@ def test_if_a_worker_died_after_the_effect_the_repeat_finds_the_code_redeemed(
     assert len(world.requests) == 2
 
 
-def test_a_stale_worker_cannot_record(world: World) -> None:
+def test_the_answer_of_a_late_worker_does_not_change_the_row(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     stale = step.intend(claim.pk, claim.token)
@@ -143,7 +143,7 @@ def test_the_sweep_settles_a_row_whose_success_nobody_recorded(world: World) -> 
     assert redemption.state == RunState.COMPLETE
 
 
-def test_received_counts_as_redeemed_when_the_success_came_too_late(world: World) -> None:
+def test_the_answer_received_counts_as_redeemed_if_the_success_came_too_late(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     stale = step.intend(claim.pk, claim.token)
@@ -160,7 +160,7 @@ def test_received_counts_as_redeemed_when_the_success_came_too_late(world: World
     assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
-def test_a_claim_is_not_sent_if_the_games_grant_is_known_by_then(world: World) -> None:
+def test_no_request_is_sent_for_a_claim_if_a_late_answer_has_shown_the_grant(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     stale = step.intend(claim.pk, claim.token)
@@ -180,7 +180,9 @@ def test_a_claim_is_not_sent_if_the_games_grant_is_known_by_then(world: World) -
     assert redemption.state == RunState.COMPLETE
 
 
-def test_a_duplicates_claim_is_not_sent_if_the_games_grant_is_known_by_then(world: World) -> None:
+def test_no_request_is_sent_for_a_duplicates_claim_if_a_late_answer_has_shown_the_grant(
+    world: World,
+) -> None:
     wolves, bears = guild(), guild()
     for of in (wolves, bears):
         member(of, "300000001")
@@ -222,7 +224,7 @@ def test_the_second_of_two_equal_messages_sends_no_request(world: World) -> None
     ("seconds", "why"),
     [(28, "too little of the lease is left for a whole call"), (31, "the lease is over")],
 )
-def test_a_claim_that_waited_too_long_is_given_back_unsent(
+def test_a_claim_that_is_too_old_is_given_back_without_a_request(
     world: World, seconds: float, why: str
 ) -> None:
     redemption = _one_member(world)
@@ -237,7 +239,7 @@ def test_a_claim_that_waited_too_long_is_given_back_unsent(
     assert row.token > claim.token
 
 
-def test_a_claim_whose_window_is_over_is_not_sent_into_the_next_one(world: World) -> None:
+def test_no_request_is_sent_for_a_claim_whose_window_is_over(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     MemberRedemption.objects.update(permit_until="2020-01-01T00:00:00Z")

@@ -128,7 +128,7 @@ def _superuser() -> object:
     return User.objects.create_superuser("root")
 
 
-def test_the_cost_does_not_grow_with_codes_guilds_and_members() -> None:
+def test_the_cost_does_not_grow_with_codes_or_guilds_or_members() -> None:
     def cost(codes: list[GiftCode]) -> int:
         with CaptureQueriesContext(connection) as queries:
             of_all(*codes)

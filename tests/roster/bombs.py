@@ -30,7 +30,7 @@ def workbook(
         strings: the shared strings.
         styles: the content of the style sheet.
         sheets: the number of sheets.
-        one_part: all sheets refer to one part, which has the rows.
+        one_part: whether all sheets refer to one part, which has the rows.
         more: further parts by name.
         compression: the compression method of all parts.
     """

@@ -150,8 +150,8 @@ class Attack:
     Args:
         method, path: the first line of the request. The path includes the query, if there is one.
         options: arguments of `Client.generic` or `Client.post`.
-        fills_form: get the form at the path first, and send its values, some of them replaced by
-            `options["data"]`.
+        fills_form: whether to get the form at the path first and send its values, some of them
+            replaced by `options["data"]`.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""Lists that would take very much to read, most of them small, are refused with advice."""
+"""Lists that would take very much memory or time to read are refused, with advice."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_workbook_that_is_too_large_inside_is_refused(
 
 
 @pytest.mark.parametrize(("text", "words"), TEXTS.values(), ids=TEXTS)
-def test_a_pasted_list_that_has_too_much_is_refused(
+def test_a_pasted_list_that_is_too_large_is_refused(
     post: Callable[..., str], text: str, words: str
 ) -> None:
     assert words in post(listing=text, apply="yes")
@@ -88,7 +88,9 @@ def test_a_list_with_nul_is_refused(post: Callable[..., str]) -> None:
     assert "Null characters are not allowed" in post(listing="123456789,Am\0ber")
 
 
-def test_the_command_refuses_such_a_workbook_in_one_line(tmp_path: Path) -> None:
+def test_the_command_refuses_a_workbook_that_is_too_large_with_one_line_of_advice(
+    tmp_path: Path,
+) -> None:
     guild("Wolves")
     file = tmp_path / "members.xlsx"
     file.write_bytes(bombs.rows_far_below())

@@ -150,7 +150,9 @@ def test_an_export_is_for_its_owner_only(tmp_path: Path) -> None:
     assert [*modes, _mode(file)] == [0o600, 0o600]
 
 
-def test_a_draft_that_another_user_has_put_there_is_not_written_to(tmp_path: Path) -> None:
+def test_a_link_that_another_user_has_put_in_place_of_the_draft_is_not_followed(
+    tmp_path: Path,
+) -> None:
     trap = tmp_path / "trap"
     trap.write_text("untouched")
     (tmp_path / f".history.csv.{os.getpid()}").symlink_to(trap)

@@ -125,7 +125,7 @@ def of_the_database() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_a_game_that_is_connected_in_the_browser_counts(settings: Any) -> None:
+def test_there_is_no_warning_if_a_game_is_connected_in_the_browser(settings: Any) -> None:
     settings.PROVIDERS = {
         name: replace(config, salt="") for name, config in settings.PROVIDERS.items()
     }

@@ -126,7 +126,7 @@ def test_a_missing_file_and_a_folder_in_its_place_have_no_settings(tmp_path: Pat
     assert found == {}
 
 
-def test_the_environment_goes_first_even_if_its_value_is_empty(tmp_path: Path) -> None:
+def test_the_environment_takes_precedence_even_if_its_value_is_empty(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=file\nB=file\nC=file\n")
     found = {"A": "environment", "B": ""}
 

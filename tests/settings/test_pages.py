@@ -14,7 +14,7 @@ from tests.settings.copied import Copy
 
 pytestmark = pytest.mark.slow
 
-#: The example shows the settings of one game; each game has the same.
+#: The example shows the settings of one game. Each game has the same settings.
 _GAME = "WHITEOUT_"
 _EXAMPLE = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
 
@@ -45,7 +45,7 @@ def of_the_source() -> set[str]:
     return found | {_GAME + end for end in re.findall(r"game\.setting\(\"([A-Z_]+)\"\)", games)}
 
 
-def test_the_example_the_page_and_the_source_name_the_same_settings() -> None:
+def test_the_example_and_the_page_and_the_source_name_the_same_settings() -> None:
     assert set(of_the_example()) == of_the_page() == of_the_source()
 
 

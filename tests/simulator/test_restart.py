@@ -69,7 +69,7 @@ def test_a_restart_remembers_a_reissue(restart):
     assert [grant["issue"] for grant in simulator.ledger()["grants"]] == [1, 2]
 
 
-def test_numbers_go_on_after_a_restart(restart):
+def test_the_numbers_of_requests_go_on_after_a_restart(restart):
     ask(restart())
 
     simulator = restart()
@@ -91,7 +91,7 @@ def test_a_restart_remembers_a_reset(restart):
     assert simulator.ledger()["requests"] == []
 
 
-def test_a_request_that_outlives_a_reset_is_not_mixed_up_with_the_next(restart):
+def test_a_request_that_outlives_a_reset_is_not_mixed_up_with_the_next_request(restart):
     simulator = restart()
     simulator.merge({"faults": [{"fault": "delay", "seconds": 0.4}]})
     with ThreadPoolExecutor() as pool:
@@ -183,7 +183,7 @@ def test_the_first_code_is_published_at_once(make_simulator):
     published(make_simulator(publish_every=2 * SECONDS), 1)
 
 
-def test_without_the_option_nothing_is_published(simulator):
+def test_no_code_is_published_without_the_option_publish_every(simulator):
     time.sleep(0.1)
 
     assert simulator.world()["feed"] == []
@@ -202,14 +202,14 @@ def test_published_codes_can_be_redeemed_by_most_players(make_simulator):
     assert 1 <= words.count("STOVE_LV ERROR") <= 10
 
 
-def test_published_names_are_well_formed_and_unique(make_simulator):
+def test_the_names_of_published_codes_are_well_formed_and_unique(make_simulator):
     names = published(make_simulator(publish_every=0.001), 200)
 
     assert len(set(names)) == len(names)
     assert all(name.isascii() and name.isalnum() and len(name) <= 32 for name in names)
 
 
-def test_names_are_unique_across_restarts_and_resets(restart):
+def test_the_names_of_published_codes_are_unique_across_restarts_and_resets(restart):
     first = published(restart(publish_every=0.05), 2)
     simulator = restart(publish_every=0.05)
     simulator.reset()

@@ -73,7 +73,7 @@ def running(tmp_path: Path) -> Iterator[System]:
         yield running
 
 
-def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(
+def test_fifty_clients_that_never_finish_block_nobody_and_are_cut_off_in_the_end(
     running: System,
 ) -> None:
     port = pick_port()

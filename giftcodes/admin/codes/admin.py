@@ -125,9 +125,9 @@ class GiftCodeAdmin(CodeEntry):
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
         """Leave out the fields of the pipeline when a code is added.
 
-        Officers do not set dates, because a wrong end would close the code for all guilds. Only a
-        proposal may have an end, because an administrator checks it. Officers do not see when the
-        game accepted the code, because that is a moment in the run of some guild.
+        Officers do not set dates, because a wrong end would close the code for all guilds. They may
+        enter an end only in a proposal, because an administrator checks it. Officers do not see
+        when the game accepted the code, because that is a moment in the run of some guild.
         """
         if obj and scope.sees_all(request.user):
             return self.fieldsets
@@ -169,7 +169,7 @@ class GiftCodeAdmin(CodeEntry):
 
     @admin.display(description=_("guilds"))
     def runs_shown(self, code: GiftCode) -> SafeString | str:
-        """The number of guilds that have a redemption of the code, with a link to them."""
+        """The number of guilds that have a redemption of the code, linked to the redemptions."""
         found: CodeServed = code.found  # type: ignore[attr-defined]
         if not found.guilds:
             return NOTHING

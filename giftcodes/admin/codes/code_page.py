@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 #: The parts of the page that change while a person looks at it.
 PARTS = {"served": "admin/giftcodes/giftcode/served.html"}
-#: For this long after a code was added, its page says that its runs begin soon, if it has none yet.
+#: If a code is younger than this and has no runs yet, its page says that they begin soon.
 NEW = dt.timedelta(minutes=10)
 #: The number of guilds that the page shows. The linked list has the others.
 GUILDS_SHOWN = 20

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.base import Page
 
-#: The maximum number of guilds and codes for one action.
+#: The maximum number of pairs of a guild and a code in one action.
 MOST = 200
 
 
@@ -81,7 +81,10 @@ def skip(request: HttpRequest, page: Page, codes: QuerySet[GiftCode]) -> HttpRes
         if guild.provider == code.provider
     ]
     if len(pairs) > MOST:
-        report.refused(gettext("Choose fewer codes or guilds: at most %d pairs at once.") % MOST)
+        words = gettext(
+            "Choose fewer codes or guilds: at most %d pairs of a code and a guild at once."
+        )
+        report.refused(words % MOST)
         pairs = []
     for guild, code in pairs:
         _skip(guild, code, request.user.pk, report)

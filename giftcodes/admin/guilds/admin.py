@@ -104,7 +104,7 @@ class GuildAdmin(KeepsHistory):
     search_fields = ["name"]
     actions = ["redeem_now", "activate", "deactivate"]
     autocomplete_fields = ["officers"]
-    #: If officers could write these fields, they could put their guild first or give people access.
+    #: With these fields, officers could put their guild before others, or give people access to it.
     reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm"]}),
@@ -133,7 +133,7 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Say what to do if the name is taken, and which realms members have of their own."""
+        """Say what to do if the name is taken, and list the members' own realms."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."

@@ -44,7 +44,7 @@ def how_to() -> SafeString:
 
 
 class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
-    """A visible text field that shows what a person types, but never a value of the server."""
+    """A visible text field. It shows what a person types, but the server never fills it in."""
 
     def __init__(self) -> None:
         """Keep the browser from storing or changing the text."""

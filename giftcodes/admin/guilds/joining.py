@@ -235,7 +235,8 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.info(request, words % decision.refused)
     if decision.opted_out:
         words = gettext(
-            "These players asked earlier to be left out, so only an administrator can approve: %s."
+            "These players asked earlier to be left out, so only an administrator can approve "
+            "them: %s."
         )
         messages.warning(request, words % ", ".join(str(one) for one in decision.opted_out))
     if more := len(decision.without_room):
@@ -244,10 +245,10 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.warning(request, guild.too_many_added_words())
     if more := len(decision.too_many_corrected):
         words = ngettext(
-            "%d request still waits: the player was in the guild with another number, and no more "
-            "numbers of members can be changed today. Approve it tomorrow.",
-            "%d requests still wait: the players were in the guild with other numbers, and no more "
-            "numbers of members can be changed today. Approve them tomorrow.",
+            "%d request still waits: it would change the state or kingdom of a former member, and "
+            "no more such changes are possible today. Approve it tomorrow.",
+            "%d requests still wait: they would change the states or kingdoms of former members, "
+            "and no more such changes are possible today. Approve them tomorrow.",
             more,
         )
         messages.warning(request, words % more)

@@ -1,4 +1,4 @@
-"""The tab “Officers” of a guild: who looks after it, and the invitations that are open."""
+"""The tab “Officers” of a guild: who looks after the guild, and its invitations."""
 
 from __future__ import annotations
 

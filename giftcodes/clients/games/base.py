@@ -51,7 +51,7 @@ class Answer:
         latency_ms: the milliseconds from the start of the request to the end of the answer.
         body: an excerpt of the body if the answer is unknown or refuses us, else empty.
         rate: what the headers say about the request limit.
-        detail: why there is no answer, or what is wrong with it. Empty if `msg` says enough.
+        detail: why there is no answer, or what is wrong with the answer. Empty if `msg` suffices.
     """
 
     outcome: Outcome

@@ -26,8 +26,8 @@ from giftcodes.clients.http.exchange_budget import CURRENT, Budget
 from giftcodes.domain import failpoints
 
 #: A pooled connection that has been idle for longer than this is not reused. Servers close idle
-#: connections after 5 s or more. A request sent at that moment has an unknown outcome, which delays
-#: the member by a minute.
+#: connections after 5 s or more. If a request is sent just when the server closes the connection,
+#: its outcome is unknown, which delays the member by a minute.
 IDLE_SECONDS = 4.0
 
 #: The number of connections kept for reuse. It is larger than the number of threads in a worker.
