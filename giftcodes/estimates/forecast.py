@@ -33,7 +33,7 @@ class Run:
         is_stopping: whether requests under way are finished, but no more are sent.
         is_proven: whether the code is proven: a player certainly has it.
         hindrance: the reason why it is unknown when the requests will be sent, in words. It is
-            empty if nothing prevents them. Other runs do not wait for these requests.
+            empty if nothing prevents the requests. Other runs do not wait for these requests.
     """
 
     id: int

@@ -176,7 +176,7 @@ def test_tabs_lead_to_the_lists_of_the_same_entry(browser: Browser) -> None:
     ]
 
 
-def test_the_list_of_members_offers_the_import_and_the_page_for_wishes(
+def test_the_list_of_members_offers_the_import_and_the_page_for_a_player_s_wish(
     browser: Browser, people: dict[str, Person]
 ) -> None:
     both = [reverse("admin:member_import"), reverse("admin:player")]

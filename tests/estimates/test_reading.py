@@ -164,7 +164,7 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
     assert outlook(run).requests == 0
 
 
-def test_a_run_ends_with_a_member_who_is_not_due_yet(limited: World) -> None:
+def test_the_end_of_a_run_waits_for_a_member_who_is_not_due_yet(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
         next_attempt_at=database_now() + timedelta(minutes=9)
@@ -205,7 +205,7 @@ def test_the_limit_that_the_game_reports_overrides_the_configured_limit(limited:
     assert 120 < (outlook(run).seconds or 0) < 130
 
 
-def test_requests_that_open_the_window_have_a_place_in_it(limited: World) -> None:
+def test_a_request_under_way_counts_in_the_window_that_it_opens(limited: World) -> None:
     run = limited.begin(guild(members=31), proven())
     limited.claim(run)
 
@@ -262,7 +262,7 @@ def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None
 
 
 @pytest.mark.django_db
-def test_an_empty_queue_is_over() -> None:
+def test_an_empty_queue_has_no_requests_and_no_runs() -> None:
     assert (queue().requests, read_outlooks().runs["simulator"]) == (0, 0)
 
 

@@ -210,7 +210,7 @@ def test_the_filter_of_a_foreign_guild_lists_nothing_and_an_action_hits_nothing(
     assert not Member.objects.filter(active=False).exists()
 
 
-def test_the_filter_of_the_own_guild_lists_its_members(people: dict[str, Person]) -> None:
+def test_the_filter_of_the_officer_s_own_guild_lists_its_members(people: dict[str, Person]) -> None:
     own = people["officer"].user.guilds.get()  # type: ignore[attr-defined]
     address = reverse("admin:giftcodes_member_changelist", query={"guild__id__exact": own.pk})
     response = people["officer"].client.get(address)

@@ -270,7 +270,7 @@ def test_the_simulator_can_be_stopped_and_started_on_the_same_port(simulator):
     assert read_feed(simulator).status_code == 200
 
 
-def test_a_client_that_drips_does_not_hold_up_the_stop(simulator):
+def test_slow_answers_do_not_delay_the_stop_of_the_simulator(simulator):
     simulator.merge(
         {"faults": [{"fault": "drip", "seconds": 0.05}, {"fault": "delay", "seconds": 2 * SECONDS}]}
     )

@@ -178,7 +178,7 @@ class TwoHosts:
 
 
 def fullest_window(requests: list[dict[str, Any]]) -> int:
-    """The most requests in a window, if all of them had come from one address."""
+    """The highest number of requests in one window, as if all had come from one address."""
     windows = Windows(RATE)
     counts = [windows.count("one", "gift code", entry["at"]) for entry in requests]
     return max(count.number for count in counts if count)

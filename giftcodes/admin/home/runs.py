@@ -96,7 +96,7 @@ def _members_words(members: Members) -> str:
 
 
 def _end_of_code(end: RecentEnd) -> dict[str, Any]:
-    """A code that ended for one guild or for several."""
+    """The entry for a code whose runs have ended, for one guild or for several."""
     first = end.redemptions[0]
     is_one = end.guilds == 1
     guilds = ngettext("for %d guild", "for %d guilds", end.guilds) % end.guilds

@@ -123,7 +123,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One code, the number of members who have it, and the address of its redemption or code."""
+    """One code, and how many members have it. `url` is its redemption's page, or else its own."""
 
     code: GiftCode
     has: int
