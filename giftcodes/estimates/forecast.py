@@ -30,7 +30,8 @@ class Run:
         in_flight: the number of requests under way.
         waits_for: the other redemptions that send requests for players who are also members here.
             Each entry is the id of such a redemption and the number of these players.
-        is_stopping: whether requests under way are finished, but no more are sent.
+        is_stopping: whether the run is being stopped. Requests under way finish, and no more are
+            sent.
         is_proven: whether the code is proven: a player certainly has it.
         hindrance: the reason why it is unknown when the requests will be sent, in words. It is
             empty if nothing prevents the requests. Other runs do not wait for these requests.

@@ -1,4 +1,4 @@
-"""How players join a guild without an officer: the guild's join link, and waiting requests."""
+"""What a guild offers players without a login: its join link, join requests, its public page."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(person: Any) -> list[dict[str, Any]]:
-    """The runs of a person's guilds that ended last, in three SQL statements at most."""
+    """The runs that ended last in a person's guilds, in three SQL statements at most."""
     found = recent_ends(scope.visible(Redemption.objects.all(), person), most=ENDS_SHOWN)
     return [_end(end) for end in found]
 

@@ -54,7 +54,7 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
 
 
 def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
-    """The entries, where one entry stands for all that a catch-up or sweep did for a guild.
+    """Let one entry stand for all of its kind that a catch-up or sweep made for a guild.
 
     After a correction, catch-up starts a run for each code that the member can have now. The
     entries of these runs belong together, so only the newest entry is shown. Its attribute
