@@ -104,7 +104,7 @@ def test_only_a_hash_is_kept_and_the_link_is_shown_once(browser: Browser, wolves
     assert "no-store" in response["Cache-Control"]
 
 
-def test_the_list_says_who_invited_whom_and_costs_the_same_for_many(
+def test_the_list_says_who_invited_whom_and_takes_as_many_queries_for_many_as_for_few(
     browser: Browser, wolves: Guild
 ) -> None:
     accept(invite(browser.client, wolves, role="officer"))

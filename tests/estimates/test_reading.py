@@ -233,7 +233,7 @@ def test_without_a_limit_the_time_is_the_requests_divided_by_the_speed(world: Wo
     assert outlook(run).seconds == pytest.approx(20, abs=0.5)
 
 
-def test_a_game_that_an_operator_paused_gives_no_time(limited: World) -> None:
+def test_a_game_that_an_operator_paused_has_no_estimate(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     RateBudget.objects.create(
         provider="simulator", pause_kind="operator", pause_reason="Maintenance."
@@ -251,7 +251,7 @@ def test_a_pause_with_an_end_is_part_of_the_time(limited: World) -> None:
     assert left(outlook(run)) == "paused: about 3 min if the game answers then"
 
 
-def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None:
+def test_a_game_that_is_off_has_no_estimate(limited: World, settings: Any) -> None:
     run = limited.begin(guild(members=2), proven())
     settings.PROVIDERS = {
         name: replace(config, salt="") if name == "simulator" else config
@@ -279,7 +279,7 @@ def test_many_runs_take_as_many_queries_as_one(
 
 
 # --- The preview ----------------------------------------------------------------------------------
-def test_a_preview_shows_members_requests_and_time_and_changes_nothing(limited: World) -> None:
+def test_a_preview_counts_members_and_requests_and_changes_nothing(limited: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=25), guild("Bears", members=9)
     member(bears, Member.objects.filter(guild=wolves)[0].player_id)

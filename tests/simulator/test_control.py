@@ -185,7 +185,7 @@ def test_the_ledger_can_be_read_from_a_given_request_on(simulator):
     assert [grant["player"] for grant in later["grants"]] == [BERT]
 
 
-def test_a_parameter_since_that_is_not_a_number_is_refused(simulator):
+def test_a_ledger_request_whose_since_is_not_a_number_is_refused(simulator):
     answer = requests.get(
         simulator.url + "/_sim/ledger?since=yesterday", headers=control_headers(), timeout=SECONDS
     )
