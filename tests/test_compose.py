@@ -1,6 +1,6 @@
 """compose.yaml and Dockerfile without Docker: every command is run as a plain process.
 
-The tests do what Docker would do: host names, the paths of secrets, ports, the start order.
+The tests arrange what Docker would: host names, the paths of secrets, ports, the start order.
 """
 
 from __future__ import annotations

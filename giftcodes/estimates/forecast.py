@@ -129,7 +129,7 @@ def last_turns(requests: Sequence[int]) -> list[int]:
     In each round, every run that has requests left sends one.
 
     Args:
-        requests: the number of requests of each run, in the order of their turns. It may be 0.
+        requests: the number of requests of each run, in the order of their turns. Each may be 0.
 
     Returns:
         The place for each run, counted from 1, or 0 if the run has no request.

@@ -26,7 +26,7 @@ def with_channels(name: str, number: int) -> Guild:
 
 
 def claimed() -> list[str]:
-    """The guild and kind of each message that is claimed now, in order of their ids."""
+    """Claim the messages whose turn it is. Returns the guild and kind of each, in order of ids."""
     rows = Announcement.objects.filter(pk__in=[pk for pk, _token in announcements.claim()])
     return [f"{row.channel.guild} {row.kind}" for row in rows.order_by("pk") if row.channel]
 

@@ -90,7 +90,7 @@ def test_an_id_that_is_formatted_as_a_date_says_what_to_do(number: int) -> None:
 
 
 def rewritten(data: bytes, change: Callable[[str, bytes], tuple[str, bytes]]) -> bytes:
-    """A workbook whose parts were changed by `change`, which gets their name and content."""
+    """The workbook after `change`, which gets and returns the name and the content of each part."""
     written = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(written, "w") as new:
         for name in old.namelist():

@@ -129,7 +129,7 @@ class TwoHosts:
     def wait_until_complete(
         self, code: str, *, members: int, seconds: float = PATIENCE_SECONDS
     ) -> None:
-        """Wait until this number of members have the code, and all its runs have ended."""
+        """Wait until this number of members have the code, and all runs of the code have ended."""
 
         def is_over() -> bool:
             progress = self.database.progress([code])

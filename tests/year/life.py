@@ -315,7 +315,7 @@ class Year:
                 self.happened["end set"] += 1
 
     def _work_partly(self) -> None:
-        """Do a part of the queued work. Then members join and leave, because people do not wait."""
+        """Do a part of the queued work: people join and leave before all of it is done."""
         allowed = self._allowed()
         for _ in range(self.random.randint(0, len(self.levels) // 2)):
             if self.world.rings:

@@ -86,7 +86,7 @@ def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
 
 
 def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
-    """Whether an entry records how its redemption's newest run ended. Only its result is known."""
+    """Whether an entry records how its redemption's newest run ended. Only that result is known."""
     return (
         event.kind == EventKind.UNLOCKED
         and event.run_number == run.run_number
