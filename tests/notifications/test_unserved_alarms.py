@@ -267,5 +267,5 @@ def test_officers_see_these_alarms_of_their_own_guilds(world: World, bears: Guil
 
 
 @pytest.mark.parametrize("kind", [Alarm.Kind.UNSERVED, Alarm.Kind.UNCORRECTED])
-def test_it_is_set_how_long_the_cause_of_each_of_these_alarms_must_last(kind: Any) -> None:
+def test_each_of_these_alarms_has_a_time_until_it_is_raised(kind: Any) -> None:
     assert kind in PATIENCE

@@ -130,7 +130,7 @@ def test_a_workbook_in_the_strict_format_is_read() -> None:
     )
 
 
-def test_the_file_in_the_archive_that_is_the_workbook_may_have_any_name() -> None:
+def test_the_workbook_part_of_the_archive_may_have_any_name() -> None:
     def renamed(name: str, part: bytes) -> tuple[str, bytes]:
         return name.replace("workbook.xml", "workbook2.xml"), part.replace(
             b"workbook.xml", b"workbook2.xml"
