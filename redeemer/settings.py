@@ -130,7 +130,7 @@ UNFOLD = {
     "SITE_HEADER": "Redeemer",
     "SITE_SUBHEADER": "Gift codes for guilds",
     "SITE_SYMBOL": "redeem",
-    # Users have no other site to link to.
+    # The admin is the only site, so its pages link to no other.
     "SITE_URL": None,
     "LOGIN": {"form": "giftcodes.login_form.LoginForm"},
     "DASHBOARD_CALLBACK": "giftcodes.admin.home.dashboard.add_board",

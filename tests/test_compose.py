@@ -1,6 +1,6 @@
 """compose.yaml and Dockerfile without Docker: every command is run as a plain process.
 
-The tests do what Docker would do: host names, the paths of secrets, ports, the start order.
+The tests arrange what Docker would: host names, the paths of secrets, ports, the start order.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _MEMBERS = 20
 
 
 def _compose() -> dict[str, Any]:
-    """The file, with every `${NAME:-default}` replaced by its default, and `$$` by `$`."""
+    """compose.yaml, with every `${NAME:-default}` replaced by its default, and `$$` by `$`."""
     text = (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text).replace("$$", "$")
     found: dict[str, Any] = yaml.safe_load(text)
@@ -95,7 +95,7 @@ def test_a_worker_that_is_stopped_has_time_to_finish_its_requests(service: str) 
     assert seconds >= settings.HTTP_SECONDS + 5
 
 
-def test_no_service_can_write_gain_rights_or_run_as_root() -> None:
+def test_no_service_can_write_files_or_gain_rights_or_run_as_root() -> None:
     assert set(SERVICES) == {*_APPLICATION, "migrate", *_SERVERS}
     for service in SERVICES.values():
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
@@ -147,7 +147,7 @@ def test_images_are_pinned_and_the_packages_are_those_of_make_up() -> None:
 
 # --- What the services do -------------------------------------------------------------------------
 class Engine:
-    """Does with plain processes what Docker does with the file."""
+    """Does with plain processes what Docker does with compose.yaml."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

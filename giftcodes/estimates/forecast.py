@@ -30,10 +30,11 @@ class Run:
         in_flight: the number of requests under way.
         waits_for: the other redemptions that send requests for players who are also members here.
             Each entry is the id of such a redemption and the number of these players.
-        is_stopping: whether requests under way are finished, but no more are sent.
+        is_stopping: whether the run is being stopped. Requests under way finish, and no more are
+            sent.
         is_proven: whether the code is proven: a player certainly has it.
         hindrance: the reason why it is unknown when the requests will be sent, in words. It is
-            empty if nothing prevents them. Other runs do not wait for these requests.
+            empty if nothing prevents the requests. Other runs do not wait for these requests.
     """
 
     id: int
@@ -128,7 +129,7 @@ def last_turns(requests: Sequence[int]) -> list[int]:
     In each round, every run that has requests left sends one.
 
     Args:
-        requests: the number of requests of each run, in the order of their turns. It may be 0.
+        requests: the number of requests of each run, in the order of their turns. Each may be 0.
 
     Returns:
         The place for each run, counted from 1, or 0 if the run has no request.

@@ -69,7 +69,7 @@ class Pace:
         return self.hindrance or ("" if self.window or self.speed else NOT_MEASURED)
 
     def answered_in(self, nth: int) -> float:
-        """Seconds until the nth request that is not under way yet is answered.
+        """Seconds until an answer comes to the nth of the requests that are not under way yet.
 
         For a larger n, the result is the same or larger.
 

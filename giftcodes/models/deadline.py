@@ -40,7 +40,7 @@ def deadline(row: str) -> str:
 
 
 def believed(published_on: dt.date | None) -> dt.date | None:
-    """The published day. None if it is unknown, or not believed because it is in the future."""
+    """The published day. None if it is unknown, or too far in the future to be believed."""
     if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(
         days=DAYS_AHEAD
     ):

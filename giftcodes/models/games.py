@@ -27,7 +27,7 @@ SECRETS = frozenset({"salt", "feed_key"})
 def games() -> dict[str, ProviderConfig]:
     """Each game's configuration, by its name. It is at most two seconds old.
 
-    This takes at most one statement in `stored_setting.KEPT_SECONDS`, for all games together.
+    All games together take at most one statement every `stored_setting.KEPT_SECONDS`.
     """
     stored = stored_values()
     configured: dict[str, ProviderConfig] = settings.PROVIDERS

@@ -1,4 +1,4 @@
-"""How players join a guild without an officer: the guild's join link, and waiting requests."""
+"""What a guild offers players without a login: its join link, join requests, its public page."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class JoinRequest(models.Model):
     realm = models.PositiveIntegerField(_("realm"))
     consented_on = models.DateField(_("consented on"))
     asked_at = models.DateTimeField(_("asked"), db_default=Clock())
-    #: A keyed hash of the guild and of the client's address. Empty if the address is not known.
+    #: One keyed hash of the guild and the client's address. Empty if the address is not known.
     asked_from = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:

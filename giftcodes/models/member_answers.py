@@ -55,7 +55,7 @@ def follow(asked: Asked, outcome: Outcome) -> Followed:
     """Carry an answer over to the member and the member's other rows.
 
     - The game does not know the player in this realm: the member is marked, and the member's
-      pending rows that would be asked in the same realm are parked without a request.
+      pending rows whose requests would name the same realm are parked without a request.
     - The game judged the code. It checks the player first, so it knows the player: the mark is
       removed.
     - A condition of the account is still not met: the rows that are parked for the same condition

@@ -71,9 +71,10 @@ def settle_duplicates(
     proof_id: int | None = None,
     settled_after: datetime | None = None,
 ) -> list[int]:
-    """Settle the rows of players who have the code through another guild, without a request.
+    """Settle rows, without a request, if the player has the code through another guild.
 
-    Then `covered_by` of each of these rows points to the row through which the player has the code.
+    Afterwards, `covered_by` of each of these rows points to the row through which the player has
+    the code.
 
     Args:
         redemption_ids: settle only rows of these redemptions.

@@ -196,8 +196,8 @@ def begin_runs(
 ) -> dict[int, int]:
     """Begin a run of each of these redemptions, journal it, and queue its announcements.
 
-    The redemptions must be locked and not running. This is one statement, because other callers
-    wait for the lock.
+    The redemptions must be locked and not running. This is one statement, so that other callers
+    wait for the lock only briefly.
 
     Returns:
         The number of each run, by the id of its redemption.

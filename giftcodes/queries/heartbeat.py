@@ -20,7 +20,7 @@ SILENT_SECONDS = failpoints.seconds("BEAT_SILENT_SECONDS", 30.0)
 
 
 def last_tick_at() -> dt.datetime | None:
-    """The time when a worker last took a tick, or None if it never did."""
+    """The time when a worker last took a tick, or None if no worker ever did."""
     return Heartbeat.objects.filter(name="tick").values_list("at", flat=True).first()
 
 

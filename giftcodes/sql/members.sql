@@ -50,8 +50,8 @@ WHERE m.id = ANY(%(ids)s) AND m.covered_by_id IS NULL AND m.state = ANY(%(unsett
 RETURNING m.id
 
 -- name: park
--- The game does not know the player in this realm: park the member's pending rows that would be
--- asked in it. A row in flight is not changed, because its own answer is still to come.
+-- The game does not know the player in this realm: park the member's pending rows whose requests
+-- would name it. A row in flight is not changed, because its own answer is still to come.
 WITH waiting AS (
     SELECT m.id
     FROM giftcodes_memberredemption m

@@ -59,7 +59,7 @@ def test_an_administrator_invites_an_officer_who_chooses_name_and_password(
     link = invite(browser.client, wolves, role="officer")
     new, page = open_link(link)
     assert "Wolves" in page.content.decode()
-    assert page.wsgi_request.path == "/invitation/", "the secret leaves the address"
+    assert page.wsgi_request.path == "/invitation/", "the address no longer has the secret"
 
     response = new.post(reverse("invitation"), FORM)
 
@@ -104,7 +104,7 @@ def test_only_a_hash_is_kept_and_the_link_is_shown_once(browser: Browser, wolves
     assert "no-store" in response["Cache-Control"]
 
 
-def test_the_list_says_who_invited_whom_and_costs_the_same_for_many(
+def test_the_list_says_who_invited_whom_and_takes_as_many_queries_for_many_as_for_few(
     browser: Browser, wolves: Guild
 ) -> None:
     accept(invite(browser.client, wolves, role="officer"))
@@ -179,7 +179,7 @@ def test_a_withdrawn_link_says_so_and_a_renewed_one_replaces_it(
 
 
 @pytest.mark.parametrize("fall", ["inactive", "no officer", "no role"])
-def test_a_link_ends_with_the_rights_of_its_maker(wolves: Guild, fall: str) -> None:
+def test_a_link_ends_when_its_maker_loses_the_right_to_make_it(wolves: Guild, fall: str) -> None:
     link = invite(officer_of(wolves), wolves)
     maker = user("amber")
     if fall == "inactive":
@@ -243,7 +243,7 @@ def test_a_link_that_was_tried_too_often_ends(browser: Browser, wolves: Guild) -
     assert "tried too often" in response.content.decode()
 
 
-def test_a_wrong_link_says_nothing_and_starts_no_session(db: None) -> None:
+def test_an_unknown_link_is_refused_and_starts_no_session(db: None) -> None:
     client, page = open_link("/invitation/nonsense/")
     assert page.status_code == 410
     assert "This link is not known." in page.content.decode()
@@ -331,7 +331,7 @@ def test_the_number_of_an_officer_s_open_invitations_is_limited(
     invite(client, wolves)
 
 
-def test_the_page_of_a_guild_offers_the_invitation(browser: Browser, wolves: Guild) -> None:
+def test_the_page_of_a_guild_offers_to_invite_an_officer(browser: Browser, wolves: Guild) -> None:
     offer = f"{reverse(_ADD)}?guild={wolves.pk}"
     for client in (browser.client, officer_of(wolves)):
         page = client.get(reverse("admin:giftcodes_guild_officers", args=[wolves.pk]))
@@ -349,7 +349,7 @@ def test_an_officer_who_is_logged_in_gets_the_guild_after_a_confirmation(
     assert "You are logged in as" in page.content.decode()
     assert not bears.officers.exists(), "the person is asked first"
     assert client.post(reverse("invitation"), FORM).status_code == 200
-    assert not bears.officers.exists(), "only the button joins"
+    assert not bears.officers.exists(), "only the button makes the person an officer"
 
     response = client.post(reverse("invitation"), {"join": "yes"})
 

@@ -143,7 +143,7 @@ def trail(browser: Browser, url: str) -> list[str]:
     ]
 
 
-def test_breadcrumbs_name_the_entry_the_list_and_the_row(browser: Browser) -> None:
+def test_breadcrumbs_name_the_entry_and_the_list_and_the_row(browser: Browser) -> None:
     wolves = guild("Wolves")
     for url, expected in {
         address("guild_changelist"): ["Guilds"],
@@ -176,7 +176,7 @@ def test_tabs_lead_to_the_lists_of_the_same_entry(browser: Browser) -> None:
     ]
 
 
-def test_the_list_of_members_offers_the_import_and_the_page_for_wishes(
+def test_the_list_of_members_offers_the_import_and_the_page_for_a_player_s_wish(
     browser: Browser, people: dict[str, Person]
 ) -> None:
     both = [reverse("admin:member_import"), reverse("admin:player")]
@@ -188,7 +188,9 @@ def test_the_list_of_members_offers_the_import_and_the_page_for_wishes(
 
 
 # --- What people did ------------------------------------------------------------------------------
-def test_the_changes_name_the_person_the_row_and_what_was_done(browser: Browser) -> None:
+def test_each_entry_of_the_log_names_the_person_and_the_row_and_what_was_done(
+    browser: Browser,
+) -> None:
     amber = member(guild("Wolves"), nickname="Amber")
     browser.press("deactivate", amber)
     page = browser.client.get(reverse("admin:admin_logentry_changelist")).content.decode()

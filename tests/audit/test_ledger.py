@@ -121,7 +121,7 @@ def test_a_request_without_an_attempt_is_named(world: World) -> None:
     ).replace("FROST", "frost")
 
 
-def test_a_request_of_an_attempt_that_was_not_sent_is_named(world: World) -> None:
+def test_a_request_whose_attempt_says_that_it_was_not_sent_is_named(world: World) -> None:
     _done(world, members=1)
     sql("UPDATE giftcodes_attempt SET outcome = 'unreachable', http_status = NULL")
 

@@ -31,7 +31,7 @@ def test_no_guild_redeems_for_a_player_who_opted_out_and_no_import_brings_them_b
     import_members(bears.pk, [ListedMember(line=1, player_id="300000001")])
 
     assert said.lines == [
-        "Codes are no longer redeemed for player 300000001 of Simulator: 2 guild(s)."
+        "Codes are no longer redeemed for player 300000001 of Simulator, who is in 2 guild(s)."
     ]
     assert states(redemption) == {"300000001": "cancelled", "300000002": "redeemed"}
     assert {request["player"] for request in world.requests} == {"300000002"}

@@ -77,7 +77,7 @@ def test_a_game_without_a_feed_says_what_to_set() -> None:
 
 
 @pytest.mark.django_db
-def test_no_feed_at_all_is_an_error(settings: Any) -> None:
+def test_it_is_an_error_if_no_game_has_a_feed(settings: Any) -> None:
     settings.PROVIDERS = {
         name: config for name, config in settings.PROVIDERS.items() if not config.has_feed
     }

@@ -70,7 +70,7 @@ def test_a_table_that_does_not_fit_is_shown_as_a_list() -> None:
     ]
 
 
-def test_the_games_of_status_break_no_word_at_80_columns(
+def test_the_table_of_games_in_status_breaks_no_word_at_80_columns(
     world: World, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     RateBudget.objects.create(

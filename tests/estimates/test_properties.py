@@ -108,7 +108,7 @@ def test_with_more_requests_ahead_no_run_ends_earlier(
 
 @given(paces(), queues())
 @settings(deadline=None)
-def test_nothing_is_negative_and_more_is_ahead_of_the_last_than_of_the_next(
+def test_nothing_is_negative_and_the_last_request_has_at_least_as_many_ahead_as_the_next(
     pace: Pace, queue: list[Run]
 ) -> None:
     everything = sum(run.requests + len(run.confirmations) for run in queue)
@@ -120,7 +120,7 @@ def test_nothing_is_negative_and_more_is_ahead_of_the_last_than_of_the_next(
 
 @given(queues())
 @settings(deadline=None)
-def test_without_a_pace_the_order_is_known_anyway(queue: list[Run]) -> None:
+def test_without_a_known_pace_each_run_has_an_outlook_anyway(queue: list[Run]) -> None:
     assert set(forecast(Pace(), queue)) == {run.id for run in queue}
 
 

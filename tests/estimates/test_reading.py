@@ -164,7 +164,7 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
     assert outlook(run).requests == 0
 
 
-def test_a_run_ends_with_a_member_who_is_not_due_yet(limited: World) -> None:
+def test_the_end_of_a_run_waits_for_a_member_who_is_not_due_yet(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
         next_attempt_at=database_now() + timedelta(minutes=9)
@@ -205,7 +205,7 @@ def test_the_limit_that_the_game_reports_overrides_the_configured_limit(limited:
     assert 120 < (outlook(run).seconds or 0) < 130
 
 
-def test_requests_that_open_the_window_have_a_place_in_it(limited: World) -> None:
+def test_a_request_under_way_counts_in_the_window_that_it_opens(limited: World) -> None:
     run = limited.begin(guild(members=31), proven())
     limited.claim(run)
 
@@ -233,7 +233,7 @@ def test_without_a_limit_the_time_is_the_requests_divided_by_the_speed(world: Wo
     assert outlook(run).seconds == pytest.approx(20, abs=0.5)
 
 
-def test_a_game_that_an_operator_paused_gives_no_time(limited: World) -> None:
+def test_a_game_that_an_operator_paused_has_no_estimate(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     RateBudget.objects.create(
         provider="simulator", pause_kind="operator", pause_reason="Maintenance."
@@ -251,7 +251,7 @@ def test_a_pause_with_an_end_is_part_of_the_time(limited: World) -> None:
     assert left(outlook(run)) == "paused: about 3 min if the game answers then"
 
 
-def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None:
+def test_a_game_that_is_off_has_no_estimate(limited: World, settings: Any) -> None:
     run = limited.begin(guild(members=2), proven())
     settings.PROVIDERS = {
         name: replace(config, salt="") if name == "simulator" else config
@@ -262,7 +262,7 @@ def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None
 
 
 @pytest.mark.django_db
-def test_an_empty_queue_is_over() -> None:
+def test_an_empty_queue_has_no_requests_and_no_runs() -> None:
     assert (queue().requests, read_outlooks().runs["simulator"]) == (0, 0)
 
 
@@ -279,7 +279,7 @@ def test_many_runs_take_as_many_queries_as_one(
 
 
 # --- The preview ----------------------------------------------------------------------------------
-def test_a_preview_shows_members_requests_and_time_and_changes_nothing(limited: World) -> None:
+def test_a_preview_counts_members_and_requests_and_changes_nothing(limited: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=25), guild("Bears", members=9)
     member(bears, Member.objects.filter(guild=wolves)[0].player_id)

@@ -26,7 +26,7 @@ def with_channels(name: str, number: int) -> Guild:
 
 
 def claimed() -> list[str]:
-    """The guild and kind of each message that is claimed now, in order of their ids."""
+    """Claim the messages whose turn it is. Returns the guild and kind of each, in order of ids."""
     rows = Announcement.objects.filter(pk__in=[pk for pk, _token in announcements.claim()])
     return [f"{row.channel.guild} {row.kind}" for row in rows.order_by("pk") if row.channel]
 
@@ -99,7 +99,7 @@ def test_every_guild_has_its_turn_and_tests_go_first_only_in_their_own_guild(
 
 
 @pytest.mark.django_db
-def test_an_edit_of_another_run_waits_for_one_message(world: World) -> None:
+def test_an_edit_of_another_guild_s_message_waits_for_one_message_only(world: World) -> None:
     crowd, bears = with_channels("Crowd", 10), with_channels("Bears", 1)
     queue("started", world, bears)
     queue("test", world, crowd)

@@ -55,7 +55,7 @@ def bears(world: World) -> Guild:
 
 
 # --- A guild gets nothing -------------------------------------------------------------------------
-def test_a_guild_that_gets_nothing_from_a_code_of_others_is_an_alarm_until_one_member_gets_it(
+def test_a_guild_that_gets_nothing_from_a_code_that_others_got_is_an_alarm_until_one_member_has_it(
     world: World, wolves: Guild, bears: Guild
 ) -> None:
     code = gift_code("FROST")
@@ -119,7 +119,7 @@ def test_the_end_of_the_code_does_not_end_the_alarm_but_a_later_code_does(
     assert standing() == []
 
 
-def test_a_week_after_its_end_a_code_is_no_reason_any_more(
+def test_a_code_that_ended_more_than_a_week_ago_no_longer_causes_the_alarm(
     world: World, wolves: Guild, bears: Guild
 ) -> None:
     code = gift_code("FROST")
@@ -134,7 +134,7 @@ def test_a_week_after_its_end_a_code_is_no_reason_any_more(
 
 
 @pytest.mark.parametrize("others_have_it", [True, False])
-def test_a_code_that_nobody_gets_is_no_alarm_about_a_guild(
+def test_a_guild_that_gets_nothing_is_an_alarm_only_if_another_guild_got_the_code(
     world: World, wolves: Guild, bears: Guild, others_have_it: bool
 ) -> None:
     code = gift_code("FROST")
@@ -201,7 +201,7 @@ def test_members_who_need_a_correction_for_three_days_are_one_alarm_with_their_n
     assert "has not known 2 members of guild Wolves for 3 days" in Alarm.objects.get().message
 
 
-def test_the_number_in_the_alarm_is_kept_up_to_date_and_the_alarm_ends_at_none(
+def test_the_number_in_the_alarm_is_kept_up_to_date_and_the_alarm_ends_when_it_is_0(
     world: World, wolves: Guild
 ) -> None:
     _marked(wolves, world, strangers=2)
@@ -267,5 +267,5 @@ def test_officers_see_these_alarms_of_their_own_guilds(world: World, bears: Guil
 
 
 @pytest.mark.parametrize("kind", [Alarm.Kind.UNSERVED, Alarm.Kind.UNCORRECTED])
-def test_each_kind_of_alarm_is_raised_and_ended_by_its_cause(kind: Any) -> None:
+def test_each_of_these_alarms_has_a_time_until_it_is_raised(kind: Any) -> None:
     assert kind in PATIENCE

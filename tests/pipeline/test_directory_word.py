@@ -309,7 +309,7 @@ def test_a_failing_directory_does_not_touch_redeeming(
     assert "could not be reached" in Directory.objects.get().error
 
 
-def test_a_refused_key_is_an_alarm_at_once_until_the_key_is_accepted(
+def test_a_refused_key_raises_an_alarm_at_once_which_ends_when_the_key_is_accepted(
     world: World, service: Service
 ) -> None:
     agreed(guild())

@@ -135,7 +135,7 @@ def test_the_reason_of_a_code_that_ended_says_that_the_feed_gave_the_end(world: 
     assert the_code().reason.endswith("UTC, as the feed says.")
 
 
-def test_a_code_that_its_end_closed_is_open_again_when_the_feed_extends_the_end(
+def test_a_code_that_was_closed_at_its_end_is_open_again_when_the_feed_extends_the_end(
     world: World,
 ) -> None:
     wolves = guild(members=2)

@@ -11,7 +11,7 @@ from tests.factories import astray, gift_code, guild
 pytestmark = pytest.mark.django_db
 
 
-def test_the_codes_of_a_correction_are_counted_as_catch_up_finds_them() -> None:
+def test_the_codes_that_a_correction_reopens_are_counted_as_catch_up_finds_them() -> None:
     wolves = guild("Wolves")
     codes = [gift_code(), gift_code(), gift_code(state="closed"), gift_code()]
     ann, bea = astray(wolves, *codes), astray(wolves, codes[0])

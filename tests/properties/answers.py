@@ -59,7 +59,7 @@ class Case:
         data: the whole answer.
         exactly: its outcome, if the protocol is unambiguous.
         may_prove: the settling outcomes that the client may return.
-        keeps: the server keeps the connection open for the next request.
+        keeps: whether the server keeps the connection open for the next request.
     """
 
     kind: str
@@ -311,7 +311,7 @@ _MAKERS: list[Callable[[Random, tuple[str, ...]], Case]] = [
 
 # --- Pieces ---------------------------------------------------------------------------------------
 def _may_prove(body: dict[str, Any]) -> frozenset[Outcome]:
-    """The outcomes that a body may prove: by its message and its number, if they do not differ."""
+    """What a body may prove by its message or its number. If the two differ, it proves nothing."""
     msg, err_code = body.get("msg"), body.get("err_code")
     words = " ".join(msg.split()).rstrip(". ").upper() if isinstance(msg, str) else ""
     by_words, by_number = WORDS.get(words, (0, None))[1], _by_number(err_code)

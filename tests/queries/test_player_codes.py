@@ -65,7 +65,7 @@ def test_a_code_of_two_guilds_is_listed_once_with_the_row_that_proves_it(
         ("in_flight", "cancelled", "in_flight"),
     ],
 )
-def test_the_state_in_the_guild_that_got_further_counts(
+def test_of_the_states_in_two_guilds_the_best_one_counts(
     wolves: Guild, bears: Guild, here: str, there: str, counts: str
 ) -> None:
     ann, twin, code = member(wolves, "555"), member(bears, "555"), gift_code()

@@ -90,7 +90,7 @@ def test_an_id_that_is_formatted_as_a_date_says_what_to_do(number: int) -> None:
 
 
 def rewritten(data: bytes, change: Callable[[str, bytes], tuple[str, bytes]]) -> bytes:
-    """A workbook whose parts were changed by `change`, which gets their name and content."""
+    """The workbook after `change`, which gets and returns the name and the content of each part."""
     written = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(written, "w") as new:
         for name in old.namelist():
@@ -130,7 +130,7 @@ def test_a_workbook_in_the_strict_format_is_read() -> None:
     )
 
 
-def test_the_part_of_the_workbook_may_have_any_name() -> None:
+def test_the_workbook_part_of_the_archive_may_have_any_name() -> None:
     def renamed(name: str, part: bytes) -> tuple[str, bytes]:
         return name.replace("workbook.xml", "workbook2.xml"), part.replace(
             b"workbook.xml", b"workbook2.xml"
@@ -185,7 +185,7 @@ def test_each_row_of_a_merged_cell_gets_the_value_of_the_cell() -> None:
     assert not listed.bad
 
 
-def test_a_cell_that_is_merged_below_the_list_adds_no_lines() -> None:
+def test_a_merged_cell_that_goes_beyond_the_end_of_the_list_adds_no_lines() -> None:
     listed = read_members(merged("C2:C900"))
 
     assert [one.realm for one in listed.members] == [1042] * 4

@@ -62,7 +62,7 @@ def test_the_fuzz_knows_every_address(world: worlds.World) -> None:
             pytest.fail(f"{route} is no address")
     assert any("<path:object_id>" in route for route in routes())
     with_words = [route for route in routes() if "<slug:" in route]
-    # In the admin, the word is the name of a game.
+    # In the admin, a slug is the name of a game. The other slugs are the keys of players' pages.
     players = {route.split("/")[1] for route in with_words if not route.startswith("/admin/")}
     assert players == set(world.keys)
     for first, keys in world.keys.items():
@@ -71,7 +71,7 @@ def test_the_fuzz_knows_every_address(world: worlds.World) -> None:
 
 
 def test_an_administrator_finds_the_forbidden_texts_on_the_pages(world: worlds.World) -> None:
-    """If they were on no page, it would prove nothing that other people do not see them."""
+    """Only because of this, the next test proves something when other people see no such text."""
     client = world.clients["administrator"]
     lists = (
         "guild",

@@ -84,7 +84,7 @@ def address_of(page: Any, **query: str) -> str:
 
 
 def offered(page: Any, path: str, lookup: str) -> bool:
-    """Whether the list offers this filter to a person, by Django's documentation of filters."""
+    """Whether the list offers this filter to a person, as Django's documentation describes it."""
     filters = [item[0] if isinstance(item, tuple) else item for item in page.list_filter]
     known = [path, path.removesuffix("__id"), path.removesuffix("__username")]
     is_date = False
@@ -128,7 +128,7 @@ def test_each_column_and_each_lookup_is_refused_unless_the_list_offers_it(
 def test_a_list_answers_an_unknown_filter_with_a_plain_400(
     people: dict[str, Person], role: str
 ) -> None:
-    """One page for each model, and one for each lookup of a secret column."""
+    """One filter of the list of each model, and each lookup of a secret column."""
     client = people[role].client
     seen = set()
     for page in pages():
@@ -210,7 +210,7 @@ def test_the_filter_of_a_foreign_guild_lists_nothing_and_an_action_hits_nothing(
     assert not Member.objects.filter(active=False).exists()
 
 
-def test_the_filter_of_the_own_guild_lists_its_members(people: dict[str, Person]) -> None:
+def test_the_filter_of_the_officer_s_own_guild_lists_its_members(people: dict[str, Person]) -> None:
     own = people["officer"].user.guilds.get()  # type: ignore[attr-defined]
     address = reverse("admin:giftcodes_member_changelist", query={"guild__id__exact": own.pk})
     response = people["officer"].client.get(address)

@@ -147,7 +147,9 @@ def test_the_operators_own_channel_may_be_at_a_private_host(
 
 
 @pytest.mark.parametrize(("entry", "number"), [("http://ntfy.lan", 1), ("ntfy.lan", 0)])
-def test_an_entry_that_is_no_host_stops_the_start(settings: Any, entry: str, number: int) -> None:
+def test_an_entry_that_is_not_a_host_is_an_error_of_the_system_check(
+    settings: Any, entry: str, number: int
+) -> None:
     settings.CHANNEL_PRIVATE_HOSTS = [entry]
 
     found = check_private_hosts()

@@ -173,7 +173,7 @@ def test_a_body_that_is_too_large_is_refused(front: Front, path: str, length: in
 
 
 def test_a_list_of_members_passes_the_proxy(front: Front) -> None:
-    """Without a login, the site sends the client to the login page."""
+    """The site gets the list, and sends the client, who is not logged in, to the login page."""
     form = {"listing": "x" * 900_000}
 
     assert front.caller().ask("/admin/import/", form=form)[0] in (302, 403)

@@ -231,7 +231,9 @@ def test_joining_redeems_the_codes_that_work(world: World, officer: User) -> Non
     assert states(wolves.redemptions.get())[ANNA] == "redeemed"
 
 
-def test_an_import_with_a_personal_link_can_be_undone(wolves: Guild, officer: User) -> None:
+def test_an_import_of_a_member_with_a_personal_link_can_be_undone(
+    wolves: Guild, officer: User
+) -> None:
     made = import_members(wolves.pk, read_members(f"{ANNA}\n{BRAM}\n".encode()).members)
     assert made.import_id
     personal_links.make_for(wolves.members.get(player_id=ANNA), user_id=officer.pk)

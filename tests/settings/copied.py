@@ -25,7 +25,7 @@ class Copy:
         shutil.copy(REPOSITORY / "manage.py", folder)
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The environment of its processes."""
+        """The environment of the processes that the copy starts."""
         return {
             "PATH": os.environ["PATH"],
             "REDEEMER_HOME": str(self._folder / "home"),

@@ -185,7 +185,7 @@ def test_the_ledger_can_be_read_from_a_given_request_on(simulator):
     assert [grant["player"] for grant in later["grants"]] == [BERT]
 
 
-def test_a_parameter_since_that_is_not_a_number_is_refused(simulator):
+def test_a_ledger_request_whose_since_is_not_a_number_is_refused(simulator):
     answer = requests.get(
         simulator.url + "/_sim/ledger?since=yesterday", headers=control_headers(), timeout=SECONDS
     )
@@ -270,7 +270,7 @@ def test_the_simulator_can_be_stopped_and_started_on_the_same_port(simulator):
     assert read_feed(simulator).status_code == 200
 
 
-def test_a_client_that_drips_does_not_hold_up_the_stop(simulator):
+def test_slow_answers_do_not_delay_the_stop_of_the_simulator(simulator):
     simulator.merge(
         {"faults": [{"fault": "drip", "seconds": 0.05}, {"fault": "delay", "seconds": 2 * SECONDS}]}
     )

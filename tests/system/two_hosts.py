@@ -129,7 +129,7 @@ class TwoHosts:
     def wait_until_complete(
         self, code: str, *, members: int, seconds: float = PATIENCE_SECONDS
     ) -> None:
-        """Wait until this number of members have the code, and all its runs have ended."""
+        """Wait until this number of members have the code, and all runs of the code have ended."""
 
         def is_over() -> bool:
             progress = self.database.progress([code])
@@ -178,7 +178,7 @@ class TwoHosts:
 
 
 def fullest_window(requests: list[dict[str, Any]]) -> int:
-    """The most requests in a window, if all of them had come from one address."""
+    """The highest number of requests in one window, as if all had come from one address."""
     windows = Windows(RATE)
     counts = [windows.count("one", "gift code", entry["at"]) for entry in requests]
     return max(count.number for count in counts if count)

@@ -85,8 +85,8 @@ class Year:
             code worked and was known, and there was no obstacle.
         witnessed: all claims of a player who was a member while the code worked and was known.
         refused: descriptions of requests for players who must not be asked for.
-        spoilt: the number of requests without a clear answer. Each may be repeated, although the
-            code was granted.
+        spoilt: the number of requests without a clear answer. Each may be repeated, even if it was
+            granted.
         left_open: descriptions of members who still waited at the end of a day.
     """
 
@@ -315,7 +315,7 @@ class Year:
                 self.happened["end set"] += 1
 
     def _work_partly(self) -> None:
-        """Do a part of the queued work before members join and leave, as people do not wait."""
+        """Do a part of the queued work: people join and leave before all of it is done."""
         allowed = self._allowed()
         for _ in range(self.random.randint(0, len(self.levels) // 2)):
             if self.world.rings:

@@ -1,4 +1,4 @@
-"""The newest codes, each with the members who have it."""
+"""The newest codes, each with the number of members who have it."""
 
 from __future__ import annotations
 

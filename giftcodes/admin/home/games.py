@@ -85,7 +85,7 @@ def _time(seconds: float) -> str:
 
 
 def _waiting(game: dict[str, Any]) -> str:
-    """How many requests wait, such as `12 requests wait, about 3 min.`"""
+    """How many requests wait, such as `12 requests wait: about 3 min.`"""
     queue = game["queue"]
     number = queue["requests"]
     if not number:

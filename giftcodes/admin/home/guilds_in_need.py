@@ -19,8 +19,8 @@ from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 
-#: The maximum number of guilds that are shown, and of members of all of them who can be corrected
-#: there.
+#: At most this many guilds are shown, and at most this many forms to correct a member. The forms
+#: are counted over all guilds together.
 GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 

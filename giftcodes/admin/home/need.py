@@ -48,7 +48,7 @@ class Button:
 
     @classmethod
     def of(cls, label: Any, model: type[Model], action: str, pk: Any, *, back: str = "") -> Button:
-        """The button for the row with this primary key. If `back` is empty, it leads to Home."""
+        """The button for the row with this primary key. An empty `back` stands for Home."""
         fields = {"action": action, "_selected_action": str(pk), "index": "0"}
         back = back or reverse("admin:index")
         return cls(label, list_url(model), (*fields.items(), ("back", back)))
@@ -63,7 +63,7 @@ class Need:
         title: what is wrong, or who waits for what.
         todo: what to do, or what happens next.
         tone: how bad it is.
-        url, link: the page on which a person can do this, and the words of the link to it.
+        url, link: the page on which a person can do what `todo` says, and the words of the link.
         more: further links, each with its words.
         since: when the trouble or the wait began.
         until, until_words: when Redeemer tries again, as ISO 8601, and the words before this time.

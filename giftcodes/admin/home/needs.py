@@ -76,7 +76,7 @@ def needs_of(
     """The problems that need a person, in a fixed number of queries.
 
     Args:
-        person: the person who looks at it.
+        person: the person who looks at the list.
         beat: the value `beat` of `queries.overview`, which says whether a worker runs.
         games: the games that the person may see (`games_of`).
         codes: what has come of the newest codes.

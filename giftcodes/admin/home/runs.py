@@ -59,7 +59,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(person: Any) -> list[dict[str, Any]]:
-    """The runs of a person's guilds that ended last, in three SQL statements at most."""
+    """The runs that ended last in a person's guilds, in three SQL statements at most."""
     found = recent_ends(scope.visible(Redemption.objects.all(), person), most=ENDS_SHOWN)
     return [_end(end) for end in found]
 
@@ -96,7 +96,7 @@ def _members_words(members: Members) -> str:
 
 
 def _end_of_code(end: RecentEnd) -> dict[str, Any]:
-    """A code that ended for one guild or for several."""
+    """The entry for a code whose runs have ended, for one guild or for several."""
     first = end.redemptions[0]
     is_one = end.guilds == 1
     guilds = ngettext("for %d guild", "for %d guilds", end.guilds) % end.guilds

@@ -1,4 +1,4 @@
-"""What people did in the admin, newest first: who, when, with which row."""
+"""What people did in the admin, newest first: who did it, when, and to which row."""
 
 from __future__ import annotations
 

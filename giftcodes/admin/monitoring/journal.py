@@ -54,7 +54,7 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
 
 
 def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
-    """The entries, where one entry stands for all that a catch-up or sweep did for a guild.
+    """Let one entry stand for all of its kind that a catch-up or sweep made for a guild.
 
     After a correction, catch-up starts a run for each code that the member can have now. The
     entries of these runs belong together, so only the newest entry is shown. Its attribute
@@ -86,7 +86,7 @@ def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
 
 
 def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
-    """Whether an entry ends its redemption's newest run. Only the result of that run is known."""
+    """Whether an entry records how its redemption's newest run ended. Only that result is known."""
     return (
         event.kind == EventKind.UNLOCKED
         and event.run_number == run.run_number

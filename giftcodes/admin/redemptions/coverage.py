@@ -52,7 +52,8 @@ NEEDS_YOU = "needs_you"
 UNSETTLED = "unsettled"
 _SHOWN = (NEEDS_YOU, UNSETTLED)
 
-#: The sign of each state. Cells differ in sign and in colour: either is enough to tell them apart.
+#: The sign of each state. Cells are also coloured, but people who see no colours can rely on the
+#: signs.
 SIGNS = {
     State.REDEEMED: "✓",
     State.ALREADY_RECEIVED: "✓",
@@ -123,7 +124,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One code, the number of members who have it, and the address of its redemption or code."""
+    """One code, and how many members have it. `url` is its redemption's page, or else its own."""
 
     code: GiftCode
     has: int

@@ -169,7 +169,7 @@ class MemberRedemptionAdmin(History):
     def reason_shown(self, row: MemberRedemption) -> str:
         return spoken(row.full_reason, row.gift_code.provider)
 
-    @admin.display(description=_("asked for"))
+    @admin.display(description=_("asked in"))
     def asked_place(self, row: MemberRedemption) -> str:
         """The state or kingdom of the last request."""
         if row.asked_realm is None:

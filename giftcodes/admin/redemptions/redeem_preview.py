@@ -101,8 +101,8 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
 def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
     """The lines that the person has chosen in the form.
 
-    If no form was sent, or if it has too many lines to choose from, these are the lines
-    with `is_wanted`.
+    If the form has not been sent yet, or if there are too many lines to choose from, the result is
+    the lines with `is_wanted`.
     """
     if "chosen" not in request.POST:
         return [line for line in lines if line.is_wanted]

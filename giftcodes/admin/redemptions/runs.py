@@ -86,7 +86,7 @@ def resume(redemptions: Iterable[Redemption], *, user_id: int | None, report: Re
 
 
 def _report(result: ActionResult, report: Report, *, words: str = "") -> None:
-    """Add a line for a result: the words, or else the message, which is also in the log."""
+    """Add a line for a result: `words`, or else the result's message, which is also in the log."""
     add_line = {
         ActionKind.DONE: report.done,
         ActionKind.NOTHING: report.nothing,

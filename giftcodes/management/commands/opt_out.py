@@ -39,7 +39,7 @@ class Command(ServerCommand):
         words = "redeemed again" if options["undo"] else "no longer redeemed"
         note = "" if result.changed else " This was already the case."
         self.screen.line(
-            f"Codes are {words} for player {player_id} of {config.title}: {result.members} "
-            f"guild(s).{note}"
+            f"Codes are {words} for player {player_id} of {config.title}, who is in "
+            f"{result.members} guild(s).{note}"
         )
         tasks.enqueue_on_commit(tasks.catch_up)
