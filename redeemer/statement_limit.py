@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class StatementLimitMiddleware:
-    """Explains a cancelled statement to the user.
+    """Explains a cancelled statement of a view to the user.
 
-    redeemer.wsgi sets the limit, which is `WEB_STATEMENT_SECONDS`. For a statement of a middleware,
-    `redeemer.error_pages.server_error` does the same.
+    If a statement of a middleware is cancelled, `redeemer.error_pages.server_error` explains it.
+    redeemer.wsgi sets the limit, which is `WEB_STATEMENT_SECONDS`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -3,8 +3,8 @@
 pytest and its workers clean up after themselves, unless they are killed: then workers of Celery,
 servers and browsers would go on for ever. So `start` begins a process beside pytest. It has its own
 session, and waits until its standard input is closed. That happens when pytest ends, even if pytest
-was killed. The waiting process then kills each process that has the mark of the run in its
-environment, which processes inherit, and the descendants of these processes.
+was killed. Child processes inherit the environment, and with it the mark of the run. The waiting
+process then kills each process that has this mark, and all descendants of such a process.
 
 Processes that are started with an empty environment have no mark. They must not outlive their
 parent: see `redeemer.localserver.spawn`.

@@ -1,6 +1,7 @@
 """Failpoints: places where a process kills or stops itself on purpose, for `make chaos` only.
 
-They do nothing unless the switch `REDEEMER_FAULTS=1` is in the environment (never in `.env`). Then:
+They do nothing unless the switch `REDEEMER_FAULTS=1` is in the environment. Never put it into
+`.env`. With the switch:
 
     REDEEMER_FAULT=before-send:kill:0.02     kill at each hit of the failpoint with this probability
     REDEEMER_FAULT=before-record:stop:#5     stop at the fifth hit

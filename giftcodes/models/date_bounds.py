@@ -14,9 +14,9 @@ from psycopg.types.datetime import DateLoader
 
 from giftcodes.domain.validators import EARLIEST, EARLIEST_DAY, LATEST, LATEST_DAY
 
-#: A date that Python cannot represent, or cannot calculate with (in another time zone it may be an
-#: hour earlier or later), is read as the first day of one of these years. No form accepts such a
-#: date, but a wrong clock or a manual SQL statement may have written one.
+#: A date outside these years is read as the first day of the nearer one. Python cannot represent
+#: some such dates, and others leave its range when they are converted to another time zone. No form
+#: accepts such a date, but a wrong clock or a manual SQL statement may have written one.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000
 _Date = TypeVar("_Date", bound=dt.date)
 

@@ -36,8 +36,8 @@ from giftcodes.models.throttle import keyed_hash
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-#: How many requests of a guild may wait. If one more comes, a request of the address that has the
-#: most of them gives way, or the new one is not taken.
+#: How many requests of a guild may wait. If the list is full and one more comes, either the address
+#: with the most waiting requests loses its oldest one, or the new request is refused.
 MOST_WAITING = 100
 #: How many requests of one address may wait for a guild.
 MOST_WAITING_OF_ADDRESS = 5
@@ -87,7 +87,7 @@ def renew_join_link(guild_id: int) -> JoinLink | None:
 def end_join_link(guild_id: int) -> bool:
     """End the join link of a guild. Returns whether there was a link.
 
-    Requests that wait still wait, and the personal links of players who have joined still work.
+    Waiting requests stay in the list, and the personal links of players who have joined still work.
     """
     deleted, _ = JoinLink.objects.filter(guild_id=guild_id).delete()
     return bool(deleted)
@@ -129,7 +129,8 @@ def ask_to_join(link: JoinLink, wish: Wish, *, address: str = "") -> tuple[str, 
     """
     # Imports and requests of one guild take turns.
     guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
-    # The place comes first, so that the answer does not tell whether the guild knows the player.
+    # A place in the list is found even if none will be needed: a full list refuses known and new
+    # players alike, so the answer does not tell whether the guild knows the player.
     place = _place(guild, address)
     member = None if _must_wait(link, guild, wish) else _added(guild, wish)
     player_link, token = PlayerLink.objects.issue(guild_id=guild.pk, member=member)
@@ -156,8 +157,8 @@ def _place(guild: Guild, address: str) -> _Place:
     """Find a place for one more request, without taking it.
 
     If the list is full, the oldest request of the address with the most requests gives way. But the
-    new request is refused if its own address would then have as many requests as that address has
-    now. So a person with a few addresses cannot keep other players out.
+    new request is refused if, with it, its own address would have at least as many requests as the
+    address with the most has now. So a person with a few addresses cannot keep other players out.
 
     Raises:
         TooManyOfAddressError: too many requests of this address wait.

@@ -1,6 +1,6 @@
 -- name: granted
--- Each row is looked up separately, because only a few rows have had a request and no result. The
--- planner cannot know that.
+-- Only a few unsettled rows have been claimed before, which the planner cannot know. So the
+-- attempts of each row are looked up separately.
 SELECT m.id
 FROM giftcodes_memberredemption m
 CROSS JOIN LATERAL (
@@ -24,7 +24,8 @@ WHERE r.state = 'running' AND r.stop_requested_at IS NULL
       SELECT FROM giftcodes_memberredemption m
       WHERE m.redemption_id = r.id AND m.state = 'pending'
         AND m.next_attempt_at < clock_timestamp() - %(after)s
-        -- A row is not due while its player is asked, or has an answer, in another guild's row.
+        -- A row is not due while the same player's row in another guild is asking the game for this
+        -- code, or has its answer.
         AND NOT EXISTS (
             SELECT FROM giftcodes_memberredemption duplicate
             WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id

@@ -74,7 +74,7 @@ def test_new_codes_beyond_the_limit_of_an_officer_become_proposals(
 
     told = [words for _level, words in amber.save("giftcode_add", **NEW, code="FROST")]
 
-    assert "You have added 5 new codes in 24 hours." in told
+    assert "You have added 5 new codes in 24 hours, so this one is proposed." in told
     assert any("An administrator decides about it." in words for words in told)
     assert CodeProposal.objects.get().code == "FROST"
     assert GiftCode.objects.count() == len(task_queue.arguments("fan_out")) == most

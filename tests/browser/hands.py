@@ -163,7 +163,7 @@ class Keyboard(Hand):
                 break
             self.page.keyboard.press("Tab")
         focused = self.page.evaluate(_FOCUSED)
-        assert what.evaluate_all(_IS_FOCUSED), f"Tab does not reach {what}, but {focused}."
+        assert what.evaluate_all(_IS_FOCUSED), f"Tab does not reach {what}. Focused: {focused}"
         assert focused["isShown"], f"The focus cannot be seen: {focused}"
 
     def press(self, what: Locator) -> None:

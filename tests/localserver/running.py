@@ -71,7 +71,7 @@ def environment_for(home: Path, port: int) -> dict[str, str]:
 
 
 def run_up(home: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """Run a `make up` that cannot start, until it ends."""
+    """Run `make up` in a case in which it cannot start, and wait for its end."""
     return manage(["up"], environment_for(home, port))
 
 

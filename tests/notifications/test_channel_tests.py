@@ -246,7 +246,7 @@ def test_a_test_has_less_time_than_another_message(
     assert seconds == [announcements.TEST_SECONDS, 60.0]
 
 
-def test_a_channel_that_does_not_answer_rests(
+def test_a_silent_channel_is_left_alone_for_a_while(
     world: World, discord: StandIn, channel: Channel
 ) -> None:
     discord.spoil(0)

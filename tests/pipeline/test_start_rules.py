@@ -76,7 +76,7 @@ def test_a_game_that_is_off_or_unknown_is_an_obstacle(settings: Any) -> None:
     assert not Redemption.objects.filter(startable()).exists()
 
 
-def test_the_condition_on_many_redemptions_is_the_rule_for_one() -> None:
+def test_the_query_for_many_redemptions_agrees_with_the_rule_for_one() -> None:
     runs: list[dict[str, Any]] = [{"state": state} for state in RunState]
     for active, code, run in product([True, False], CodeState, [*runs, STOPPING]):
         redemption(active=active, code=code, **run)

@@ -117,7 +117,10 @@ class CodeEntry(KeepsHistory):
                 "result. {}"
             )
             if new_codes() != NewCodes.PROPOSE:
-                why = gettext("You have added %d new codes in 24 hours.") % CODES_OF_OFFICER
+                why = (
+                    gettext("You have added %d new codes in 24 hours, so this one is proposed.")
+                    % CODES_OF_OFFICER
+                )
                 self.message_user(request, why, messages.INFO)
             another = format_html(
                 '<a href="{}">{}</a>', model_url(GiftCode, "add"), gettext("Propose another code")
@@ -176,12 +179,12 @@ class CodeEntry(KeepsHistory):
             )
         elif not members:
             words = gettext(
-                "Code %s is saved, but no guild that redeems codes of this game automatically has "
-                "an active member."
+                "Code %s is saved, but nobody gets it yet: no guild with automatic redeeming for "
+                "this game has an active member who has not opted out."
             )
             self.message_user(request, words % code, messages.WARNING)
         else:
-            words = gettext("Code {code} is redeemed now for {members} in {guilds}. {link}")
+            words = gettext("Code {code} is being redeemed now for {members} in {guilds}. {link}")
             values = {
                 "code": code,
                 "members": ngettext("%d member", "%d members", members) % members,
@@ -200,8 +203,9 @@ def _may_add(person: scope.Person) -> bool:
 
 
 def _named(request: HttpRequest) -> int | None:
-    """The user whom the journals of all guilds name, or None if the user is an officer.
+    """The user to name in the journals of the guilds, or None if the user is an officer.
 
-    Officers of other guilds must not read an officer's name. Only the code's history has the name.
+    Officers of other guilds must not read an officer's name. Only the code's history has the name,
+    and hides it from them.
     """
     return request.user.pk if scope.sees_all(request.user) else None

@@ -108,10 +108,12 @@ class CodeProposalAdmin(History):
             code = decision.gift_code
             if decision.must_fan_out:
                 tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.ADMIN, request.user.pk)
-            # Officers of all guilds read the code's history, so it does not name the officer.
+            # Officers of all guilds read these words in the code's history, so these name no one.
             log(request, [code], gettext("Proposed by an officer, and approved."))
             log(request, [row], gettext("Approved."))
-            told = gettext("Code {} is approved, and redeemed now. {} sees the decision on Home.")
+            told = gettext(
+                "Code {} is approved, and is being redeemed now. {} sees the decision on Home."
+            )
             report.done(format_html(told, link(code), row.proposed_by))
         report.tell(request)
 
