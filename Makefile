@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test test-fast properties year attack bench chaos guards screenshots docs lint advisories format lock
+.PHONY: help up test test-slow test-fast properties year attack bench chaos guards screenshots docs lint advisories format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -15,13 +15,18 @@ up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
 # Let Python write .pyc files. Without them, hundreds of processes would each compile the project.
-test test-fast: export PYTHONDONTWRITEBYTECODE =
+test test-slow test-fast: export PYTHONDONTWRITEBYTECODE =
 
-test: .venv/.installed-dev  ## Run the tests in three processes; ARGS="-k lock" for some tests, JOBS=n for n processes
-	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
+PYTEST = $(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile
 
-test-fast: .venv/.installed-dev  ## Run the quick tests, for use while you work; ARGS and JOBS as for make test
-	$(RUN) -m pytest -n $(or $(JOBS),2) -m 'not long and not slow' $(ARGS)
+test: .venv/.installed-dev  ## Run the tests, without the slow ones; ARGS="-k lock" for some, JOBS=n for n processes
+	$(PYTEST) -m 'not long and not slow' $(ARGS)
+
+test-slow: .venv/.installed-dev  ## Run the slow tests: running systems, browsers, attacks; ARGS and JOBS as for test
+	$(PYTEST) -m 'slow and not long' $(ARGS)
+
+test-fast: .venv/.installed-dev  ## Run the tests of the engine, for use while you work; ARGS and JOBS as for test
+	$(PYTEST) -m 'not long and not slow' $(addprefix --ignore=tests/,admin commands docs players settings) $(ARGS)
 
 properties: .venv/.installed-dev  ## Check the properties on many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)

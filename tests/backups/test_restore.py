@@ -309,7 +309,7 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
 
     said = (refused, without_key, same, replaced, with_any_key)
     assert [one.status for one in said] == [1, 1, 0, 0, 0], with_any_key.err
-    assert "another SECRET_KEY than this installation has: its 1 opt-out(s)" in refused.err
+    assert "another SECRET_KEY than that of this installation: its 1 opt-out(s)" in refused.err
     assert "Set SECRET_KEY in the environment or in .env" in refused.err
     assert with_any_key.err.startswith(
         "The backup was made with another SECRET_KEY: its 1 opt-out(s) are not recognised"
