@@ -4,6 +4,7 @@
 - `/my/…`: a player's own codes and wishes.
 - `/codes/…`: a guild's codes, for anyone, without names.
 
-The pages work without JavaScript. A GET changes nothing. The address of a page of the first two
-kinds has a secret token, so these pages are not cached, not indexed, and not named to other sites.
+The pages work without JavaScript, which only adds buttons that copy and share. A GET changes
+nothing. The address of a page of the first two kinds has a secret token, so these pages are not
+cached, not indexed, and not named to other sites.
 """

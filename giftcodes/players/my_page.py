@@ -74,7 +74,7 @@ class Visit:
         return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
 
 
-@protect.page
+@protect.page_with_buttons
 @sensitive_variables("token", "visit")
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page, or do what a pressed button says."""

@@ -35,6 +35,9 @@ CORRECTIONS_OF_LINK = 5
 
 #: These pages have no scripts and no inline styles.
 _POLICY = {"script-src": [NONE], "style-src": [SELF], "connect-src": [NONE]}
+#: These pages have buttons that copy and share, with a script of ours (static/giftcodes/copy.js).
+#: Like every script, it can send no request.
+_POLICY_WITH_BUTTONS = {**_POLICY, "script-src": [SELF]}
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -54,7 +57,16 @@ _check_csrf = decorator_from_middleware(_CsrfCheck)
 
 def page(view: View) -> View:
     """A page of a player: no referrer, not indexed, not cached, no scripts, and checked forms."""
-    inner = never_cache(csp_replace(_POLICY)(_check_csrf(view)))
+    return _guarded(view, _POLICY)
+
+
+def page_with_buttons(view: View) -> View:
+    """The same, with the script that copies and shares a link or a code."""
+    return _guarded(view, _POLICY_WITH_BUTTONS)
+
+
+def _guarded(view: View, policy: dict[str, list[str]]) -> View:
+    inner = never_cache(csp_replace(policy)(_check_csrf(view)))
 
     @csrf_exempt  # `_CsrfCheck` checks instead.
     @require_http_methods(["GET", "HEAD", "POST"])

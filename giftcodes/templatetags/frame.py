@@ -17,6 +17,8 @@ from giftcodes.admin_menu import entry_at, page_of
 from giftcodes.models.game_words import place_word, spoken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.contrib.admin.views.main import ChangeList
     from django.template import Context
     from django.utils.safestring import SafeString
@@ -27,6 +29,28 @@ register = template.Library()
 _DASHES = ("-", NOTHING)
 #: How many columns of a list a phone shows, unless the list names them in `phone_columns`.
 _PHONE_COLUMNS = 4
+
+
+#: What Unfold shows as a dash.
+_EMPTY = ("", "None", *_DASHES)
+
+
+@register.filter
+def shown_fields(line: Iterable[Any]) -> list[Any]:
+    """The fields of a line of a form that a person can fill in, or that have a value.
+
+    A help text says what to enter, so a field that cannot be filled in loses it.
+    """
+    found = []
+    for field in line:
+        if field.is_readonly:
+            value = field.contents()
+            if str(value).strip() in _EMPTY:
+                continue
+            field.contents = value
+            field.field["help_text"] = ""
+        found.append(field)
+    return found
 
 
 @register.inclusion_tag("frame/breadcrumbs.html", takes_context=True)

@@ -418,6 +418,31 @@ def test_a_code_has_only_the_buttons_that_do_something_in_its_state(
     assert [str(words) for _name, words in page.context["buttons"]] == buttons
 
 
+def test_the_page_of_a_code_shows_no_empty_rows_and_says_who_added_it(browser: Browser) -> None:
+    page = browser.open("giftcode_change", gift_code("FROST", source=Source.ADMIN).pk)
+    text = page.content.decode()
+    for absent in ("Issue", "Probes since it was closed", "Closed", "Next probe", "Closed by"):
+        assert f">{absent}</label>" not in text
+    assert "a person" in text.split(">Source</label>")[1].split(">First seen</label>")[0]
+
+    again = gift_code("FROST", issue=2, probes=3)
+    text = browser.open("giftcode_change", again.pk).content.decode()
+    assert ">Issue</label>" in text
+    assert ">Probes since it was closed</label>" in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_first"), [("code_not_found", False), ("code_expired", True)]
+)
+def test_a_code_that_does_not_exist_is_not_urged_to_be_opened_again(
+    browser: Browser, outcome: str, is_first: bool
+) -> None:
+    code = gift_code(state=CodeState.CLOSED, closed_outcome=outcome)
+    text = browser.open("giftcode_change", code.pk).content.decode()
+    button = text.split("Reopen code</button>")[0].rsplit("<button", 1)[1]
+    assert ("press-first" in button) == is_first
+
+
 def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
     browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:

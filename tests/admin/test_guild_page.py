@@ -253,6 +253,46 @@ def test_a_member_is_corrected_on_the_overview(
     assert "Nothing needs you now." in shown(browser, "overview", wolves)
 
 
+def test_an_entry_that_is_no_number_is_shown_again_where_it_was_entered(
+    browser: Browser, wolves: Guild
+) -> None:
+    for _number in range(3):
+        member(wolves)
+    ann = astray(wolves, gift_code("FROST"))
+    page = browser.client.get(tab("overview", wolves))
+    (one,) = page.context["corrections"]
+    back = page.context["back"]
+
+    response = submit(browser, one["url"], membership=ann.pk, back=back, realm="<abc")
+
+    assert response["Location"] == tab("overview", wolves)
+    page = browser.client.get(tab("overview", wolves))
+    text = " ".join(page.content.decode().split())
+    assert [message.level_tag for message in page.context["messages"]] == ["error"]
+    assert "Nothing was changed. Enter the number of the state" in text
+    invalid = f'value="&lt;abc" aria-invalid="true" aria-describedby="wrong-member-{ann.pk}"'
+    assert invalid in text
+    assert f'<p class="wrong" id="wrong-member-{ann.pk}">Write digits only.</p>' in text
+    ann.refresh_from_db()
+    assert ann.realm is None
+    assert "aria-invalid" not in shown(browser, "overview", wolves)
+
+
+def test_the_same_entry_for_a_whole_guild_is_shown_again_too(
+    browser: Browser, wolves: Guild
+) -> None:
+    code = gift_code("FROST")
+    for _number in range(4):
+        astray(wolves, code)
+    where = tab("overview", wolves)
+    for entered, error in (("abc", "Write digits only."), ("", "Enter a number.")):
+        assert submit(browser, where, realm=entered, back=where)["Location"] == where
+        text = shown(browser, "overview", wolves)
+        assert f'value="{entered}" aria-invalid="true"' in text
+        assert f'<p class="wrong" id="wrong-guild-{wolves.pk}">{error}</p>' in text
+    assert "aria-invalid" not in shown(browser, "overview", wolves)
+
+
 def test_if_the_realm_of_the_guild_seems_wrong_it_is_asked_for_instead_of_the_members_realms(
     browser: Browser, wolves: Guild, task_queue: TaskQueue
 ) -> None:

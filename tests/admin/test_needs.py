@@ -231,12 +231,14 @@ def test_a_member_is_corrected_on_the_home_page_which_then_opens_again(browser: 
     assert titles(browser.client) == []
 
 
-def test_a_refused_realm_leads_to_the_page_of_the_player_which_says_why(browser: Browser) -> None:
+def test_a_refused_realm_is_shown_again_where_it_was_entered(browser: Browser) -> None:
     bo = astray(guild(members=9), gift_code())
     form = _form_with(needs(browser.client), "membership")
     response = browser.client.post(form["action"], {**form["fields"], "realm": "x"})
-    assert response.status_code == 200
-    assert 'aria-invalid="true"' in response.content.decode()
+    assert response["Location"] == reverse("admin:index")
+    page = browser.client.get(response["Location"]).content.decode()
+    assert f'value="x" aria-invalid="true" aria-describedby="wrong-member-{bo.pk}"' in page
+    assert ">Write digits only.</p>" in page
     bo.refresh_from_db()
     assert bo.realm is None
 
@@ -280,6 +282,10 @@ def test_if_most_members_are_unknown_the_guild_is_corrected_on_the_home_page(
     assert "need need-bad" in shown
     form = _form_with(shown, "realm")
     assert form["fields"]["realm"] == str(REALM)
+    response = browser.client.post(form["action"], {**form["fields"], "realm": "abc"})
+    assert response["Location"] == reverse("admin:index")
+    assert ">Write digits only.</p>" in browser.client.get("/admin/").content.decode()
+    assert ">Write digits only.</p>" not in browser.client.get("/admin/").content.decode()
     response = browser.client.post(form["action"], {**form["fields"], "offered": "77"})
     assert response["Location"] == reverse("admin:index")
     owls.refresh_from_db()

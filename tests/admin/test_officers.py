@@ -340,6 +340,23 @@ def test_an_officer_cannot_close_delete_reopen_or_reissue_a_code(amber: Browser)
         assert code.state == CodeState.ACTIVE
 
 
+def test_a_page_that_an_officer_only_reads_says_nothing_about_filling_it_in(
+    amber: Browser, browser: Browser
+) -> None:
+    code = gift_code("FROST", published_on=timezone.localdate(), expires_at=timezone.now())
+    for_administrator = browser.open("giftcode_change", code.pk).content.decode()
+    assert "Leave it empty if you do not know." in for_administrator
+    assert "Back to the list" not in for_administrator
+
+    page = " ".join(amber.open("giftcode_change", code.pk).content.decode().split())
+    assert ">Published</label>" in page
+    assert ">Rewards</label>" not in page
+    assert "Leave it empty" not in page
+    way_back = page.split("Back to the list")[0].rsplit("<a ", 1)[1]
+    assert f'href="{reverse("admin:giftcodes_giftcode_changelist")}"' in way_back
+    assert "> Close <" not in page
+
+
 # --- Opt-outs -------------------------------------------------------------------------------------
 def wish(browser: Browser, player_id: str, name: str = "") -> str:
     data = {"provider": "simulator", "player_id": player_id, "wish": name, "sure": "yes"}
@@ -355,7 +372,13 @@ def test_an_officer_records_an_opt_out_that_holds_in_their_own_guilds(
     own = guilds.wolves.members.get()
     link = f"{reverse('admin:player')}?member={own.pk}"
     assert link in amber.open("member_change", own.pk).content.decode()
-    assert 'value="200"' in amber.client.get(link).content.decode()
+    direct = amber.client.get(link).content.decode()
+    assert 'value="200"' in direct
+    assert 'value="opt_out"' in direct
+    assert "Look up" not in direct
+    codes_of_player = reverse("admin:player_codes", args=[own.pk])
+    assert link in amber.client.get(codes_of_player).content.decode()
+    assert crawl.leaks({"page": direct}, ["Strangers", "Other-name"]) == []
     page = wish(amber, "200")
     assert "holds in your guilds only" in page
     assert "Wolves" in page
@@ -372,6 +395,9 @@ def test_an_officer_records_an_opt_out_that_holds_in_their_own_guilds(
     assert import_members(own.guild_id, listed).opted_out == ["200"]
     assert not import_members(guilds.strangers.pk, listed).opted_out
     assert LogEntry.objects.filter(change_message="Opted out.", user__username="amber").exists()
+    assert 'value="opt_out"' not in amber.client.get(link).content.decode()
+    assert link not in amber.client.get(codes_of_player).content.decode()
+    assert link not in amber.open("member_change", own.pk).content.decode()
     assert crawl.leaks({"page": page}, ["Strangers", "Other-name"]) == []
 
 

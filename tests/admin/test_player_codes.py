@@ -91,6 +91,23 @@ def test_the_personal_link_and_the_opt_out_are_buttons(browser: Browser, wolves:
     assert f'class="press" href="{reverse("admin:player")}?member={ann.pk}"' in page
 
 
+def test_the_button_for_wishes_offers_what_is_right_for_the_state(
+    browser: Browser, wolves: Guild
+) -> None:
+    ann = member(wolves)
+    assert ">Opt out, or erase</a>" in shown(browser, ann)
+    direct = browser.client.get(reverse("admin:player"), {"member": ann.pk}).content.decode()
+    assert 'value="opt_out"' in direct
+    assert "Look up" not in direct
+    assert f'href="{url(ann)}"' in direct
+
+    ann.opted_out = True
+    ann.save()
+    assert ">Opt in again, or erase</a>" in shown(browser, ann)
+    direct = browser.client.get(reverse("admin:player"), {"member": ann.pk}).content.decode()
+    assert 'value="opt_in"' in direct
+
+
 def test_a_code_of_two_guilds_is_shown_once(browser: Browser, wolves: Guild) -> None:
     ann, twin = member(wolves, "555"), member(guild("Bears"), "555")
     code = gift_code("FROST")

@@ -105,7 +105,6 @@ def show_an_undo(page: Page, url: str, address: str) -> None:
 def show_a_player(page: Page, url: str, address: str) -> None:
     """Open the data of a player."""
     page.goto(f"{url}{address}")
-    page.get_by_role("button", name="Look up").click()
     page.get_by_role("heading", name="Erase").wait_for()
 
 

@@ -205,7 +205,6 @@ def _takes_an_opt_out(hand: Hand) -> None:
     _goes_to(hand, "Members")
     hand.press(hand.link(NEW[0]))
     hand.press(hand.link("opt out"))
-    hand.press(hand.button("Look up"))
     hand.press(hand.button("Opt out"))
     hand.read("opted out")
     _meets_nobody_else(hand)

@@ -35,11 +35,14 @@ def test_every_page_of_the_admin_runs_under_the_policy(
     assert opened >= 40
 
 
-def test_the_policy_stops_a_script_in_a_page(chromium: Browser, live_server: Any) -> None:
+@pytest.mark.parametrize("address", ["/admin/login/", "/my/x/"])
+def test_the_policy_stops_a_script_in_a_page(
+    chromium: Browser, live_server: Any, address: str
+) -> None:
     """The policy stops a script that got into a page, and `watch` notices it."""
     page = chromium.new_page()
     troubles = watch(page)
-    response = page.goto(f"{live_server.url}/admin/login/", wait_until="networkidle")
+    response = page.goto(live_server.url + address, wait_until="networkidle")
     assert response is not None
     assert "script-src" in response.headers["content-security-policy"], (
         response.status,
@@ -54,4 +57,21 @@ def test_the_policy_stops_a_script_in_a_page(chromium: Browser, live_server: Any
     )
     assert page.evaluate("window.ran === undefined")
     assert len(troubles) == 1
+    page.close()
+
+
+def test_no_script_of_a_player_s_page_can_send_a_request(
+    chromium: Browser, live_server: Any
+) -> None:
+    """The address of such a page is a secret, which a script could send away."""
+    page = chromium.new_page()
+    page.goto(f"{live_server.url}/my/x/", wait_until="networkidle")
+    sent: list[str] = []
+    page.on("requestfinished", lambda request: sent.append(request.url))
+    assert page.evaluate("fetch('/healthz').catch((error) => String(error))") == (
+        "TypeError: Failed to fetch"
+    )
+    page.evaluate("navigator.sendBeacon('/healthz')")
+    page.wait_for_load_state("networkidle")
+    assert sent == []
     page.close()

@@ -111,6 +111,55 @@ def test_a_player_waits_for_an_officer_and_withdraws(
     expect(phone.get_by_role("heading", level=1)).to_have_text("Your request is withdrawn")
 
 
+def test_a_player_copies_and_shares_the_link_and_no_request_is_sent(
+    page: Page, live_server: Any, wolves: Guild
+) -> None:
+    page.add_init_script("navigator.share = async (what) => { window.shared = what; };")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    _link, token = PlayerLink.objects.issue(guild_id=wolves.pk, member=member(wolves))
+    address = live_server.url + reverse("players:my", args=[token])
+    page.goto(address)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    page.get_by_role("button", name="Share").click()
+
+    assert page.evaluate("navigator.clipboard.readText()") == address
+    assert page.evaluate("window.shared") == {"title": "My gift codes", "url": address}
+    assert sent == []
+
+
+def test_a_visitor_copies_a_code_and_a_browser_that_cannot_share_offers_no_button(
+    page: Page, live_server: Any, wolves: Guild
+) -> None:
+    page.add_init_script("delete Navigator.prototype.share;")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    public = PublicPage.objects.create(guild=wolves)
+    page.goto(live_server.url + reverse("players:public", args=[public.public_id]))
+    page.get_by_role("button", name="Copy FROST2026").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "FROST2026"
+
+    waiting, _has_joined = joining.ask_to_join(
+        joining.make_join_link(wolves.pk), joining.Wish("300000003", "Bram", 1042)
+    )
+    page.goto(live_server.url + reverse("players:my", args=[waiting]))
+    expect(page.get_by_role("button", name="Copy the link")).to_be_visible()
+    expect(page.get_by_text("Share")).to_be_hidden()
+
+
+def test_without_javascript_there_are_no_buttons_that_do_nothing(
+    phone: Page, live_server: Any, wolves: Guild
+) -> None:
+    _link, token = PlayerLink.objects.issue(guild_id=wolves.pk, member=member(wolves))
+    phone.goto(live_server.url + reverse("players:my", args=[token]))
+    expect(phone.get_by_label("The address of this page")).to_be_visible()
+    for name in ("Copy the link", "Share"):
+        expect(phone.get_by_text(name, exact=True)).to_be_hidden()
+
+
 def addresses(wolves: Guild) -> dict[str, str]:
     """Each kind of page for players, with every part that it can have."""
     link: JoinLink = joining.make_join_link(wolves.pk)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from giftcodes.models import Guild, PublicPage
+from giftcodes.services import joining
 from tests.factories import gift_code, guild, member
 from tests.players.conftest import Visitor, row
 
@@ -52,6 +53,50 @@ def test_the_share_of_few_members_is_hidden_because_it_would_reveal_one_of_them(
     page = visitor.get(address(wolves))
     assert "FROST" in page
     assert "% have it" not in page
+
+
+@pytest.mark.parametrize(
+    ("having", "is_open", "words", "colour"),
+    [
+        (0, True, "Nobody has it yet", "notyet"),
+        (0, False, "Nobody got it", "needs"),
+        (1, True, "12 % have it", "have"),
+        (8, False, "100 % have it", "gone"),
+    ],
+)
+def test_a_line_has_the_colour_of_its_words(
+    visitor: Visitor, wolves: Guild, having: int, is_open: bool, words: str, colour: str
+) -> None:
+    ended = {"state": "closed", "closed_outcome": "code_expired", "closed_at": timezone.now()}
+    code = gift_code("FROST", **({} if is_open else ended))
+    for number in range(8):
+        one = member(wolves, f"30000000{number}")
+        row(one, code, "redeemed" if number < having else "failed")
+
+    page = visitor.get(address(wolves))
+
+    assert words in page
+    assert f'<li class="part-{colour}">' in page
+    assert ("No member of the guild has any of these codes yet" in page) == (having == 0)
+
+
+def test_one_of_very_many_members_is_not_nobody(visitor: Visitor, wolves: Guild) -> None:
+    code = gift_code("FROST")
+    for number in range(101):
+        one = member(wolves, f"3000000{number:03}")
+        row(one, code, "pending" if number else "redeemed")
+    page = visitor.get(address(wolves))
+    assert "Less than 1 % have it" in page
+    assert '<li class="part-have">' in page
+
+
+def test_a_visitor_learns_how_to_join_but_does_not_get_the_link(
+    visitor: Visitor, wolves: Guild
+) -> None:
+    link = joining.make_join_link(wolves.pk)
+    page = visitor.get(address(wolves))
+    assert "Not a member? Ask an officer of the guild for the join link." in page
+    assert link.token not in page
 
 
 def test_a_guild_without_codes_says_so(visitor: Visitor, wolves: Guild) -> None:

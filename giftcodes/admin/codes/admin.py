@@ -44,6 +44,7 @@ from giftcodes.models import (
     RedemptionEvent,
     Trigger,
 )
+from giftcodes.models.code import Source
 from giftcodes.pipeline import code_lifecycle as codes_step
 from giftcodes.services.codes import reissue
 
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
 _PIPELINE_FIELDS: list[Any] = [
     "reason",
-    "source",
+    "source_shown",
     "issue",
     "first_seen_at",
     "last_seen_at",
@@ -94,7 +95,7 @@ class GiftCodeAdmin(CodeEntry):
         "result_shown",
         "served_shown",
         "runs_shown",
-        "source",
+        "source_shown",
         "expires_at",
         "reason",
     ]
@@ -119,8 +120,13 @@ class GiftCodeAdmin(CodeEntry):
         return _BUTTONS[CodeState(row.state)]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """What the page shows besides the fields, such as the reasons for the state of the code."""
-        return context(self.get_object(request, unquote(object_id)), request.user)
+        """What the page shows besides the fields, such as the reasons for the state of the code.
+
+        If the game does not know the code, opening it again is seldom right, so that button is not
+        the main one.
+        """
+        code = self.get_object(request, unquote(object_id))
+        return {**context(code, request.user), "quiet_buttons": code.is_unknown}
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
         """Leave out the fields of the pipeline when a code is added.
@@ -129,11 +135,13 @@ class GiftCodeAdmin(CodeEntry):
         enter an end only in a proposal, because an administrator checks it. Officers do not see
         when the game accepted the code, because that is a moment in the run of some guild.
         """
-        if obj and scope.sees_all(request.user):
-            return self.fieldsets
         if obj:
-            state = [name for name in _PIPELINE_FIELDS if name not in _NOT_FOR_OFFICERS]
-            return [self.fieldsets[0], (_("State"), {"fields": state})]
+            left_out = _plain(obj)
+            if not scope.sees_all(request.user):
+                left_out |= _NOT_FOR_OFFICERS
+            names = [name for name in _PIPELINE_FIELDS if name not in left_out]
+            heading = _("Origin and dates") if scope.sees_all(request.user) else _("State")
+            return [self.fieldsets[0], (heading, {"fields": names})]
         if scope.sees_all(request.user):
             return self.fieldsets[:1]
         end = ["expires_at"] if must_propose(request.user) else []
@@ -175,6 +183,12 @@ class GiftCodeAdmin(CodeEntry):
             return NOTHING
         words = ngettext("%d guild", "%d guilds", found.guilds) % found.guilds
         return list_link(Redemption, words, gift_code__id__exact=code.pk)
+
+    @admin.display(description=_("source"), ordering="source")
+    def source_shown(self, code: GiftCode) -> str:
+        """Where the code came from. Officers add codes in the admin, too."""
+        is_of_person = code.source == Source.ADMIN
+        return gettext("a person") if is_of_person else code.get_source_display()
 
     @admin.display(description=_("closed by"))
     def closed_by(self, code: GiftCode) -> str:
@@ -289,6 +303,13 @@ class GiftCodeAdmin(CodeEntry):
             report.done(
                 gettext("Code %s is closed: it is no longer redeemed for any member.") % code
             )
+
+
+def _plain(code: GiftCode) -> frozenset[str]:
+    """The fields whose value says nothing: the first issue, and no probe."""
+    is_first, has_probes = code.issue == 1, code.probes > 0
+    found = {"issue": is_first, "probes": not has_probes}
+    return frozenset(name for name, is_plain in found.items() if is_plain)
 
 
 def _results_url(lines: list[Line]) -> str:

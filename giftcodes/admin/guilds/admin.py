@@ -18,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
+from giftcodes.admin.common import not_saved, scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.base import PageOfRows
@@ -232,6 +232,7 @@ class GuildAdmin(KeepsHistory):
             "original": guild,
             **frame(request, guild, name),
             **_CONTEXTS[name](request, guild),
+            "wrong": not_saved.take(request) if name == "overview" else {},
         }
         return TemplateResponse(request, "admin/giftcodes/guild/page.html", context)
 

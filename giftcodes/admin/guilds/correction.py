@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes import tasks
+from giftcodes.admin.common import not_saved
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.correction import asked_again_words
@@ -28,7 +29,10 @@ def correct_guild(request: HttpRequest, guild: Guild) -> None:
     place = place_word(guild.provider)
     if number is None:
         words = _("Nothing was changed. Enter the number of the %(place)s: digits, such as 1042.")
-        messages.error(request, words % {"place": place_noun(guild.provider)})
+        words %= {"place": place_noun(guild.provider)}
+        messages.error(request, words)
+        error = " ".join(map(str, form["realm"].errors)) or _("Enter a number.")
+        not_saved.keep(request, guild, str(form.data["realm"]), error)
     elif number == guild.realm:
         words = _("Nothing was changed: %(guild)s is in %(place)s %(number)s already.")
         messages.info(request, words % {"guild": guild, "place": place, "number": number})

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import JsonResponse
 
 from giftcodes.admin.codes.proposals import proposals_for
-from giftcodes.admin.common import scope
+from giftcodes.admin.common import not_saved, scope
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.home import chart as chart_page
 from giftcodes.admin.home.codes import RecentCodes, recent_codes, states_of_codes
@@ -62,6 +62,7 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "parts": {**_PARTS, **_SLOW_PARTS},
         "is_counted": is_counted,
         "again_in_seconds": _again_in_seconds(shown),
+        "wrong": not_saved.take(request),
     }
 
 

@@ -20,6 +20,7 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import KeepsHistory, leave_out
 from giftcodes.admin.common.html import (
+    NOTHING,
     badge,
     guild_url,
     link,
@@ -269,9 +270,9 @@ class MemberAdmin(KeepsHistory):
         return _wish_link(member, _("opt out, download the data, erase"))
 
     @admin.display(description=_("wishes"))
-    def opt_out(self, member: Member) -> SafeString:
+    def opt_out(self, member: Member) -> SafeString | str:
         """A link to the same page for officers, who may only record an opt-out."""
-        return _wish_link(member, _("opt out"))
+        return NOTHING if member.opted_out else _wish_link(member, _("opt out"))
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
         """Save the member, and let the guild catch up.

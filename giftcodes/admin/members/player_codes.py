@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
+from giftcodes.admin.common import not_saved, scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import (
@@ -87,6 +87,9 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
         if form.is_valid():
             _correct(request, corrected, form.cleaned_data["realm"])
             return HttpResponseRedirect(page_before(request) or player_url(member.pk))
+        if back := page_before(request):
+            _send_back(request, corrected, form)
+            return HttpResponseRedirect(back)
         form.corrected_id = corrected.pk  # type: ignore[attr-defined]
     player = _player(request, memberships)
     context = {
@@ -100,18 +103,30 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
         "corrections": _corrections(request, player, form),
         "codes_url": list_url(MemberRedemption, q=member.player_id) if player.has_more else "",
         "may_change": request.user.has_perm(_CHANGE),
-        "wish_url": _wish_url(request, member),
-        "wish_words": _("Opt out, or erase") if may_do_all(request.user) else _("Opt out"),
+        **_wish(request, member, is_out=all(one.opted_out for one in memberships)),
         "runs_url": list_url(Redemption),
     }
     return TemplateResponse(request, "admin/giftcodes/player_codes/page.html", context)
 
 
-def _wish_url(request: HttpRequest, member: Member) -> str:
-    """The page for the player's wishes. Empty if it is of no use to this person."""
-    if not player_page.may_open(request.user) or member.player_id.startswith(ERASED):
-        return ""
-    return reverse("admin:player", query={"member": member.pk})
+def _wish(request: HttpRequest, member: Member, *, is_out: bool) -> dict[str, str]:
+    """The button that leads to the player's wishes. Empty if it is of no use to this person.
+
+    Args:
+        request: the request of the person.
+        member: a membership of the player.
+        is_out: whether the player has opted out of all guilds that the person sees. Only an
+            administrator can end that.
+    """
+    does_all = may_do_all(request.user)
+    is_erased = member.player_id.startswith(ERASED)
+    if not player_page.may_open(request.user) or is_erased or (is_out and not does_all):
+        return {}
+    words = _("Opt in again, or erase") if is_out else _("Opt out, or erase")
+    return {
+        "wish_url": reverse("admin:player", query={"member": member.pk}),
+        "wish_words": words if does_all else _("Opt out"),
+    }
 
 
 def live(request: HttpRequest, member_id: int) -> JsonResponse:
@@ -300,6 +315,14 @@ def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[s
             }
         )
     return found
+
+
+def _send_back(request: HttpRequest, member: Member, form: RealmForm) -> None:
+    """Have an entry that is not a number shown again on the page where the person entered it."""
+    words = _("Nothing was changed. Enter the number of the %(place)s: digits, such as 1042.")
+    messages.error(request, words % {"place": place_noun(member.guild.provider)})
+    error = " ".join(map(str, form["realm"].errors))
+    not_saved.keep(request, member, str(form.data["realm"]), error)
 
 
 def _correct(request: HttpRequest, member: Member, number: int | None) -> None:

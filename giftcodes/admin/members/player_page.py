@@ -22,6 +22,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import game_choices
+from giftcodes.admin.common.html import player_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
@@ -73,14 +74,17 @@ def may_do_all(person: Any) -> bool:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the form and, once a player is chosen, the data and buttons. Act on a pressed button."""
+    """Show the form and, once a player is chosen, the data and buttons. Act on a pressed button.
+
+    With `?member` in the address, the player of this member is chosen already.
+    """
     if not may_open(request.user):
         raise PermissionDenied
     does_all = may_do_all(request.user)
     games = _games(request.user)
+    chosen = _chosen(request.GET.get("member"), request.user)
     form = PlayerForm(
-        request.POST if request.method == "POST" else None,
-        initial=_initial(request.GET.get("member"), request.user),
+        request.POST if request.method == "POST" else _entered(chosen),
         games=games,
     )
     context = {
@@ -89,7 +93,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "does_all": does_all,
     }
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         provider, player_id = form.cleaned_data["provider"], form.cleaned_data["player_id"]
         wish = (_WISHES if does_all else _WISHES_OF_OFFICER).get(request.POST.get("wish", ""))
         if not does_all and not _own_members(provider, player_id, request.user).exists():
@@ -103,6 +107,7 @@ def page(request: HttpRequest) -> HttpResponse:
             return answer
         known = data_of if does_all else partial(_data_for_officer, person=request.user)
         context |= {"known": known(provider, player_id), "game": dict(games)[provider]}
+        context["back_url"] = player_url(chosen.pk) if chosen else ""
         context["is_out_somewhere"] = any(one["opted_out"] for one in context["known"]["members"])
     return TemplateResponse(request, "admin/giftcodes/player.html", context)
 
@@ -140,14 +145,20 @@ def _data_for_officer(provider: str, player_id: str, *, person: scope.Person) ->
     }
 
 
-def _initial(member_id: str | None, person: scope.Person) -> dict[str, str]:
-    """The form's initial values: the game and player ID of this member.
+def _chosen(member_id: str | None, person: scope.Person) -> Member | None:
+    """The member whose id is in the address, if the person may see them.
 
-    Links to the page contain the member's primary key, so that no URL contains a player ID.
+    Links to the page contain the member's id, so that no URL contains a player ID.
     """
     members = scope.visible(Member.objects.select_related("guild"), person)
-    member = members.filter(pk=pk).first() if (pk := row_id(member_id)) else None
-    return {"provider": member.guild.provider, "player_id": member.player_id} if member else {}
+    return members.filter(pk=pk).first() if (pk := row_id(member_id)) else None
+
+
+def _entered(chosen: Member | None) -> dict[str, str] | None:
+    """What the form would have been sent with to look this member up."""
+    if chosen is None:
+        return None
+    return {"provider": chosen.guild.provider, "player_id": chosen.player_id}
 
 
 def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:

@@ -1,12 +1,19 @@
-/* Buttons that copy the value of a field. Without JavaScript they stay hidden, and the field can be selected. */
+/* Buttons that copy or share what a page shows. They send no request. Without JavaScript they stay hidden, and the text
+   can be selected. */
 
 (() => {
     "use strict";
 
+    const textOf = (field) => field.value ?? field.textContent;
+
     const copy = async (field) => {
-        field.select();
+        if (field.select) {
+            field.select();
+        } else {
+            getSelection().selectAllChildren(field);
+        }
         try {
-            await navigator.clipboard.writeText(field.value);
+            await navigator.clipboard.writeText(textOf(field));
         } catch {
             document.execCommand("copy");  // A page without TLS has no clipboard.
         }
@@ -23,5 +30,18 @@
         });
     };
 
-    window.addEventListener("load", () => document.querySelectorAll("[data-copy]").forEach(offer));
+    const offerShare = (button) => {
+        button.hidden = false;
+        button.addEventListener("click", () => {
+            const address = textOf(document.querySelector(button.dataset.share));
+            navigator.share({title: document.title, url: address}).catch(() => {});  // The person chose no app.
+        });
+    };
+
+    window.addEventListener("load", () => {
+        document.querySelectorAll("[data-copy]").forEach(offer);
+        if (navigator.share) {
+            document.querySelectorAll("[data-share]").forEach(offerShare);
+        }
+    });
 })();

@@ -18,8 +18,9 @@
     /* The CSRF token of a form differs in each response, but the old token stays valid: parts are compared without it. */
     const TOKEN = /(name="csrfmiddlewaretoken" value=")[^"]*/g;
 
-    /* Whether a person is in a field of the part, or has entered something. Then the part is exchanged later. */
-    const isBeingFilled = (part) => [...part.querySelectorAll("input:not([type=hidden]), select, textarea:not([readonly])")]
+    /* Whether a person is in a field of the part, has entered something, or has to correct what they entered. Then the
+       part is exchanged later. */
+    const isBeingFilled = (part) => part.querySelector("[aria-invalid=true]") || [...part.querySelectorAll("input:not([type=hidden]), select, textarea:not([readonly])")]
         .some((field) => field === document.activeElement || (field.defaultValue ?? field.value) !== field.value);
 
     class Live {

@@ -1,0 +1,38 @@
+"""What a form in place did not accept. The page with the form shows it once more, with the error.
+
+Such a form is sent to the page of its row, which redirects to the page that the person came from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from django.http import HttpRequest
+
+_KEY = "not_saved"
+#: Longer entries are shown in part.
+_MOST = 40
+
+
+def keep(request: HttpRequest, row: Model, value: str, error: str) -> None:
+    """Keep an entry for the next page that has a form for the row.
+
+    Args:
+        request: the request with the entry.
+        row: the row that the form corrects.
+        value: what the person entered.
+        error: what is wrong with it.
+    """
+    kind = str(row._meta.model_name)
+    request.session[_KEY] = {kind: row.pk, "value": value[:_MOST], "error": error}
+
+
+def take(request: HttpRequest) -> dict[str, Any]:
+    """The kept entry, for the template's variable `wrong`. Empty if there is none.
+
+    The id of the row has the name of its model, such as `member`.
+    """
+    found: dict[str, Any] = request.session.pop(_KEY, {})
+    return found
