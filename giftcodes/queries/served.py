@@ -84,18 +84,20 @@ def served_by_code(
         An entry for each code, also for codes without a redemption.
     """
     ids = [code.pk for code in codes]
-    tally: dict[int, dict[State, int]] = defaultdict(dict)
-    counted = member_redemptions.remaining().filter(gift_code__in=ids).order_by()  # type: ignore[attr-defined]
-    for code_id, state, number in counted.values_list("gift_code_id", "state").annotate(
-        number=Count("pk")
-    ):
-        tally[code_id][State(state)] = number
+    # The redemptions are read first. They are stored together with their members, so members of all
+    # redemptions that are counted here are counted too, even if a code is fanned out meanwhile.
     phases: dict[int, dict[Phase, int]] = defaultdict(dict)
     grouped = redemptions.filter(gift_code__in=ids).order_by()
     for code_id, state, number in grouped.values_list("gift_code_id", "state").annotate(
         number=Count("pk")
     ):
         phases[code_id][Phase(state)] = number
+    tally: dict[int, dict[State, int]] = defaultdict(dict)
+    counted = member_redemptions.remaining().filter(gift_code__in=ids).order_by()  # type: ignore[attr-defined]
+    for code_id, state, number in counted.values_list("gift_code_id", "state").annotate(
+        number=Count("pk")
+    ):
+        tally[code_id][State(state)] = number
     return {code.pk: _of_code(code, tally[code.pk], phases[code.pk]) for code in codes}
 
 

@@ -11,10 +11,16 @@ from django.db.models import Model
 from django.urls import reverse
 
 from giftcodes.admin_menu import MENU
-from giftcodes.models import Guild, Member
+from giftcodes.models import GiftCode, Guild, Member, Redemption
 
 #: Pages of a row that the admin class of its model does not list.
 _MORE_PAGES: dict[type[Model], str] = {Guild: "joining", Member: "personal_link"}
+#: The address of the parts of a row's page that update.
+_LIVE: dict[type[Model], str] = {
+    Guild: "live_channels",
+    GiftCode: "live_code",
+    Redemption: "live_redemption",
+}
 
 
 def lists() -> Iterator[str]:
@@ -70,8 +76,9 @@ def pages_of(row: Model) -> Iterator[str]:
         if pattern.name and names:
             values = {name: row.pk if name in ("object_id", "id") else 1 for name in names}
             yield reverse(f"admin:{pattern.name}", kwargs=values)
-    if isinstance(row, Guild):
-        yield reverse("admin:live_channels", args=[row.pk])
+    for model, name in _LIVE.items():
+        if isinstance(row, model):
+            yield reverse(f"admin:{name}", args=[row.pk])
     if type(row) in _MORE_PAGES:
         yield reverse(f"admin:{_MORE_PAGES[type(row)]}", args=[row.pk])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -41,7 +42,52 @@ def test_a_code_that_is_added_is_fanned_out_in_the_name_of_the_user(
     code = GiftCode.objects.get()
     assert (code.code, code.folded, code.source) == ("Frost2026", "frost2026", Source.ADMIN)
     assert task_queue.arguments("fan_out") == [[code.pk, "admin", admin_user.pk]]
-    assert "redeemed now for 3 members in 2 guilds" in messages[0][1]
+    assert messages == [("info", "Code Frost2026 is saved. This page shows what comes of it.")]
+    page = " ".join(browser.open("giftcode_change", code.pk).content.decode().split())
+    assert "The code is about to be asked for." in page
+    assert "3 members in 2 guilds" in page
+    assert "nothing to do" not in page
+
+
+def test_if_another_code_is_added_next_a_message_says_who_gets_this_one(browser: Browser) -> None:
+    guild(members=2), guild(members=1)
+    messages = browser.save("giftcode_add", **form(), _addanother="")
+    told = next(words for level, words in messages if level == "info")
+    assert "is being redeemed now for 3 members in 2 guilds. <a href=" in told
+
+
+# --- What the page shows while a person looks at it -----------------------------------------------
+def parts(browser: Browser, address_: str) -> dict[str, str]:
+    found: dict[str, str] = browser.client.get(address_).json()["parts"]
+    return found
+
+
+def test_the_state_and_the_buttons_follow_the_code(browser: Browser) -> None:
+    code = gift_code("FROST2026")
+    page = browser.open("giftcode_change", code.pk).content.decode()
+    (asked,) = re.findall(r'data-live="([^"]+)"', page)
+    before = parts(browser, asked)
+    assert 'value="redeem_now"' in before["buttons"]
+    assert "badge-active" in before["state"]
+    assert "has changed" not in before["changed"]
+
+    GiftCode.objects.filter(pk=code.pk).update(
+        state="closed",
+        closed_outcome="code_not_found",
+        closed_at=timezone.now(),
+        reason="The game does not know this code.",
+    )
+
+    after = parts(browser, asked)
+    assert 'value="redeem_now"' not in after["buttons"]
+    assert 'value="reopen_codes"' in after["buttons"]
+    assert f'name="back" value="{address("giftcode_change", code.pk)}"' in after["buttons"]
+    assert "badge-closed" in after["state"]
+    assert "The game does not know this code." in after["state"]
+    assert "The state of the code has changed" in after["changed"]
+    page = browser.open("giftcode_change", code.pk).content.decode()
+    (asked,) = re.findall(r'data-live="([^"]+)"', page)
+    assert "has changed" not in parts(browser, asked)["changed"]
 
 
 def test_nothing_is_enqueued_before_the_commit(browser: Browser, task_queue: TaskQueue) -> None:

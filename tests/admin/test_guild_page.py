@@ -125,6 +125,32 @@ def _rows_of_all_kinds(of: Guild, code: Any) -> None:
     Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(run.pk), message="Stuck.")
 
 
+def test_what_needs_a_person_is_updated_without_a_reload(browser: Browser, wolves: Guild) -> None:
+    def parts() -> dict[str, str]:
+        found = browser.client.get(tab("live", wolves)).json()["parts"]
+        return {name: " ".join(html.split()) for name, html in found.items()}
+
+    for _number in range(3):
+        member(wolves)
+    assert "Nothing needs you now." in parts()["needs"]
+    assert "<dd>3</dd>" in parts()["facts"]
+    assert "redeem_now" not in parts()["redeem"]
+
+    ann = astray(wolves, gift_code("FROST"))
+
+    shown_now = parts()
+    assert "The game does not know 1 of 4 members" in shown_now["needs"]
+    assert f'id="realm-{ann.pk}"' in shown_now["needs"]
+    assert f'name="back" value="{tab("overview", wolves)}"' in shown_now["needs"]
+    assert "Nothing needs you now." not in shown_now["needs"]
+    assert "<dd>4</dd>" in shown_now["facts"]
+    assert 'value="redeem_now"' in shown_now["redeem"]
+
+    joining.make_join_link(wolves.pk)
+    joining.ask_to_join(wolves.join_link, Wish("300000001", "Anna", 1042))
+    assert "1 player asks to join" in parts()["needs"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, "live"])
 def test_a_tab_costs_the_same_with_few_rows_and_with_many(browser: Browser, name: str) -> None:

@@ -81,14 +81,15 @@ def stranger(amber: Browser, guilds: Guilds, django_capture_on_commit_callbacks:
 def test_an_officer_adds_a_code_that_is_redeemed_at_once(
     amber: Browser, task_queue: TaskQueue
 ) -> None:
-    messages = amber.save("giftcode_add", **NEW)
+    amber.save("giftcode_add", **NEW)
     code = GiftCode.objects.get()
     assert (code.code, code.state) == ("FROST", CodeState.ACTIVE)
     assert task_queue.arguments("fan_out") == [[code.pk, "admin", None]], (
         "the officer is named to no other guild"
     )
-    told = next(words for _level, words in messages if "redeemed now" in words)
-    assert "1 member in 1 guild" in told, "members of other guilds are not counted"
+    page = amber.open("giftcode_change", code.pk).content.decode()
+    assert "The code is about to be asked for." in page
+    assert "1 member in 1 guild" in page, "members of other guilds are not counted"
 
 
 def test_an_officer_adds_codes_of_their_own_games_without_dates(

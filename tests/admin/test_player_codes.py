@@ -147,6 +147,26 @@ def test_the_page_updates_while_something_waits(browser: Browser, wolves: Guild)
     assert "You have 1 of 1 code: FROST" in answer["parts"]["reply"]
 
 
+def test_the_form_of_the_correction_comes_and_goes_with_the_codes(
+    browser: Browser, wolves: Guild
+) -> None:
+    ann = member(wolves)
+    row = member_redemption(ann, gift_code("FROST"), "pending")
+
+    def form() -> str:
+        answer = browser.client.get(reverse("admin:live_player", args=[ann.pk])).json()
+        return str(answer["parts"]["corrections"])
+
+    assert 'name="realm"' not in form()
+    row.state, row.asked_realm = "needs_correction", 1042
+    row.save()
+    assert 'name="realm"' in form()
+    assert "1 code waits for the right number." in form()
+    row.state = "redeemed"
+    row.save()
+    assert 'name="realm"' not in form()
+
+
 def test_the_page_costs_the_same_with_few_and_with_many_codes(
     browser: Browser, wolves: Guild
 ) -> None:

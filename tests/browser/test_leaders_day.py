@@ -200,7 +200,7 @@ def _brings_three_more(hand: Hand, day: Day) -> None:
 # --- 3: a code ------------------------------------------------------------------------------------
 def _adds_a_code_and_watches_it(hand: Hand, day: Day) -> None:
     _adds_a_code(hand, day, day.code)
-    hand.read(f"is being redeemed now for {MEMBERS + 3} members in 2 guilds")
+    hand.read(f"Code {day.code} is saved. This page shows what comes of it.")
     hand.menu("Home")
     with hand.without_reload():
         run = (

@@ -6,9 +6,10 @@ import time
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Page, Route, expect
 
-from giftcodes.models import MemberRedemption, Redemption
+from giftcodes.models import GiftCode, MemberRedemption, Redemption
 from tests.admin import past
 from tests.browser.conftest import log_in
 from tests.factories import astray, gift_code, guild
@@ -22,16 +23,18 @@ SEEN_OR_NOT = """shown => {
 
 #: How often a page asks while a run is under way.
 AGAIN_MS = 2_000
+#: How often a page asks while there is no run.
+IDLE_MS = 10_000
 
 
 class Line:
     """The connection to the server, which can be cut, and which counts requests."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, address: str = "**/admin/live/") -> None:
         self.asked = 0
         self.is_cut = False
         self.is_crowded = False
-        page.route("**/admin/live/", self._pass)
+        page.route(address, self._pass)
 
     def _pass(self, route: Route) -> None:
         self.asked += 1
@@ -57,7 +60,7 @@ def open_with_still_clock(page: Page, address: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def see_an_answer(page: Page, line: Line) -> None:
+def see_an_answer(page: Page, line: Line, again_ms: int = AGAIN_MS) -> None:
     """Wait until the page has shown an answer to a request that it sends from now on.
 
     The page sends no request before it has shown the answer to the last one. So after two further
@@ -67,7 +70,7 @@ def see_an_answer(page: Page, line: Line) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while line.asked < wanted:
         assert time.monotonic() < deadline, "The page no longer asks."
-        page.clock.run_for(AGAIN_MS)
+        page.clock.run_for(again_ms)
         page.wait_for_timeout(100)
 
 
@@ -189,3 +192,80 @@ def test_a_part_is_not_replaced_if_only_the_token_of_its_form_differs(
     page.evaluate("document.querySelector('.need').dataset.kept = 'yes'")
     see_an_answer(page, line)
     expect(page.locator(".need[data-kept=yes]")).to_have_count(1)
+
+
+def test_the_overview_of_a_guild_says_what_needs_a_person_and_keeps_a_field_that_is_filled_in(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    owls = guild("Owls", members=9)
+    code = gift_code("FROST")
+    line = Line(page, "**/live/")
+    url = reverse("admin:giftcodes_guild_overview", args=[owls.pk])
+    open_with_still_clock(page, live_server.url + url)
+    needs = page.get_by_role("region", name="Needs you")
+    expect(needs).to_contain_text("Nothing needs you now.")
+
+    first = astray(owls, code)
+    see_an_answer(page, line, IDLE_MS)
+    expect(needs).to_contain_text("The game does not know 1 of 10 members")
+
+    field = page.locator(f"#realm-{first.pk}")
+    field.fill("77")
+    field.blur()
+    astray(owls, code)
+    see_an_answer(page, line, IDLE_MS)
+    expect(field).to_have_value("77")
+    field.press("Enter")
+    expect(page.get_by_text("is in State 77 now.")).to_be_visible()
+    expect(needs).to_contain_text("The game does not know 1 of 11 members")
+
+
+def test_the_correction_of_a_player_follows_the_codes_and_keeps_a_wrong_entry(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    ann = astray(guild("Owls", members=9), gift_code("FROST"))
+    rows = MemberRedemption.objects.filter(member=ann)
+    rows.update(state="pending")
+    line = Line(page, "**/live/player/**")
+    open_with_still_clock(page, live_server.url + reverse("admin:player_codes", args=[ann.pk]))
+    field = page.locator("input[name=realm]")
+    expect(field).to_have_count(0)
+
+    rows.update(state="needs_correction")
+    see_an_answer(page, line, IDLE_MS)
+    expect(field).to_have_value("1042")
+
+    field.fill("Tundra")
+    field.press("Enter")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    see_an_answer(page, line, IDLE_MS)
+    expect(field).to_have_value("Tundra")
+    expect(page.locator(".errorlist")).to_be_visible()
+
+    field.fill("77")
+    field.press("Enter")
+    expect(page.get_by_text("is in State 77 now.")).to_be_visible()
+    expect(field).to_have_count(0)
+
+
+def test_the_page_of_a_code_follows_its_end_and_offers_to_be_loaded_again(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    code = gift_code("FROST")
+    line = Line(page, "**/live/code/**")
+    url = reverse("admin:giftcodes_giftcode_change", args=[code.pk])
+    open_with_still_clock(page, live_server.url + url)
+    button = page.get_by_role("button", name="Close code")
+    button.focus()
+    see_an_answer(page, line, IDLE_MS)
+    expect(button).to_be_focused()
+
+    GiftCode.objects.filter(pk=code.pk).update(state="closed", reason="The code has expired.")
+    see_an_answer(page, line, IDLE_MS)
+    expect(button).to_have_count(0)
+    expect(page.get_by_role("button", name="Reopen code")).to_be_visible()
+    state = page.get_by_role("region", name="State of FROST")
+    expect(state).to_contain_text("The code has expired.")
+    page.get_by_role("link", name="Load the page again").click()
+    expect(page.get_by_role("link", name="Load the page again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Reopen code")).to_be_visible()

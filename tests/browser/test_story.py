@@ -103,7 +103,7 @@ def _add_a_code(page: Page, site: str) -> None:
     page.get_by_label("Code").first.fill("FROST2026")
     page.get_by_label("Game").select_option("Whiteout Survival")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("is being redeemed now for 47 members in 1 guild")).to_be_visible()
+    expect(page.get_by_text("Code FROST2026 is saved.")).to_be_visible()
 
 
 def _see_it_through_on_the_dashboard(page: Page, site: str) -> None:

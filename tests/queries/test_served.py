@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -62,6 +63,23 @@ def test_a_code_sums_up_its_guilds_and_is_running_if_one_of_them_is() -> None:
         snow.pk: (Served(has=1, waiting=1), ResultKind.RUNNING, 2, 1),
         new.pk: (Served(), ResultKind.NOTHING, 0, 0),
     }
+
+
+def test_a_code_that_is_fanned_out_meanwhile_never_has_guilds_without_their_members() -> None:
+    code = gift_code()
+    statements = 0
+
+    def meanwhile(execute: Any, *args: Any) -> Any:
+        nonlocal statements
+        result = execute(*args)
+        statements += 1
+        if statements == 1:
+            redemption(code, "pending", run=RunState.PENDING)
+        return result
+
+    with connection.execute_wrapper(meanwhile):
+        (found,) = of_all(code).values()
+    assert found[0] == Served(waiting=1) or found[2] == 0
 
 
 def test_members_who_left_do_not_count() -> None:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.http import HttpResponseRedirect
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from giftcodes import tasks
 from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose, rule_words
+from giftcodes.admin.codes.expected import expected
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link, model_url, page_url
-from giftcodes.models import GiftCode, Guild, Member, Redemption, Source, Trigger
+from giftcodes.models import GiftCode, Redemption, Source, Trigger
 from giftcodes.models.officer_rules import NewCodes, new_codes
-from giftcodes.models.start_rules import provider_obstacle
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.code_proposals import (
     CODES_OF_OFFICER,
@@ -160,38 +160,37 @@ class CodeEntry(KeepsHistory):
         if proposal := getattr(obj, "proposal", None):
             return HttpResponseRedirect(page_url(proposal))
         # The page of the code is live: it shows what comes of the code, and the next step.
-        if obj._state.adding or not {"_addanother", "_popup"} & request.POST.keys():
-            super().response_add(request, obj, post_url_continue)
+        if obj._state.adding or not _skips_page(request):
             return HttpResponseRedirect(page_url(obj))
         return super().response_add(request, obj, post_url_continue)
 
     def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
         """Say what will happen to a new code. No worker has started to redeem it yet."""
-        guilds = scope.visible(
-            Guild.objects.automatic().filter(provider=code.provider), request.user
-        )
-        asked = Member.objects.eligible().filter(guild__in=guilds)
-        members, number = asked.count(), asked.order_by().values("guild").distinct().count()
-        if obstacle := provider_obstacle(code.provider):
+        found = expected(code, request.user)
+        if found.obstacle:
             words = gettext("Code %(code)s is saved, but cannot be redeemed yet. %(obstacle)s")
-            self.message_user(
-                request, words % {"code": code, "obstacle": obstacle}, messages.WARNING
-            )
-        elif not members:
+            values = {"code": code, "obstacle": found.obstacle}
+            self.message_user(request, words % values, messages.WARNING)
+        elif not found.members:
             words = gettext(
                 "Code %s is saved, but nobody gets it yet: no guild with automatic redeeming for "
                 "this game has an active member who has not opted out."
             )
             self.message_user(request, words % code, messages.WARNING)
+        elif _skips_page(request):
+            words = gettext("Code {} is being redeemed now for {}. {}")
+            link = list_link(Redemption, gettext("Follow it"), gift_code__id__exact=code.pk)
+            told = format_html(words, code, found.words, link)
+            self.message_user(request, told, messages.INFO)
         else:
-            words = gettext("Code {code} is being redeemed now for {members} in {guilds}. {link}")
-            values = {
-                "code": code,
-                "members": ngettext("%d member", "%d members", members) % members,
-                "guilds": ngettext("%d guild", "%d guilds", number) % number,
-                "link": list_link(Redemption, gettext("Follow it"), gift_code__id__exact=code.pk),
-            }
-            self.message_user(request, format_html(words, **values), messages.INFO)
+            # A message stays until the page is left. So it says nothing that soon changes.
+            words = gettext("Code %s is saved. This page shows what comes of it.")
+            self.message_user(request, words % code, messages.INFO)
+
+
+def _skips_page(request: HttpRequest) -> bool:
+    """Whether the person goes on from the form to another page than that of the code."""
+    return bool({"_addanother", "_popup"} & request.POST.keys())
 
 
 def _may_add(person: scope.Person) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from giftcodes.admin.codes.expected import expected
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
@@ -37,8 +39,13 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, JsonResponse
 
+    from giftcodes.admin.common.base import Page
+
 #: The parts of the page that change while a person looks at it.
-PARTS = {"served": "admin/giftcodes/giftcode/served.html"}
+PARTS = {
+    "buttons": "admin/giftcodes/buttons.html",
+    **{name: f"admin/giftcodes/giftcode/{name}.html" for name in ("served", "state", "changed")},
+}
 #: If a code is younger than this and has no runs yet, its page says that they begin soon.
 NEW = dt.timedelta(minutes=10)
 #: The number of guilds that the page shows. The linked list has the others.
@@ -49,9 +56,14 @@ EVENTS_SHOWN = 20
 
 def context(code: GiftCode, person: Any) -> dict[str, Any]:
     """The context of the page's template, in a fixed number of queries."""
+    return {**_board(code, person), "parts": PARTS}
+
+
+def _board(code: GiftCode, person: Any) -> dict[str, Any]:
+    """What changes on the page while a person looks at it, except the buttons."""
     return {
         **_served(code, person),
-        "parts": PARTS,
+        "back": page_url(code),
         "oddities": _shown(holding_answers(code), person),
         "closers": _shown(closing_answers(code), person),
         "provers": _shown(
@@ -62,7 +74,10 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
 
 
 def live(request: HttpRequest, code_id: int) -> JsonResponse:
-    """Respond with what has come of the code in the guilds of the person.
+    """Respond with the parts of the page that change.
+
+    The address says in `seen` which state the code had when the page was loaded. If the code has
+    another state now, the page says that its fields are out of date.
 
     Raises:
         PermissionDenied: the person may not see codes.
@@ -74,7 +89,12 @@ def live(request: HttpRequest, code_id: int) -> JsonResponse:
     code = codes.filter(pk=pk).first() if (pk := row_id(str(code_id))) else None
     if code is None:
         raise Http404
-    shown = _served(code, request.user)
+    page = cast("Page", admin.site.get_model_admin(GiftCode))
+    shown = {
+        **_board(code, request.user),
+        **page.buttons_for(request, code),
+        "seen": request.GET.get("seen", ""),
+    }
     return answer(parts_of(request, PARTS, shown), again_in_seconds=shown["again_in_seconds"])
 
 
@@ -88,6 +108,7 @@ def _served(code: GiftCode, person: Any) -> dict[str, Any]:
         "is_on_trial": code.pk in trials(code.pk),
         "found": found,
         "is_new": is_new,
+        "expected": expected(code, person) if is_new and not found.guilds else None,
         "again_in_seconds": BUSY_SECONDS if found.running or is_new else IDLE_SECONDS,
         "result_badge": result_badge(found.result),
         "bar": served_bar(found.served),

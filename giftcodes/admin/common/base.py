@@ -118,6 +118,13 @@ class Page(Scoped, _ModelAdmin):
 
     def _own_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         row = self.get_object(request, unquote(object_id))
+        return {
+            **self.buttons_for(request, row),
+            **self.page_context(request, object_id),
+        }
+
+    def buttons_for(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """The values for `buttons.html`: the buttons of a row that a person may press."""
         allowed = self.get_actions(request)
         buttons = [
             (name, words or allowed[name][2])
@@ -127,7 +134,8 @@ class Page(Scoped, _ModelAdmin):
         return {
             "buttons": buttons,
             "quiet_buttons": self.quiet_buttons,
-            **self.page_context(request, object_id),
+            "opts": self.opts,
+            "original": row,
         }
 
     def buttons_of(self, row: Any) -> list[tuple[str, Any]]:  # noqa: ARG002

@@ -51,8 +51,11 @@ RUNS_SHOWN = 8
 ALARMS_SHOWN = 5
 
 TEMPLATE = "admin/giftcodes/guild/overview.html"
-#: The parts of the tab that update without a reload. They have no form fields.
-PARTS = {name: f"admin/giftcodes/guild/{name}.html" for name in ("running", "recent", "game")}
+#: The parts of the tab that update without a reload.
+PARTS = {
+    name: f"admin/giftcodes/guild/{name}.html"
+    for name in ("redeem", "needs", "running", "recent", "game", "facts")
+}
 #: Alarms that repeat what the tab shows anyway.
 _SHOWN_ANYWAY = (Alarm.Kind.UNCORRECTED, Alarm.Kind.NO_MEMBERS)
 
@@ -64,18 +67,12 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         request: the request of a person who may see the guild.
         guild: the guild, with `members_number` from the admin's queryset.
     """
-    person = request.user
-    shown = board(person, guild)
+    shown = board(request.user, guild)
     return {
         **shown,
-        **_needs(person, guild),
         "template": TEMPLATE,
         "parts": PARTS,
         "again_in_seconds": again_in_seconds(shown),
-        "may_redeem": guild.active and person.has_perm("giftcodes.change_redemption"),
-        "has_codes": GiftCode.objects.active().filter(provider=guild.provider).exists(),
-        "guilds_url": list_url(Guild),
-        "back": guild_url(guild.pk),
     }
 
 
@@ -85,10 +82,21 @@ def again_in_seconds(shown: dict[str, Any]) -> float:
 
 
 def board(person: Any, guild: Guild) -> dict[str, Any]:
-    """What changes on the tab while a person looks at it, in a fixed number of queries."""
+    """What changes on the tab while a person looks at it, in a fixed number of queries.
+
+    Args:
+        person: the person who looks at it.
+        guild: the guild, with `members_number` from the admin's queryset.
+    """
     outlooks = read_outlooks()
+    may_redeem = guild.active and person.has_perm("giftcodes.change_redemption")
+    has_codes = GiftCode.objects.active().filter(provider=guild.provider).exists()
     return {
         "guild": guild,
+        **_needs(person, guild),
+        "may_redeem_now": may_redeem and has_codes and bool(guild.members_number),  # type: ignore[attr-defined]
+        "guilds_url": list_url(Guild),
+        "back": guild_url(guild.pk),
         **(_runs(guild, outlooks) if person.has_perm("giftcodes.view_redemption") else _NO_RUNS),
         **_game(person, guild, outlooks),
     }
@@ -182,7 +190,8 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
             MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
         ),
         "alarms": alarms,
-        "joining_url": guild_url(guild.pk, "joining") if joining.may_open(person) else "",
+        "waiting_requests": guild.join_requests.count() if joining.may_open(person) else 0,
+        "joining_url": guild_url(guild.pk, "joining"),
     }
 
 

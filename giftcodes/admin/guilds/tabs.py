@@ -85,7 +85,6 @@ def frame(request: HttpRequest, guild: Guild, name: str) -> dict[str, Any]:
             for tab in TABS
             if tab.is_for(request.user)
         ],
-        "waiting_requests": waiting,
         "steps": steps,
         "next_step": next_of(steps),
     }

@@ -57,7 +57,8 @@ PERMISSIONS = ("giftcodes.view_member", "giftcodes.view_memberredemption")
 _CHANGE = "giftcodes.change_member"
 
 _PARTS = {
-    name: f"admin/giftcodes/player_codes/{name}.html" for name in ("summary", "codes", "reply")
+    name: f"admin/giftcodes/player_codes/{name}.html"
+    for name in ("corrections", "summary", "codes", "reply")
 }
 #: The parts of the list of codes in their order: what a person must do comes first.
 _HEADINGS = {
@@ -95,12 +96,11 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": str(member),
-        **_board(request, player),
+        **_board(request, player, form),
         "member": member,
         "parts": _PARTS,
         "again_in_seconds": _again_in_seconds(player),
         "memberships": [_membership(one) for one in memberships],
-        "corrections": _corrections(request, player, form),
         "codes_url": list_url(MemberRedemption, q=member.player_id) if player.has_more else "",
         "may_change": request.user.has_perm(_CHANGE),
         **_wish(request, member, is_out=all(one.opted_out for one in memberships)),
@@ -167,8 +167,14 @@ def _again_in_seconds(player: Player) -> float:
     return BUSY_SECONDS if player.served.waiting else IDLE_SECONDS
 
 
-def _board(request: HttpRequest, player: Player) -> dict[str, Any]:
-    """The values of those parts of the page that change."""
+def _board(request: HttpRequest, player: Player, form: Any = None) -> dict[str, Any]:
+    """The values of those parts of the page that change.
+
+    Args:
+        request: the request of the person who looks at the page.
+        player: the player.
+        form: a sent correction that has errors.
+    """
     served = player.served
     may_retry = request.user.has_perm("giftcodes.change_redemption")
     has_several = len(player.members) > 1
@@ -186,6 +192,7 @@ def _board(request: HttpRequest, player: Player) -> dict[str, Any]:
         "words": _has_words(served),
         "bar": served_bar(served, words=_has_words(served)),
         "sections": sections,
+        "corrections": _corrections(request, player, form),
         "reply": reply_to(player),
     }
 

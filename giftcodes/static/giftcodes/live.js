@@ -18,10 +18,14 @@
     /* The CSRF token of a form differs in each response, but the old token stays valid: parts are compared without it. */
     const TOKEN = /(name="csrfmiddlewaretoken" value=")[^"]*/g;
 
-    /* Whether a person is in a field of the part, has entered something, or has to correct what they entered. Then the
-       part is exchanged later. */
-    const isBeingFilled = (part) => part.querySelector("[aria-invalid=true]") || [...part.querySelectorAll("input:not([type=hidden]), select, textarea:not([readonly])")]
-        .some((field) => field === document.activeElement || (field.defaultValue ?? field.value) !== field.value);
+    /* Whether a person is in a field, has entered something, or was told that the entered value is wrong. */
+    const isInUse = (field) => field === document.activeElement
+        || (field.defaultValue ?? field.value) !== field.value
+        || field.getAttribute("aria-invalid") === "true";
+
+    /* Whether a person fills a field of the part in. Then the part is exchanged later. */
+    const isBeingFilled = (part) =>
+        [...part.querySelectorAll("input:not([type=hidden]), select, textarea:not([readonly])")].some(isInUse);
 
     class Live {
         constructor(root) {
