@@ -223,3 +223,14 @@ def test_an_entry_about_a_person_is_shown_only_to_those_who_may_see_people(
     url = reverse("admin:admin_logentry_changelist")
     assert "newcomer" in browser.client.get(url).content.decode()
     assert "newcomer" not in people["viewer"].client.get(url).content.decode()
+
+
+@pytest.mark.parametrize("hub", [entry.hub for entry in MENU if entry.hub])
+def test_each_card_says_how_its_page_is_now(browser: Browser, hub: str) -> None:
+    live = browser.client.get(reverse(f"admin:live_{hub}")).json()["parts"]
+    entry = next(entry for entry in MENU if entry.hub == hub)
+    assert set(live) == {page.name for page in entry.pages}
+    page = browser.client.get(reverse(f"admin:{hub}")).content.decode()
+    for name, words in live.items():
+        assert words.strip(), name
+        assert f'data-part="{name}"' in page
