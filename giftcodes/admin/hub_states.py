@@ -233,6 +233,8 @@ def _lookups(request: HttpRequest) -> CardState:
     found = _visible(DirectoryLookup.objects.all(), request).aggregate(
         number=Count("pk"), unknown=unknown
     )
+    if not found["number"]:
+        return _state(Tone.NEUTRAL, _("Nobody is looked up"))
     words = ngettext("{number} player", "{number} players", found["number"])
     if found["unknown"]:
         words = _("{number} players, {unknown} not known there")

@@ -43,17 +43,11 @@ _WORDS = {
     "giftcodes.tasks.tick": _("Sends the requests to the games that are due."),
     "giftcodes.tasks.poll": _("Reads the feeds, to find new codes."),
     "giftcodes.tasks.sweep": _("Continues work that a stopped process left behind."),
-    "giftcodes.tasks.catch_up": _(
-        "Redeems codes for members who joined or were corrected, and withdraws those who left."
-    ),
-    "giftcodes.tasks.directory": _(
-        "Looks up the names, and the states or kingdoms, of members who have consented."
-    ),
+    "giftcodes.tasks.catch_up": _("Serves new and corrected members."),
+    "giftcodes.tasks.directory": _("Looks up members who have consented."),
     "giftcodes.tasks.announce": _("Sends the messages to the channels."),
     "giftcodes.tasks.alarms": _("Looks for problems that need a person."),
-    "giftcodes.tasks.prune": _(
-        "Deletes old requests and journal entries that are no longer needed."
-    ),
+    "giftcodes.tasks.prune": _("Deletes old requests and journal entries."),
     "celery.backend_cleanup": _("Deletes old results of Celery's own tasks."),
 }
 #: The scheduler notes the last runs in its rows only this often.

@@ -140,8 +140,8 @@
         if (!form || !(focused === document.body || form.contains(focused))) {
             return;
         }
-        const fields = [...form.elements].filter((field) => field.type !== "hidden" && !field.disabled && field.offsetParent);
-        const isFirst = focused === document.body || focused === fields[0] || fields[0]?.nextElementSibling?.contains(focused);
+        const fields = [...form.elements].filter((field) => field.matches("input, select, textarea") && !field.disabled && field.offsetParent);
+        const isFirst = focused === document.body || fields[0]?.parentElement.contains(focused);
         const empty = fields.find((field) => field.required && !field.value);
         if (isFirst && empty) {
             const chooser = empty.matches(".select2-hidden-accessible") ? empty.nextElementSibling?.querySelector(".select2-selection") : null;
