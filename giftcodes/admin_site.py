@@ -31,7 +31,7 @@ class LongAddressError(BadRequest):
 
 
 class RedeemerSite(UnfoldAdminSite):
-    index_title = _("Gift codes for every member of every guild, once")
+    index_title = _("Home")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the time zone, which every page shows, and whether the site is a demo."""

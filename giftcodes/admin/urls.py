@@ -37,8 +37,12 @@ PAGES += [
     ("joining/<int:guild_id>/", joining.page, "joining"),
     ("personal-link/<int:member_id>/", personal_link.page, "personal_link"),
     *(
-        (f"{entry.hub}/", partial(hubs.hub, name=entry.hub), entry.hub)
+        one
         for entry in MENU
         if entry.hub
+        for one in (
+            (f"{entry.hub}/", partial(hubs.hub, name=entry.hub), entry.hub),
+            (f"live/{entry.hub}/", partial(hubs.live, name=entry.hub), f"live_{entry.hub}"),
+        )
     ),
 ]

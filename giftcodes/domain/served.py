@@ -15,7 +15,8 @@ from typing import Self
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.transitions import OPEN, State
+from giftcodes.domain.outcomes import ABOUT_THE_CODE, Outcome
+from giftcodes.domain.transitions import OPEN, AttemptContext, State, decide
 
 
 class Share(StrEnum):
@@ -70,6 +71,16 @@ def share_of(state: State, ending: Ending) -> Share:
     """
     share = SHARES[state]
     return Share.CANNOT if share is Share.NEEDS_YOU and ending is Ending.UNKNOWN else share
+
+
+def share_of_answer(outcome: Outcome) -> Share:
+    """The share to which one answer of a game adds, if nothing else is known about the member.
+
+    Charts of answers use it, so that they have the colours and the words of the bars. WAITING means
+    that the member is asked again.
+    """
+    context = AttemptContext(code_is_closed=outcome in ABOUT_THE_CODE)
+    return SHARES[decide(outcome, context).state]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from django import template
 from django.contrib.admin.utils import quote
 from django.db.models import Model
+from django.template.defaultfilters import linebreaksbr
 from django.urls import NoReverseMatch, reverse
-from django.utils.safestring import mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeData, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from giftcodes.admin.common.action_report import FOLDED_TAG
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.admin_menu import entry_at, page_of
 from giftcodes.models.game_words import place_word, spoken
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.contrib.admin.views.main import ChangeList
+    from django.contrib.messages.storage.base import Message
     from django.template import Context
     from django.utils.safestring import SafeString
 
@@ -51,6 +55,23 @@ def shown_fields(line: Iterable[Any]) -> list[Any]:
             field.field["help_text"] = ""
         found.append(field)
     return found
+
+
+@register.filter
+def shown(message: Message) -> SafeString:
+    """The text of a message, with line breaks. A folded report is a list that can be opened."""
+    text = message.message
+    if message.extra_tags != FOLDED_TAG:
+        return linebreaksbr(text)
+    # Only text whose parts are escaped is marked as safe (action_report.py).
+    lines = [
+        mark_safe(line) if isinstance(text, SafeData) else line  # noqa: S308
+        for line in str(text).split("\n")
+    ]
+    items = format_html_join("", "<li>{}</li>", ((line,) for line in lines[1:]))
+    return format_html(
+        '<details class="folded"><summary>{}</summary><ul>{}</ul></details>', lines[0], items
+    )
 
 
 @register.inclusion_tag("frame/breadcrumbs.html", takes_context=True)

@@ -34,7 +34,7 @@ def lists() -> Iterator[str]:
             f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist",
             query={"all": "", "q": "2"},
         )
-    hubs = [entry.hub for entry in MENU if entry.hub]
+    hubs = [name for entry in MENU if entry.hub for name in (entry.hub, f"live_{entry.hub}")]
     pages = (
         "index",
         "live",

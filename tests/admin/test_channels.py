@@ -408,4 +408,13 @@ def test_the_page_says_in_words_that_the_host_of_a_test_is_unknown(browser: Brow
     assert words in page
     assert "test refused" not in page
     assert "nothing sent yet" not in page
-    assert "No message has arrived yet." in page
+    assert "The service could not be reached, so the address may be right." in page
+    assert "Correct the address" not in page
+
+
+def test_after_a_refused_test_the_page_asks_for_another_address(browser: Browser) -> None:
+    row = channel()
+    words = "The webhook no longer exists (HTTP 404)."
+    Announcement.objects.create(channel=row, kind="test", state="gone", error=words)
+    page = shown(browser.open("channel_change", row.pk).content.decode())
+    assert "No message has arrived yet. Correct the address" in page

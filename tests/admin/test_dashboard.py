@@ -15,10 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
 from giftcodes.admin.home import codes
-from giftcodes.admin.home.chart import DAYS, HEIGHT, KINDS, chart, draw, kind_of
+from giftcodes.admin.home.chart import DAYS, HEIGHT, chart, draw
+from giftcodes.admin.home.dashboard import SLOW_SECONDS, chart_again_in_seconds
 from giftcodes.clients.games.config import Rate
 from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.served import Share, share_of_answer
 from giftcodes.models import (
     Attempt,
     Feed,
@@ -231,7 +234,7 @@ def _nobody_got(text: str, **fields: Any) -> GiftCode:
 def _greens(page: str) -> list[str]:
     """The classes of a page that are shown in green."""
     content = page[page.index('<main id="content"') :]
-    greens = "tone-good", "badge-on", "badge-success", "badge-redeemed", "share-has", "chart-good"
+    greens = "tone-good", "badge-on", "badge-success", "badge-redeemed", "share-has"
     return [name for name in greens if name in content]
 
 
@@ -379,23 +382,51 @@ def test_answers_are_counted_by_day_and_by_what_they_mean(db: None) -> None:
         )
     days = chart().days
     assert len(days) == DAYS
-    assert days[-1].numbers == (2, 1, 0, 0)
-    assert days[-4].numbers == (0, 0, 1, 1)
+    assert days[-1].numbers == (2, 0, 1, 0, 0)
+    assert days[-4].numbers == (0, 0, 0, 1, 1)
     assert sum(day.total for day in days) == 5
 
 
-def test_every_outcome_belongs_to_a_kind() -> None:
-    assert {kind_of(outcome) for outcome in Outcome} == set(KINDS)
+@pytest.mark.parametrize(
+    ("outcome", "share"),
+    [
+        (Outcome.SUCCESS, Share.HAS),
+        (Outcome.RECEIVED, Share.HAS),
+        (Outcome.SAME_TYPE, Share.CANNOT),
+        (Outcome.LEVEL_TOO_LOW, Share.NOT_ELIGIBLE),
+        (Outcome.CLAIM_LIMIT, Share.NOT_ELIGIBLE),
+        (Outcome.WRONG_REALM, Share.NEEDS_YOU),
+        (Outcome.NO_SUCH_PLAYER, Share.NEEDS_YOU),
+        (Outcome.CODE_EXPIRED, Share.CANNOT),
+        (Outcome.SERVER_BUSY, Share.WAITING),
+        (Outcome.TOO_FREQUENT, Share.WAITING),
+    ],
+)
+def test_an_answer_has_the_share_that_the_bars_give_its_member(
+    outcome: Outcome, share: Share
+) -> None:
+    assert share_of_answer(outcome) is share
+
+
+def test_every_answer_has_a_share() -> None:
+    assert {share_of_answer(outcome) for outcome in Outcome} == set(Share)
+
+
+def test_the_chart_is_fetched_as_often_as_the_other_parts_unless_counting_is_slow() -> None:
+    assert chart_again_in_seconds(0.001, is_busy=True) == BUSY_SECONDS
+    assert chart_again_in_seconds(0.001, is_busy=False) == IDLE_SECONDS
+    assert chart_again_in_seconds(1.0, is_busy=True) == 50
+    assert chart_again_in_seconds(60.0, is_busy=True) == SLOW_SECONDS
 
 
 def test_the_highest_bar_has_the_whole_height_and_an_empty_day_has_no_bar() -> None:
     full, empty = draw(
-        [(dt.date(2026, 1, 1), (3, 1, 0, 0)), (dt.date(2026, 1, 2), (0, 0, 0, 0))]
+        [(dt.date(2026, 1, 1), (3, 0, 1, 0, 0)), (dt.date(2026, 1, 2), (0, 0, 0, 0, 0))]
     ).days
     assert sum(segment.height for segment in full.segments) == HEIGHT, (
         "The axis ends at 4, the day's total."
     )
-    assert [segment.kind for segment in full.segments] == ["good", "bad"]
+    assert [segment.share for segment in full.segments] == ["has", "needs_you"]
     assert empty.segments == ()
 
 
@@ -410,7 +441,7 @@ def test_the_highest_bar_has_the_whole_height_and_an_empty_day_has_no_bar() -> N
     ],
 )
 def test_the_axis_has_a_few_round_numbers(most: int, numbers: list[int]) -> None:
-    shown = draw([(dt.date(2026, 1, 1), (most, 0, 0, 0))])
+    shown = draw([(dt.date(2026, 1, 1), (most, 0, 0, 0, 0))])
     assert [tick.number for tick in shown.ticks] == numbers
     assert shown.ticks[0].y == HEIGHT
     assert shown.ticks[-1].y == 0
@@ -423,7 +454,7 @@ def test_the_chart_is_said_in_words_too(browser: Browser) -> None:
     Attempt.objects.update(answered_at=timezone.now())
     html = browser.client.get(reverse("admin:live_chart")).json()["parts"]["chart"]
     title = html.split('<title id="chart-words">')[1].split("</title>")[0]
-    assert title.startswith("1 answer in 14 days: has the code 1,")
+    assert title.startswith("1 answer in 14 days: has it 1,")
     assert html.count('class="tick-number"') == 2
 
 

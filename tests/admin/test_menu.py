@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from giftcodes.admin_menu import MENU
-from giftcodes.models import Guild
+from giftcodes.models import Alarm, Guild
 from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild, member
@@ -223,3 +225,41 @@ def test_an_entry_about_a_person_is_shown_only_to_those_who_may_see_people(
     url = reverse("admin:admin_logentry_changelist")
     assert "newcomer" in browser.client.get(url).content.decode()
     assert "newcomer" not in people["viewer"].client.get(url).content.decode()
+
+
+@pytest.mark.parametrize("hub", [entry.hub for entry in MENU if entry.hub])
+def test_each_card_says_how_its_page_is_now(browser: Browser, hub: str) -> None:
+    live = browser.client.get(reverse(f"admin:live_{hub}")).json()["parts"]
+    entry = next(entry for entry in MENU if entry.hub == hub)
+    assert set(live) == {page.name for page in entry.pages}
+    page = browser.client.get(reverse(f"admin:{hub}")).content.decode()
+    for name, words in live.items():
+        assert words.strip(), name
+        assert f'data-part="{name}"' in page
+
+
+@pytest.mark.parametrize("hub", [entry.hub for entry in MENU if entry.hub])
+def test_the_cards_cost_the_same_with_more_rows(browser: Browser, hub: str) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.client.get(reverse(f"admin:live_{hub}")).status_code == 200
+        return len(queries)
+
+    past.live(1)
+    cost()
+    few = cost()
+    past.live(5)
+    assert cost() == few
+
+
+def test_the_cards_of_an_officer_count_only_their_own_guilds(
+    people: dict[str, Person],
+) -> None:
+    own, other = Guild.objects.order_by("pk").first(), guild("Strangers")
+    assert own is not None
+    for one in (own, other):
+        Alarm.objects.raise_once(Alarm.Kind.NO_MEMBERS, str(one.pk), f"{one} has no members.")
+    url = reverse("admin:live_activity")
+    said = {role: people[role].client.get(url).json()["parts"] for role in ("viewer", "officer")}
+    assert "2 open alarms" in said["viewer"]["giftcodes_alarm"]
+    assert "1 open alarm<" in said["officer"]["giftcodes_alarm"]

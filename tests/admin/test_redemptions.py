@@ -6,11 +6,14 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib import messages
 from django.contrib.auth.models import Permission
+from django.contrib.messages.storage.fallback import FallbackStorage
 from django.db import OperationalError, transaction
 from django.test import Client
 from django.urls import reverse
 
+from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.redemptions.runs import refusal_words
 from giftcodes.domain.served import Served
 from giftcodes.estimates.forecast import Outlook
@@ -151,15 +154,29 @@ def test_the_other_runs_start_although_the_database_refuses_one(
     assert sorted(level for level, _words in told) == ["error", "success"]
 
 
-def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> None:
+def test_several_results_of_a_kind_are_one_message(browser: Browser) -> None:
     rows = [redemption(state=State.RUNNING, member_state="pending") for _ in range(8)]
     ((level, words),) = browser.press("redeem_now", *rows)
     assert level == "warning"
-    assert words.count("is running already") == 5
-    assert words.endswith("… and 3 more, 8 in all.")
+    assert words.startswith("8 not done\n")
+    assert words.count("is running already") == 8
+    assert len(browser.press("redeem_now", *rows[:2])) == 2
 
 
-def test_the_lines_of_a_long_report_stand_one_below_the_other_and_markup_stays_text(
+def test_a_very_long_report_is_shortened_and_counts_the_rest(rf: Any) -> None:
+    report = Report()
+    for number in range(60):
+        report.done(f"Line {number}.")
+    request = rf.get("/")
+    request.session = {}
+    request._messages = FallbackStorage(request)
+    report.tell(request)
+    (message,) = messages.get_messages(request)
+    first, *lines = str(message).split("\n")
+    assert (first, len(lines), lines[-1]) == ("60 done", 51, "… and 10 more.")
+
+
+def test_the_lines_of_a_long_report_are_a_list_to_open_and_markup_stays_text(
     browser: Browser,
 ) -> None:
     rows = [redemption(state=State.RUNNING, member_state="pending") for _ in range(8)]
@@ -168,7 +185,9 @@ def test_the_lines_of_a_long_report_stand_one_below_the_other_and_markup_stays_t
     data = {"action": "redeem_now", "_selected_action": [row.pk for row in rows], "index": 0}
     browser.post("redemption_changelist", data=data)
     page = browser.open("redemption_changelist").content.decode()
-    assert "Nothing is asked twice.<br>" in page
+    folded = page.partition('<details class="folded">')[2].partition("</details>")[0]
+    assert "<summary>8 not done</summary>" in folded
+    assert folded.count("<li>") == 8
     assert "<b>Wolves" not in page
 
 

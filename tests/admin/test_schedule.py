@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -15,7 +16,8 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from giftcodes.admin.monitoring.schedule import every, when_of
+from giftcodes.admin.monitoring.schedule import every, is_late, last_run_words, when_of
+from giftcodes.models import Heartbeat
 from tests.admin.conftest import Browser
 
 LIST = "admin:django_celery_beat_periodictask_changelist"
@@ -75,6 +77,37 @@ def test_the_list_has_words_and_no_button(browser: Browser, task: PeriodicTask) 
     assert "icrosecond" not in page
     assert "Solar" not in page
     assert 'name="action"' not in page
+
+
+def test_the_list_says_what_a_task_does_and_names_an_unknown_one(
+    browser: Browser, task: PeriodicTask
+) -> None:
+    PeriodicTask.objects.create(name="My own", task="mine.work", interval=task.interval)
+    page = browser.client.get(reverse(LIST)).content.decode()
+    assert "Sends the requests to the games that are due." in page
+    assert "My own" in page
+    assert "giftcodes.tasks" not in page
+    pulse = browser.client.get(reverse("admin:giftcodes_heartbeat_changelist")).content.decode()
+    assert ">tick<" not in pulse
+
+
+def test_the_last_run_is_as_new_as_the_heartbeat_says(browser: Browser, task: PeriodicTask) -> None:
+    PeriodicTask.objects.update(last_run_at=timezone.now() - dt.timedelta(seconds=100))
+    assert last_run_words(task) is None
+    task.refresh_from_db()
+    assert last_run_words(task) == "in the last 2 minutes"
+    Heartbeat.beat("tick")
+    at = Heartbeat.objects.get().at
+    page = browser.client.get(reverse(LIST)).content.decode()
+    assert f'datetime="{at:%Y-%m-%dT%H:%M:%S}' in page
+
+
+def test_a_task_without_a_run_for_long_is_late(task: PeriodicTask) -> None:
+    task.last_run_at = timezone.now() - dt.timedelta(seconds=200)
+    assert not is_late(task)
+    task.last_run_at = timezone.now() - dt.timedelta(minutes=5)
+    assert is_late(task)
+    assert "data-relative" in str(last_run_words(task))
 
 
 def test_nobody_changes_the_schedule(browser: Browser, task: PeriodicTask) -> None:

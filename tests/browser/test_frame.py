@@ -200,3 +200,25 @@ def test_menu_pages_search_results_and_error_pages_have_no_serious_fault(
         found[url] = faults(page)
     context.close()
     assert {url: some for url, some in found.items() if some} == {}
+
+
+def test_the_side_menu_itself_takes_no_focus(page: Page, live_server: Any, admin_user: Any) -> None:
+    log_in(page.context, live_server.url, admin_user)
+    page.goto(f"{live_server.url}/admin/")
+    for _press in range(14):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.tagName") in ("A", "BUTTON", "INPUT")
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [("member/add/?guild={}", "player_id"), ("giftcode/add/?provider=whiteout", "code")],
+)
+def test_a_form_begins_in_its_first_empty_required_field(
+    page: Page, live_server: Any, admin_user: Any, world: World, form: str, field: str
+) -> None:
+    log_in(page.context, live_server.url, admin_user)
+    page.goto(f"{live_server.url}/admin/giftcodes/{form.format(world.guild.pk)}")
+    expect(page.locator(f"#id_{field}")).to_be_focused()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(f"#id_{field}")).to_be_focused()

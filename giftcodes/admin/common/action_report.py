@@ -1,4 +1,4 @@
-"""The messages that an action shows. Each result is shown once, and a long list is shortened."""
+"""The messages that an action shows. Several results of a kind are one message, with a list."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeData
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: If there are more lines of one level than this, they are joined into one message.
-SHOWN = 5
+#: From this many lines of one level on, they are one message: their number, and a list that can be
+#: opened.
+FOLDED = 3
+#: The maximum number of lines in such a list.
+SHOWN = 50
+#: The tag of a message whose first line is the heading of the other lines. The template of the
+#: messages (templates/unfold/helpers/messages.html) shows them as a list that can be opened.
+FOLDED_TAG = "folded"
 _ORDER = (messages.SUCCESS, messages.INFO, messages.WARNING, messages.ERROR)
 
 
@@ -21,10 +30,15 @@ class Report:
 
     def __init__(self) -> None:
         self._lines: dict[int, Counter[str]] = {level: Counter() for level in _ORDER}
+        self._together: list[str] = []
 
     def done(self, text: str) -> None:
         """Add a line about something that the action did."""
         self._lines[messages.SUCCESS][text] += 1
+
+    def together(self, text: str) -> None:
+        """Add a line about all rows together, which is always shown as a message of its own."""
+        self._together.append(text)
 
     def nothing(self, text: str) -> None:
         """Add a line about a row for which there was nothing to do."""
@@ -46,24 +60,47 @@ class Report:
             is_silent: whether to show nothing if there are no lines, because the next page says
                 enough.
         """
-        has_lines = False
+        has_lines = bool(self._together)
         for level in _ORDER:
-            for text in _texts(self._lines[level]):
+            lines = _texts(self._lines[level])
+            has_lines = has_lines or bool(lines)
+            if len(lines) >= FOLDED:
+                text = _folded(level, lines, number=self._lines[level].total())
+                messages.add_message(request, level, text, extra_tags=FOLDED_TAG)
+                lines = []
+            if level == messages.SUCCESS:
+                lines += self._together
+            for text in lines:
                 messages.add_message(request, level, text)
-                has_lines = True
         if not has_lines and not is_silent:
             messages.info(request, _("There was nothing to do."))
 
 
 def _texts(lines: Counter[str]) -> list[str]:
-    texts = [
+    return [
         text if number == 1 else _("%(text)s (%(number)d times)") % {"text": text, "number": number}
         for text, number in lines.items()
     ]
-    if len(texts) <= SHOWN:
-        return texts
-    rest = _("… and %(rest)d more, %(all)d in all.") % {
-        "rest": len(texts) - SHOWN,
-        "all": sum(lines.values()),
-    }
-    return ["\n".join([*texts[:SHOWN], rest])]
+
+
+def _folded(level: int, lines: list[str], *, number: int) -> str:
+    """One text: the heading, and below it each line. Links in the lines stay links."""
+    shown = [_heading(level, number), *lines[:SHOWN]]
+    if len(lines) > SHOWN:
+        shown.append(_("… and %d more.") % (len(lines) - SHOWN))
+    if any(isinstance(line, SafeData) for line in shown):
+        return format_html_join("\n", "{}", ((line,) for line in shown))
+    return "\n".join(shown)
+
+
+def _heading(level: int, number: int) -> str:
+    match level:
+        case messages.SUCCESS:
+            words = ngettext("%d done", "%d done", number)
+        case messages.INFO:
+            words = ngettext("Nothing to do for %d", "Nothing to do for %d", number)
+        case messages.WARNING:
+            words = ngettext("%d not done", "%d not done", number)
+        case _:
+            words = ngettext("%d failed", "%d failed", number)
+    return words % number

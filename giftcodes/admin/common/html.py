@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import Model
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -22,6 +25,16 @@ _NARROWEST = 1.5
 def badge(state: str, label: Any) -> SafeString:
     """A state in words. Its colour comes from admin.css and only repeats what the words say."""
     return format_html('<span class="badge badge-{}">{}</span>', state, label)
+
+
+def ago(moment: dt.datetime) -> SafeString:
+    """A moment, which live.js shows as a distance from now. Without JavaScript, it is a date."""
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" data-relative>{}</time>',
+        local.isoformat(timespec="seconds"),
+        date_format(local, "DATETIME_FORMAT"),
+    )
 
 
 def result_badge(result: Result) -> SafeString:

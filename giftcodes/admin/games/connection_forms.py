@@ -73,8 +73,9 @@ class GameForm(forms.Form):
     salt = _secret(
         _("Salt"),
         _(
-            "The secret that signs the requests to the game. The game's own gift page uses "
-            "the same salt."
+            "A fixed secret text that signs the requests to the game. It stands in the scripts of "
+            "the game's own gift page, and Redeemer does not come with it. If you do not have it, "
+            "ask the person who runs this site, or someone who can read the scripts of that page."
         ),
     )
     feed_url = _address(

@@ -136,6 +136,12 @@ def said_of(channel: Channel, test: Announcement | None = None) -> Said:
     if channel.delivered_at:
         return Said(Tone.GOOD, _("works"), "", *_delivered(channel))
     if test is not None and test.state in (DeliveryState.FAILED, DeliveryState.GONE):
+        if UNREACHED in test.error:
+            why = _(
+                "The service could not be reached, so the address may be right. The next message "
+                "tries the service again; send another test in a few minutes."
+            )
+            return Said(Tone.ATTENTION, _("not reached yet"), why)
         why = _("No message has arrived yet. Correct the address, and send another test.")
         return Said(Tone.BAD, _("takes no messages"), why)
     return Said(

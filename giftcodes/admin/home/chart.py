@@ -1,4 +1,7 @@
-"""The chart of the games' answers on each day: stacked bars, with a table of the same numbers."""
+"""The chart of the games' answers on each day: stacked bars, with a table of the same numbers.
+
+The parts of a bar have the colours and the words of the bars that show who has a code.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from giftcodes.domain.outcomes import ABOUT_THE_CODE, PROVING, Outcome, Scope, meaning
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.served import SHARE_LABELS, Share, share_of_answer
 from giftcodes.queries.answers_per_day import answers_per_day
 
 if TYPE_CHECKING:
@@ -28,20 +31,12 @@ _GAP = 8
 #: The maximum number of steps of the axis, from 0 to its highest number.
 _STEPS = 4
 
-#: The parts of a bar, from the bottom to the top.
-KINDS = {
-    "good": _("has the code"),
-    "bad": _("needs a person, or cannot have it"),
-    "calm": _("the code does not work"),
-    "care": _("asked again"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A rectangle of a bar, in the units of the chart."""
 
-    kind: str
+    share: Share
     x: float
     y: float
     width: float
@@ -50,7 +45,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The answers of one day. The bar is centred on `x`; `numbers` is in the order of `KINDS`."""
+    """The answers of one day. The bar is centred on `x`; `numbers` is in the order of `Share`."""
 
     date: dt.date
     numbers: tuple[int, ...]
@@ -94,7 +89,9 @@ class Chart:
             "%(all)d answers in %(days)d days: %(shares)s. Most on %(date)s: %(most)d.",
             sum(sums),
         )
-        shares = (f"{label} {number}" for label, number in zip(KINDS.values(), sums, strict=True))
+        shares = (
+            f"{label} {number}" for label, number in zip(SHARE_LABELS.values(), sums, strict=True)
+        )
         return words % {
             "all": sum(sums),
             "days": len(self.days),
@@ -104,25 +101,10 @@ class Chart:
         }
 
 
-def kind_of(outcome: Outcome) -> str:
-    """The kind of an answer: a key of `KINDS`."""
-    if outcome in PROVING:
-        return "good"
-    if outcome in ABOUT_THE_CODE:
-        return "calm"
-    row = meaning(outcome)
-    is_final = (
-        row.scope is Scope.MEMBER
-        and row.decisive
-        and outcome not in (Outcome.TOO_FREQUENT, Outcome.NOT_LOGIN)
-    )
-    return "bad" if is_final else "care"
-
-
 def context(attempts: QuerySet[Attempt]) -> dict[str, Any]:
     """What the template of the chart needs."""
     shown = chart(attempts)
-    return {"chart": shown, "kinds": KINDS, "width": WIDTH, "height": HEIGHT, "axis": AXIS}
+    return {"chart": shown, "shares": SHARE_LABELS, "width": WIDTH, "height": HEIGHT, "axis": AXIS}
 
 
 def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
@@ -138,10 +120,10 @@ def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
 
 
 def _numbers(answers: dict[Outcome, int]) -> tuple[int, ...]:
-    """The number of a day's answers of each kind, in the order of `KINDS`."""
-    numbers = dict.fromkeys(KINDS, 0)
+    """The number of a day's answers in each share, in the order of `Share`."""
+    numbers = dict.fromkeys(Share, 0)
     for outcome, number in answers.items():
-        numbers[kind_of(outcome)] += number
+        numbers[share_of_answer(outcome)] += number
     return tuple(numbers.values())
 
 
@@ -176,13 +158,13 @@ def _bar(
 ) -> tuple[Segment, ...]:
     segments: list[Segment] = []
     top = float(HEIGHT)
-    for kind, number in zip(KINDS, numbers, strict=True):
+    for share, number in zip(Share, numbers, strict=True):
         if number:
             height = HEIGHT * number / top_number
             top -= height
             segments.append(
                 Segment(
-                    kind, round(x + _GAP / 2, 1), round(top, 2), round(width, 1), round(height, 2)
+                    share, round(x + _GAP / 2, 1), round(top, 2), round(width, 1), round(height, 2)
                 )
             )
     return tuple(segments)

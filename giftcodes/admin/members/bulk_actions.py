@@ -181,7 +181,7 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
     log(request, changed, gettext("Set the state or kingdom."))
     if changed:
         if again := asked_again_words(changed):
-            report.done(again)
+            report.together(again)
         tasks.enqueue_on_commit(tasks.catch_up, sorted({member.guild_id for member in changed}))
     report.tell(request)
     return None

@@ -1,4 +1,4 @@
-"""Alarms, and the times at which the periodic tasks last ran."""
+"""Alarms: the problems that need a person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.admin.monitoring.announcements import delivery_badge
-from giftcodes.models import Alarm, Heartbeat
+from giftcodes.models import Alarm
 from giftcodes.models.alarm import SUBJECT_MODELS
 from giftcodes.models.game_words import title_of
 
@@ -88,13 +88,3 @@ class AlarmAdmin(History):
             for notice in alarm.notices.order_by("pk")
         ]
         return format_html_join(" · ", "{}: {} {}", shown) or NOTHING
-
-
-@admin.register(Heartbeat)
-class HeartbeatAdmin(History):
-    intro = _(
-        "When the periodic tasks last ran. The tick runs four times a second while everything is "
-        "well."
-    )
-    empty_hint = _("No periodic task has run yet.")
-    list_display = ["name", "at"]

@@ -1,15 +1,22 @@
 """The schedule: what the system does on its own, and how often, in words. It is read-only.
 
+The pulse is here, too: the times at which some of these tasks last ran.
+
 The rows belong to Celery beat, and migrations insert them. A wrong period or a deleted row would
 stop the system.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from typing import TYPE_CHECKING, Any
 
 import django_celery_beat.admin  # noqa: F401 - Registers the pages that are replaced below.
+from celery.beat import Scheduler
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import (
@@ -21,13 +28,32 @@ from django_celery_beat.models import (
 )
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, badge
+from giftcodes.admin.common.html import NOTHING, ago, badge
+from giftcodes.models import Heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
+#: What the names of the tasks of this software begin with.
+_TASKS = "giftcodes.tasks."
+_WORDS = {
+    "giftcodes.tasks.tick": _("Sends the requests to the games that are due."),
+    "giftcodes.tasks.poll": _("Reads the feeds, to find new codes."),
+    "giftcodes.tasks.sweep": _("Continues work that a stopped process left behind."),
+    "giftcodes.tasks.catch_up": _("Serves new and corrected members."),
+    "giftcodes.tasks.directory": _("Looks up members who have consented."),
+    "giftcodes.tasks.announce": _("Sends the messages to the channels."),
+    "giftcodes.tasks.alarms": _("Looks for problems that need a person."),
+    "giftcodes.tasks.prune": _("Deletes old requests and journal entries."),
+    "celery.backend_cleanup": _("Deletes old results of Celery's own tasks."),
+}
+#: The scheduler notes the last runs in its rows only this often.
+_NOTED_EVERY = dt.timedelta(seconds=Scheduler.sync_every)
+#: A run may begin and be noted this much later.
+_SLACK = dt.timedelta(minutes=1)
 _UNITS: dict[str, Callable[[int], str]] = {
     IntervalSchedule.DAYS: lambda number: ngettext("every day", "every %d days", number),
     IntervalSchedule.HOURS: lambda number: ngettext("every hour", "every %d hours", number),
@@ -55,11 +81,33 @@ class ScheduleAdmin(History):
         "wrong period would stop the system."
     )
     empty_hint = _("The schedule is empty, so nothing is redeemed. Run: manage.py migrate")
-    list_display = ["name", "when", "state_shown", "last_run", "runs"]
+    list_display = ["what", "when", "state_shown", "last_run", "runs"]
     list_select_related = ["interval", "crontab", "clocked", "solar"]
-    phone_columns = ("name", "when", "state_shown")
-    fields = ["name", "when", "state_shown", "last_run", "runs"]
-    readonly_fields = ["when", "state_shown", "last_run", "runs"]
+    phone_columns = ("what", "when", "state_shown", "last_run")
+    search_fields = ["name", "task"]
+    search_help_text = _("Name in the schedule, such as in an alarm")
+    fields = ["what", "when", "state_shown", "last_run", "runs", "name", "task"]
+    readonly_fields = ["what", "when", "state_shown", "last_run", "runs"]
+
+    def decorate(self, request: HttpRequest, rows: list[Any]) -> None:  # noqa: ARG002
+        """Add the heartbeat of each task that leaves one."""
+        beats = _beats()
+        for row in rows:
+            row.beat_at = beats.get(row.task)
+
+    def get_object(self, *args: Any, **kwargs: Any) -> Any:
+        row = super().get_object(*args, **kwargs)
+        if row is not None:
+            row.beat_at = _beats().get(row.task)
+        return row
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        row = self.get_object(request, unquote(object_id))
+        return {"subtitle": words_of(row.task, row.name) if row else ""}
+
+    @admin.display(description=_("what it does"), ordering="name")
+    def what(self, task: PeriodicTask) -> str:
+        return words_of(task.task, task.name)
 
     @admin.display(description=_("when"))
     def when(self, task: PeriodicTask) -> str:
@@ -67,15 +115,94 @@ class ScheduleAdmin(History):
 
     @admin.display(description=_("state"), ordering="enabled")
     def state_shown(self, task: PeriodicTask) -> SafeString:
-        return badge("on", _("on")) if task.enabled else badge("failed", _("off"))
+        if not task.enabled:
+            return badge("failed", _("off"))
+        return badge("stop", _("late")) if is_late(task) else badge("on", _("on"))
 
     @admin.display(description=_("last run"), ordering="last_run_at", empty_value=NOTHING)
-    def last_run(self, task: PeriodicTask) -> Any:
-        return task.last_run_at
+    def last_run(self, task: PeriodicTask) -> SafeString | str | None:
+        return last_run_words(task)
 
     @admin.display(description=_("runs"), ordering="total_run_count")
     def runs(self, task: PeriodicTask) -> int:
         return int(task.total_run_count)
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(History):
+    intro = _(
+        "When the most frequent tasks last ran. The first one runs four times a second while "
+        "everything is well."
+    )
+    empty_hint = _("No periodic task has run yet.")
+    list_display = ["what", "at_shown"]
+    fields = ["what", "at_shown", "name"]
+    readonly_fields = ["what", "at_shown"]
+    ordering = ["-name"]
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:  # noqa: ARG002
+        name = unquote(object_id)
+        return {"subtitle": words_of(f"{_TASKS}{name}", name)}
+
+    @admin.display(description=_("what it does"), ordering="name")
+    def what(self, beat: Heartbeat) -> str:
+        return words_of(f"{_TASKS}{beat.name}", beat.name)
+
+    @admin.display(description=_("last run"), ordering="at")
+    def at_shown(self, beat: Heartbeat) -> SafeString:
+        return ago(beat.at)
+
+
+def words_of(task: str, name: str) -> str:
+    """What a task of the schedule does, in words. An unknown task has only its own name.
+
+    Args:
+        task: the name of the task in Celery.
+        name: the name of its row, which is returned for an unknown task.
+    """
+    return str(_WORDS.get(task, name))
+
+
+def _beats() -> dict[str, dt.datetime]:
+    """The last run of each task that leaves a heartbeat, by the task's name."""
+    return {f"{_TASKS}{name}": at for name, at in Heartbeat.objects.values_list("name", "at")}
+
+
+def _last_known(task: Any) -> dt.datetime | None:
+    """The newest run that is known: by the scheduler's row, or by the task's heartbeat."""
+    return max(filter(None, (task.last_run_at, getattr(task, "beat_at", None))), default=None)
+
+
+def _period(task: Any) -> dt.timedelta | None:
+    """The time between two runs. None if it is not always the same."""
+    if task.interval is None:
+        return None
+    return dt.timedelta(**{task.interval.period: task.interval.every})
+
+
+def is_late(task: Any) -> bool:
+    """Whether no run is known of a time at which one would have been noted."""
+    known, period = _last_known(task), _period(task)
+    if known is None or period is None:
+        return False
+    return timezone.now() - known > period + _NOTED_EVERY + _SLACK
+
+
+def last_run_words(task: Any) -> SafeString | str | None:
+    """When a task last ran. None if no run is known.
+
+    The scheduler notes the runs only now and then. So a task that runs more often than that has
+    probably run after the run that is known.
+    """
+    known, period = _last_known(task), _period(task)
+    if known is None:
+        return None
+    has_beat = known == getattr(task, "beat_at", None)
+    if has_beat or period is None or period >= _NOTED_EVERY or is_late(task):
+        return ago(known)
+    minutes = max(math.ceil((timezone.now() - known).total_seconds() / 60), 1)
+    words = ngettext("in the last minute", "in the last %d minutes", minutes)
+    return words % minutes if "%d" in words else words
 
 
 def when_of(task: Any) -> str:

@@ -1,5 +1,5 @@
 /* What Unfold leaves out: labels for the search fields of autocompletes, which are created after the page has loaded; a
-   cookie with the viewer's time zone, in which the server shows times (redeemer/zone.py); the search; and a note while the
+   cookie with the viewer's time zone, in which the server shows times (redeemer/zone.py); the search; the field with which a form begins; and a note while the
    browser is offline. */
 
 (() => {
@@ -131,6 +131,24 @@
         }
     };
 
+    /* A form for adding begins in the first required field that is empty. Django's script chooses the first field, which a
+       link may have filled in. A person who has already gone elsewhere stays there. */
+    const focusFirstEmpty = () => {
+        const added = document.getElementById("django-admin-form-add-constants")?.dataset.modelName;
+        const form = added ? document.getElementById(`${added}_form`) : null;
+        const focused = document.activeElement;
+        if (!form || !(focused === document.body || form.contains(focused))) {
+            return;
+        }
+        const fields = [...form.elements].filter((field) => field.matches("input, select, textarea") && !field.disabled && field.offsetParent);
+        const isFirst = focused === document.body || fields[0]?.parentElement.contains(focused);
+        const empty = fields.find((field) => field.required && !field.value);
+        if (isFirst && empty) {
+            const chooser = empty.matches(".select2-hidden-accessible") ? empty.nextElementSibling?.querySelector(".select2-selection") : null;
+            (chooser ?? empty).focus();
+        }
+    };
+
     const noteOffline = () => {
         const note = document.querySelector("[data-offline]");
         if (note) {
@@ -144,6 +162,7 @@
         enableFind();
         noteOffline();
         showCurrentTab();
+        focusFirstEmpty();
         nameChoosers();
         new MutationObserver(nameChoosers).observe(document.body, {childList: true, subtree: true});
     });
