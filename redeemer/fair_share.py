@@ -1,7 +1,8 @@
 """Limits how many requests of one logged-in person a web process answers at the same time.
 
 Without this limit, one session could occupy all threads with slow pages, and nobody else would get
-an answer.
+an answer. The officers of a guild count as one person, because officers make accounts for their
+guilds by inviting.
 """
 
 from __future__ import annotations
@@ -9,21 +10,22 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from giftcodes.admin.common import scope
 from redeemer import error_pages
 from redeemer.serving import THREADS
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-#: How many requests of one person are answered at the same time. A page and its live parts need
-#: up to three; the rest of the threads is left to other people.
+#: How many requests of one person, or of the officers of one guild, are answered at the same time.
+#: A page and its live parts need up to three; the rest of the threads is left to other people.
 MOST_OF_PERSON = max(3, THREADS // 2)
 
 
 class FairShareMiddleware:
-    """Refuses a request if MOST_OF_PERSON others of the same person are being answered.
+    """Refuses a request if MOST_OF_PERSON others of the person or a guild are being answered.
 
     The count is kept in memory, because it is about the threads of this process. In MIDDLEWARE,
     this class belongs after the middleware that finds the person and the one that logs requests.
@@ -33,30 +35,39 @@ class FairShareMiddleware:
         """Store the next middleware or the view, which Django passes."""
         self._get_response = get_response
         self._lock = threading.Lock()
-        self._running: Counter[int] = Counter()
+        self._running: Counter[str] = Counter()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request, or return a 429 that says what to do."""
         # Only the pages of the admin need a login. For the others, the session must not be read.
-        person = request.user.pk if request.path.startswith("/admin/") else None
-        if person is None:
+        names = _counted(request.user) if request.path.startswith("/admin/") else []
+        if not names:
             return self._get_response(request)
-        if not self._begin(person):
+        if not self._begin(names):
             return error_pages.too_many_at_once(request)
         try:
             return self._get_response(request)
         finally:
-            self._end(person)
+            self._end(names)
 
-    def _begin(self, person: int) -> bool:
+    def _begin(self, names: list[str]) -> bool:
         with self._lock:
-            if self._running[person] >= MOST_OF_PERSON:
+            if any(self._running[name] >= MOST_OF_PERSON for name in names):
                 return False
-            self._running[person] += 1
+            self._running.update(names)
             return True
 
-    def _end(self, person: int) -> None:
+    def _end(self, names: list[str]) -> None:
         with self._lock:
-            self._running[person] -= 1
-            if not self._running[person]:
-                del self._running[person]
+            self._running.subtract(names)
+            for name in names:
+                if not self._running[name]:
+                    del self._running[name]
+
+
+def _counted(person: Any) -> list[str]:
+    """The names under which a request of a person is counted. Empty without a login."""
+    if person.pk is None:
+        return []
+    guilds = scope.own_guilds(person)
+    return [f"person {person.pk}", *(f"guild {guild}" for guild in guilds)]

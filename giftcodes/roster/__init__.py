@@ -3,7 +3,7 @@
 Bytes (`text`, `workbook`) -> records and their columns (`parse`, `columns`) -> values (`cells`), or
 lines as people write them (`chat`: `masks`, `player_ids`, `names`, and `context` for the lines
 around them) -> a review of all lines (`review`). Nothing here uses the database. `limits` says how
-much a list may hold.
+much a list may hold, and `turns` lets long texts wait for each other.
 """
 
 from giftcodes.roster.review import (
@@ -15,6 +15,7 @@ from giftcodes.roster.review import (
     review_of,
 )
 from giftcodes.roster.text import MAX_BYTES, text_of
+from giftcodes.roster.turns import turn_to_read
 from giftcodes.roster.values import (
     BadLine,
     ListedMember,
@@ -41,4 +42,5 @@ __all__ = [
     "read_members",
     "review_of",
     "text_of",
+    "turn_to_read",
 ]

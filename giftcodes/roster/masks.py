@@ -31,15 +31,20 @@ _DAY = re.compile(
 )
 #: A plus sign and at least ten digits. Player IDs are written without a sign.
 _PHONE = re.compile(r"(?<![\w+])\+(?:[ ().\u00a0/-]{0,2}[0-9]){10,15}(?![0-9])")
-_AMOUNT = r"(?:[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+(?![0-9])|[0-9]+(?:[.,'’][0-9]+)*)"
+_SPACE = "[ \u00a0\u202f]"
+_AMOUNT = rf"(?:[0-9]{{1,3}}(?:{_SPACE}[0-9]{{3}})+(?![0-9])|[0-9]+(?:[.,'’][0-9]+)*)"
 _AMOUNT_AFTER_WORD = re.compile(
     r"(?<![^\W_])(?:power|might|cp|kills?|score|points?|pts|troops|level|lvl?\.?|furnace|战力|мощь|сила)"
     rf"[\s:=-]{{0,3}}{_AMOUNT}(?:\s?[kmb])?(?![^\W_])",
     re.IGNORECASE,
 )
+#: Group 1 is an amount. Without it, the match is a part of a number in which no amount begins: all
+#: groups of digits but the last. So a number is not searched again from each of its groups, which
+#: would take a time that grows with the square of its length.
 _AMOUNT_BEFORE_WORD = re.compile(
-    rf"(?<!\w){_AMOUNT}(?:[kmb]|\s{{0,2}}(?:%|(?:power|might|kills?|points?|pts|troops|gems)))"
-    r"(?![^\W_])",
+    rf"(?<!\w)(?:({_AMOUNT}(?:[kmb]|\s{{0,2}}(?:%|(?:power|might|kills?|points?|pts|troops|gems)))"
+    rf"(?![^\W_]))|[0-9]{{1,3}}(?={_SPACE}[0-9]{{3}})(?:{_SPACE}[0-9]{{3}}(?={_SPACE}[0-9]{{3}}))*+"
+    r"|[0-9]++(?:[.,'’][0-9]++(?=[.,'’][0-9]))*+)",
     re.IGNORECASE,
 )
 _LONG_WORDS = (
@@ -88,7 +93,10 @@ def without_phones(text: str) -> str:
 
 def without_amounts(text: str) -> str:
     """Mask amounts such as “Power: 12,345,678” and “35M”."""
-    return masked(masked(text, _AMOUNT_AFTER_WORD), _AMOUNT_BEFORE_WORD)
+    return _AMOUNT_BEFORE_WORD.sub(
+        lambda found: MASK * len(found[0]) if found[1] else found[0],
+        masked(text, _AMOUNT_AFTER_WORD),
+    )
 
 
 def realms(text: str) -> tuple[str, list[tuple[int, str]]]:

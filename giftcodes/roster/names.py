@@ -24,7 +24,8 @@ _RANK = re.compile(r"\A[([]?R[1-5][)\]]?\Z", re.IGNORECASE)
 _BARE = re.compile(r"\A[([]?([0-9]{3,4})[)\]]?\Z")
 _NUMBER = re.compile(r"\A[([]?[0-9]+(?:[.,'’ ][0-9]+)*[)\].:]?\Z")
 _CELLS = re.compile(r"\t|[|;]|\s{2,}")
-_BARE_AFTER = re.compile(r"\A(.*?\w.*?)[\s,;|/–—-]+[([]?([0-9]{3,4})[)\]]?\Z")
+_BARE_AFTER = re.compile(r"(?<![\s,;|/–—-])[\s,;|/–—-]+[([]?([0-9]{3,4})[)\]]?\Z")
+_LETTER = re.compile(r"\w")
 #: Words that people write beside their ID. A piece that has no other words is not a name.
 _FILLERS = frozenset(
     word
@@ -42,6 +43,8 @@ _MOST_CHARACTERS, _MOST_WORDS = 30, 4
 #: Only this many characters of a piece are read. A longer piece is not a name, and trimming it
 #: would be slow.
 _MOST_OF_PIECE = 200
+#: How often a piece is trimmed. Each time removes one pair of signs around it.
+_MOST_TRIMMED = 20
 
 
 def clean_piece(piece: str) -> str:
@@ -90,8 +93,10 @@ def without_numbers(piece: str) -> tuple[str, str]:
 
 def number_after(piece: str) -> tuple[str, str]:
     """Divide a piece that ends with a short number into the text before it and its digits."""
-    found = _BARE_AFTER.match(piece)
-    return (clean_piece(found[1]), found[2]) if found else (piece, "")
+    found = _BARE_AFTER.search(piece)
+    if not found or not _LETTER.search(piece, 0, found.start()):
+        return piece, ""
+    return clean_piece(piece[: found.start()]), found[1]
 
 
 def may_be_a_sentence(name: str) -> bool:
@@ -104,14 +109,15 @@ def _is_emoji_name(name: str) -> bool:
 
 
 def _trimmed(text: str) -> str:
-    before = None
-    while text and text != before:
+    for _time in range(_MOST_TRIMMED):
         before = text
         text = _EMPTY_PAIR.sub(" ", text)
         text = _AT_EDGES.sub("", text)
         text = _MARK_EDGES.sub("", text)
         text = _NAME_LABEL.sub("", text)
         text = _without_pair(text)
+        if not text or text == before:
+            break
     return text
 
 

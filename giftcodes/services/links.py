@@ -17,8 +17,8 @@ from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from giftcodes.domain.tokens import token_hash
-from giftcodes.models import Guild, Invitation, PasswordLink, database_now
-from giftcodes.models.link import Link, LinkState, new_secret
+from giftcodes.models import Guild, Invitation, PasswordLink, Throttle, database_now
+from giftcodes.models.link import MOST_REFUSALS, Link, LinkState, new_secret
 from giftcodes.models.roles import Role, give_flags, give_group, promote_to_officers, role_of
 
 #: How long links work.
@@ -26,6 +26,10 @@ INVITATION_DAYS = 7
 PASSWORD_DAYS = 2
 #: How many open invitations one person may have.
 MOST_OPEN = 50
+#: How many invitations the officers of one guild may make in a week, together. Each may become an
+#: account, which has limits of its own: for codes, for example.
+MOST_OF_GUILD = 10
+_WEEK = 7 * 24 * 3_600
 
 AnyLink = TypeVar("AnyLink", bound=Link)
 
@@ -48,6 +52,23 @@ def has_room(person: User) -> bool:
     """Whether a person may make another invitation: fewer than `MOST_OPEN` are open."""
     rows = Invitation.objects.filter(made_by=person, used_at=None, withdrawn_at=None)
     return rows.filter(ends_at__gt=database_now()).count() < MOST_OPEN
+
+
+def count_invitation(person: User, guilds: Iterable[Guild]) -> str:
+    """Count a new invitation of an officer for its guilds. Administrators are not limited.
+
+    Returns:
+        Why the invitation must not be made, in words. Empty if it may be made.
+    """
+    if person.is_superuser:
+        return ""
+    for guild in guilds:
+        if Throttle.objects.take("invitation", str(guild.pk), most=MOST_OF_GUILD, seconds=_WEEK):
+            return _(
+                "In a week, the officers of guild %(guild)s may make %(most)d invitations. Wait, "
+                "or ask an administrator to invite the person."
+            ) % {"guild": guild, "most": MOST_OF_GUILD}
+    return ""
 
 
 # --- Making ---------------------------------------------------------------------------------------
@@ -88,16 +109,18 @@ def invite(
 def renew(invitation_id: int, *, days: int = INVITATION_DAYS) -> str | None:
     """Replace the link of an invitation by a new one. The old link stops working.
 
+    The forms that were refused still count: a new link gives no further tries of user names.
+
     Returns:
-        The secret of the new link. None if the invitation was accepted.
+        The secret of the new link. None if the invitation was accepted, or tried too often.
     """
     row = Invitation.objects.select_for_update().get(pk=invitation_id)
-    if row.used_at is not None:
+    if row.used_at is not None or row.refusals >= MOST_REFUSALS:
         return None
     secret = new_secret()
     row.secret_hash, row.ends_at = token_hash(secret), database_now() + dt.timedelta(days=days)
-    row.withdrawn_at, row.refusals = None, 0
-    row.save(update_fields=["secret_hash", "ends_at", "withdrawn_at", "refusals"])
+    row.withdrawn_at = None
+    row.save(update_fields=["secret_hash", "ends_at", "withdrawn_at"])
     return secret
 
 

@@ -14,6 +14,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from giftcodes.domain.transitions import State
 from giftcodes.models import (
@@ -31,19 +32,23 @@ from giftcodes.models import (
     Redemption,
     SelfServiceEvent,
 )
-from giftcodes.models.guild import ERASED
+from giftcodes.models.guild import ADDING_PERIOD, ERASED
 from giftcodes.models.opted_out import player_hash, player_hashes
 
 _BUSY = (
     "A code is being redeemed for this player right now. They are opted out, and nothing is erased "
     "yet: repeat this in a minute."
 )
-#: The values of an erased member's fields.
-_EMPTY: dict[str, Any] = {
+#: The values of an erased member's fields that versions have, too.
+_EMPTY_IN_VERSIONS: dict[str, Any] = {
     "nickname": "",
     "realm": None,
     "consented_on": None,
     "notes": "",
+}
+#: The values of an erased member's fields.
+_EMPTY: dict[str, Any] = {
+    **_EMPTY_IN_VERSIONS,
     "refused_realm": None,
     "refused_at": None,
     "refused_since": None,
@@ -282,7 +287,12 @@ def _erase_in_guild(member: Member) -> EraseResult:
         Member.objects.filter(pk=member.pk),
         JoinRequest.objects.filter(guild=member.guild_id, player_id=member.player_id),
     )
-    Member.history.filter(id=member.pk).delete()
+    # A version without its values says that the player was added, which counts for a week
+    # (`Guild.may_add`). Otherwise each erasure would make room for one more player.
+    versions = Member.history.filter(id=member.pk)
+    added = versions.filter(history_type="+", history_date__gt=timezone.now() - ADDING_PERIOD)
+    versions.exclude(pk__in=added.values("pk")).delete()
+    added.update(**_EMPTY_IN_VERSIONS)
     Member.objects.filter(pk=member.pk).update(active=False, **_EMPTY)
     Attempt.objects.filter(member_redemption__member=member).update(body="")
     _logged([member.pk]).update(object_repr=member.player_id)

@@ -243,6 +243,19 @@ def test_a_link_that_was_tried_too_often_ends(browser: Browser, wolves: Guild) -
     assert "tried too often" in response.content.decode()
 
 
+def test_a_new_link_gives_no_further_tries(browser: Browser, wolves: Guild) -> None:
+    invite(browser.client, wolves, role="officer")
+    Invitation.objects.update(refusals=MOST_REFUSALS - 1)
+    data = {"action": "renew", "_selected_action": newest().pk, "index": 0}
+    link = link_in(browser.post("invitation_changelist", data=data))
+    client, _page = open_link(link)
+    client.post(reverse("invitation"), {**FORM, "username": "admin"})
+
+    assert client.post(reverse("invitation"), FORM).status_code == 410
+    response = browser.post("invitation_changelist", data=data)
+    assert "Make a new invitation" in messages_of(response)[0][1]
+
+
 def test_an_unknown_link_is_refused_and_starts_no_session(db: None) -> None:
     client, page = open_link("/invitation/nonsense/")
     assert page.status_code == 410
@@ -329,6 +342,24 @@ def test_the_number_of_an_officer_s_open_invitations_is_limited(
     assert "too many open invitations" in response.content.decode()
     Invitation.objects.update(withdrawn_at=timezone.now())
     invite(client, wolves)
+
+
+def test_the_officers_of_a_guild_make_a_limited_number_of_invitations_in_a_week(
+    browser: Browser, wolves: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MOST_OF_GUILD", 1)
+    bears = guild("Bears")
+    accept(invite(officer_of(wolves), wolves))
+    other = officer_of(wolves, bears, name="cinder")
+    data = {"guilds": [wolves.pk], "invited": "", "days": "7"}
+
+    page = other.post(reverse(_ADD), data).content.decode()
+
+    assert "officers of guild" in page
+    assert "ask an administrator to invite the person" in page
+    assert Invitation.objects.count() == 1
+    invite(other, bears)
+    invite(browser.client, wolves, role="officer")
 
 
 def test_the_page_of_a_guild_offers_to_invite_an_officer(browser: Browser, wolves: Guild) -> None:

@@ -493,11 +493,25 @@ def test_a_player_of_two_guilds_is_erased_in_one_and_nothing_is_lost_in_the_othe
     anna.refresh_from_db()
     other.refresh_from_db()
     assert (anna.nickname, anna.active, anna.opted_out) == ("", False, True)
-    assert not anna.history.exists()
+    (added,) = anna.history.all()
+    assert (added.history_type, added.nickname, added.realm, added.notes) == ("+", "", None, "")
     assert (other.nickname, other.notes, other.opted_out) == ("Bear-Anna", "Bear notes", False)
     assert (other.player_id, other.active) == (ANNA, True)
     assert MemberRedemption.objects.get().player_id == ANNA
     assert not PlayerLink.objects.exists()
+
+
+def test_an_erasure_makes_no_room_for_another_player_this_week(
+    visitor: Visitor, anna: Member, settings: Any
+) -> None:
+    settings.MEMBERS_PER_GUILD = 2
+    assert anna.guild.may_add(["300000009"])
+    visitor.press(personal(anna), "erase", sure="yes")
+
+    assert anna.guild.may_add(["300000009"])
+    assert not anna.guild.may_add(["300000009", "300000008"])
+    settings.MEMBERS_PER_GUILD = 1
+    assert not anna.guild.may_add(["300000009"])
 
 
 # --- Players who joined without an officer --------------------------------------------------------

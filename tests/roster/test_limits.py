@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,15 +21,18 @@ import pytest
 from giftcodes.roster import (
     UnreadableListError,
     limits,
+    masks,
     members_in,
+    names,
     parse,
     read_members,
+    turns,
     workbook,
     workbook_reader,
 )
 from giftcodes.roster.workbook_reader import Budget, Exceeded, Refused, csv_of
 from tests.roster import bombs
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 #: Runs a command and reports how much memory it took. If the tests started the command themselves,
 #: the memory of their own large process would count as memory of the command.
@@ -332,6 +336,119 @@ def test_the_reader_imports_nothing_of_the_application() -> None:
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
 
     assert done.stdout == "[]\n", done.stderr
+
+
+# --- Time -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "123.456,789'",
+        "123 ",
+        "1.2 345 678.9 ",
+        "1k ",
+        "power 1.",
+        "1,",
+        "+1 ",
+        "1/2/",
+        "10:10 ",
+        "a@b.",
+        "state #",
+        "1王国",
+        "today ",
+        "a, ",
+        "_",
+    ],
+)
+def test_the_time_for_a_line_grows_no_faster_than_its_length(unit: str) -> None:
+    """Sixteen times the length would take 256 times the time, if it grew with the square."""
+
+    def seconds(length: int) -> float:
+        text = (unit * length)[:length]
+        readers = [
+            masks.without_links,
+            masks.without_phones,
+            masks.without_times,
+            masks.without_amounts,
+            masks.realms,
+            names.number_after,
+        ]
+        taken = []
+        for _time in range(3):
+            before = time.thread_time()
+            for read in readers:
+                read(text)
+            taken.append(time.thread_time() - before)
+        return min(taken)
+
+    assert seconds(16_000) < 100 * seconds(1_000)
+
+
+@pytest.mark.parametrize("unit", ["(", "[<", "“]", "`*"])
+def test_a_piece_with_many_signs_around_it_is_trimmed_a_limited_number_of_times(
+    unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trim, trimmed = names._without_pair, []
+
+    def counted(text: str) -> str:
+        trimmed.append(text)
+        return trim(text)
+
+    monkeypatch.setattr(names, "_without_pair", counted)
+    names.clean_piece(unit * 200)
+
+    assert len(trimmed) <= 2 * names._MOST_TRIMMED < 100
+
+
+def test_an_amount_in_a_long_number_is_found_where_it_begins() -> None:
+    for text, amount in {
+        "a1.5K": "5K",
+        "1.234 567K": "234 567K",
+        "1 234 567.5K": "567.5K",
+        "1 234 5678 kills": "5678 kills",
+        "12 345 678 power": "12 345 678 power",
+        "1.234.567%": "1.234.567%",
+    }.items():
+        expected = text.replace(amount, masks.MASK * len(amount))
+        assert masks.without_amounts(text) == expected
+
+
+# --- Turns ----------------------------------------------------------------------------------------
+LONG = "x" * (turns.SHORT + 1)
+
+
+def test_a_second_long_text_of_a_guild_is_refused_and_short_ones_are_read() -> None:
+    with (
+        turns.turn_to_read(LONG, 1),
+        turns.turn_to_read("x", 1),
+        pytest.raises(UnreadableListError, match="Another long list of this guild"),
+        turns.turn_to_read(LONG, 1),
+    ):
+        pass
+    with turns.turn_to_read(LONG, 1):
+        pass
+
+
+def test_long_texts_of_other_guilds_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.01)
+    with (
+        turns.turn_to_read(LONG, 1),
+        pytest.raises(UnreadableListError, match="reading other lists"),
+        turns.turn_to_read(LONG, 2),
+    ):
+        pass
+    with turns.turn_to_read(LONG, 2):
+        pass
+
+
+def test_few_long_texts_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 0)
+    monkeypatch.setattr(turns, "WAIT_SECONDS", PATIENCE_SECONDS)
+    with (
+        turns.turn_to_read(LONG, 1),
+        pytest.raises(UnreadableListError, match="reading other lists"),
+        turns.turn_to_read(LONG, 2),
+    ):
+        pass
 
 
 # --- Texts ----------------------------------------------------------------------------------------

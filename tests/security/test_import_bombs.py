@@ -11,7 +11,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from giftcodes.models import Member
+from giftcodes.models import Guild, Member
+from giftcodes.roster import turns
 from tests.commands.conftest import run
 from tests.factories import guild
 from tests.roster import bombs
@@ -79,6 +80,14 @@ def test_a_pasted_list_that_is_too_large_is_refused(
 ) -> None:
     assert words in post(listing=text, apply="yes")
     assert not Member.objects.exists()
+
+
+def test_a_guild_has_one_long_list_read_at_a_time(post: Callable[..., str]) -> None:
+    text = "".join(f"{number}\n" for number in range(100_000_000, 100_003_000))
+
+    with turns.turn_to_read(text, Guild.objects.get()):
+        assert "Another long list of this guild is being read" in post(listing=text)
+    assert "Another long list" not in post(listing=text)
 
 
 def test_a_list_with_nul_is_refused(post: Callable[..., str]) -> None:

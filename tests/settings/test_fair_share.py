@@ -18,9 +18,13 @@ from redeemer.serving import THREADS
 from tests.waiting import PATIENCE_SECONDS
 
 
-def request_of(person: int | None, path: str = "/admin/matrix/csv/") -> Any:
+def request_of(
+    person: int | None, path: str = "/admin/matrix/csv/", guilds: tuple[int, ...] = ()
+) -> Any:
     request = RequestFactory().get(path)
-    request.user = SimpleNamespace(pk=person)  # type: ignore[assignment]
+    request.user = SimpleNamespace(  # type: ignore[assignment]
+        pk=person, has_perm=lambda _name: not guilds, _ids_of_own_guilds=list(guilds)
+    )
     return request
 
 
@@ -62,6 +66,24 @@ def test_further_requests_of_one_person_are_refused_and_those_of_others_are_answ
     assert [one.status_code for one in [*others, public]] == [200, 200, 200]
     assert all(one.result().status_code == 200 for one in running)
     assert middleware(request_of(1)).status_code == 200
+    assert not middleware._running
+
+
+def test_the_officers_of_a_guild_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fair_share, "MOST_OF_PERSON", 1)
+    found: list[int] = []
+
+    def ask(_request: Any) -> HttpResponse:
+        if not found:
+            found.append(0)
+            others = [request_of(2, guilds=(7, 8)), request_of(3, guilds=(9,)), request_of(4)]
+            found.extend(middleware(one).status_code for one in others)
+        return HttpResponse("done")
+
+    middleware = FairShareMiddleware(ask)
+
+    assert middleware(request_of(1, guilds=(7,))).status_code == 200
+    assert found == [0, 429, 200, 200]
     assert not middleware._running
 
 

@@ -23,10 +23,11 @@ from giftcodes.admin.common.html import NOTHING, badge, link, model_url, page_ur
 from giftcodes.admin.common.scoped import without_clear
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Invitation, database_now
-from giftcodes.models.link import LinkState
+from giftcodes.models.link import MOST_REFUSALS, LinkState
 from giftcodes.models.roles import Role
 from giftcodes.services.links import (
     INVITATION_DAYS,
+    count_invitation,
     guilds_to_offer,
     has_room,
     invite,
@@ -87,6 +88,8 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(
                 _("You have too many open invitations. Withdraw some of them first.")
             )
+        if not self.errors and (obstacle := count_invitation(self.person, guilds or [])):
+            raise ValidationError(obstacle)
         return cleaned
 
 
@@ -247,7 +250,7 @@ class InvitationAdmin(Page):
         state = row.state(database_now())
         if state is LinkState.USED:
             return []
-        renewing = [("renew", "")]
+        renewing = [("renew", "")] if row.refusals < MOST_REFUSALS else []
         return [*renewing, ("withdraw", "")] if state is LinkState.OPEN else renewing
 
     @admin.action(description=_("Make a new link"), permissions=["change"])
@@ -259,7 +262,11 @@ class InvitationAdmin(Page):
             self.message_user(request, words, messages.WARNING)
             return None
         if (secret := renew(row.pk)) is None:
-            words = gettext("This invitation was accepted already. Make a new one.")
+            words = (
+                gettext("This invitation was accepted already. Make a new one.")
+                if row.used_at
+                else gettext("The link was tried too often without success. Make a new invitation.")
+            )
             self.message_user(request, words, messages.WARNING)
             return None
         self.log_change(request, row, gettext("Renewed."))

@@ -108,6 +108,11 @@ def _guilds(person: Person) -> list[int]:
     return ids
 
 
+def own_guilds(person: Person) -> list[int]:
+    """The ids of the guilds that have a person as an officer. Empty if the person sees all."""
+    return [] if sees_all(person) else _guilds(person)
+
+
 def games(person: Person) -> set[str] | None:
     """The names of the games that the guilds of a person play. None if the person sees all."""
     if sees_all(person):

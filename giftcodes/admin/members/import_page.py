@@ -36,6 +36,7 @@ from giftcodes.roster import (
     Verdict,
     review_of,
     text_of,
+    turn_to_read,
 )
 from giftcodes.services.corrections import TooManyCorrectionsError
 from giftcodes.services.imports import ImportResult, import_members
@@ -124,7 +125,8 @@ class ImportForm(forms.Form):
             if len(text.encode("utf-8", "replace")) > MOST_BYTES:
                 raise forms.ValidationError({"file" if uploaded else "listing": _TOO_LONG})
             self.file_text = text if uploaded else None
-            cleaned["text"], cleaned["review"] = text, review_of(text)
+            with turn_to_read(text, cleaned.get("guild")):
+                cleaned["text"], cleaned["review"] = text, review_of(text)
         except UnreadableListError as error:
             raise forms.ValidationError({"file" if uploaded else "listing": str(error)}) from error
         return cleaned

@@ -30,6 +30,8 @@ FIELDS = ("player_id", "nickname", "realm", "consented_on")
 ROWS_OF_PAGE = 100
 #: The maximum bytes of the changes that a form carries, and the maximum characters of one value.
 MOST_CHANGES, MOST_VALUE = 500_000, 1_000
+#: A longer text in the field of a player ID is not searched for separators: it is no player ID.
+_MOST_OF_ID = 60
 
 NEW, CHANGED, BACK, THERE, OPTED_OUT = "new", "changed", "back", "there", "opted-out"
 #: The badge and the words of each effect.
@@ -312,7 +314,8 @@ def _check(rows: Sequence[Row]) -> None:
 def _typed(values: dict[str, str]) -> dict[str, str]:
     """The values, without the separators that people type within an ID."""
     player_id = values["player_id"]
-    players = [] if player_id.isdecimal() else read_line(player_id).players
+    is_plain = player_id.isdecimal() or len(player_id) > _MOST_OF_ID
+    players = [] if is_plain else read_line(player_id).players
     if len(players) == 1 and not players[0].nickname and not players[0].doubt:
         player_id = players[0].player_id
     return {**values, "player_id": player_id}
