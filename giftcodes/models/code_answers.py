@@ -287,12 +287,18 @@ class CodeLife(models.Model):
             self.code = spelling
         self.other_spellings = []
 
-    def can_take(self, spelling: str, *, is_person: bool) -> bool:
+    def can_take(self, spelling: str, *, is_person: bool, is_limited: bool = False) -> bool:
         """Whether another spelling of this code should be tried.
 
         If the game has granted the code, or said that it has ended, the spelling in use is right,
         and no other is tried. The feed cannot bring back a code that a person closed. A spelling
         that the game did not know is tried again only if a person gives it.
+
+        Args:
+            spelling: the code, perhaps with other capitals.
+            is_person: whether a person gives the spelling, and not the feed.
+            is_limited: whether that person is an officer. Officers cannot bring back a code that
+                was deleted, or closed for any reason except that the game did not know it.
         """
         if (
             spelling == self.code
@@ -300,6 +306,10 @@ class CodeLife(models.Model):
             or self.proven_at is not None
         ):
             return False
+        if is_limited:
+            return self.is_open or (
+                self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
+            )
         if is_person:
             is_unknown = self.closed_outcome in ("", Outcome.CODE_NOT_FOUND)
             return self.is_open or self.state == CodeState.DELETED or is_unknown
