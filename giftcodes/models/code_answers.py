@@ -123,6 +123,7 @@ class CodeLife(models.Model):
     # `GiftCode` defines these fields.
     expires_at: dt.datetime | None
     feed_end: dt.datetime | None
+    last_seen_at: dt.datetime | None
 
     @property
     def is_open(self) -> bool:
@@ -324,11 +325,13 @@ class CodeLife(models.Model):
 
         If the code is open, the new spelling is used only after the game has said that it does not
         know the current one. If the code is closed, a person's spelling reopens it, and the feed's
-        spelling is probed.
+        spelling is probed. Spellings that people typed before any feed had the code come after the
+        first one of the feed.
         """
         others = [one for one in self.other_spellings if one != spelling]
         if self.is_open:
-            self.other_spellings = [spelling, *others] if is_person else [*others, spelling]
+            is_next = is_person or self.last_seen_at is None
+            self.other_spellings = [spelling, *others] if is_next else [*others, spelling]
         elif not is_person and self.next_probe_at is not None and self.next_probe_at <= now:
             # The spelling in use is about to be probed. The new spelling is probed after it.
             self.other_spellings = [*others, spelling]
@@ -343,6 +346,24 @@ class CodeLife(models.Model):
                 self.reopen(now)
             else:
                 self.next_probe_at = now
+        self._save_with_code(REOPENED_FIELDS)
+
+    def is_news_to_feed(self) -> bool:
+        """Whether no feed has had this code, and the game did not know it as people typed it."""
+        return (
+            self.last_seen_at is None
+            and self.proven_at is None
+            and self.state == CodeState.CLOSED
+            and self.closed_outcome == Outcome.CODE_NOT_FOUND
+        )
+
+    def begin_again(self, spelling: str, others: list[str], *, now: dt.datetime) -> None:
+        """Reopen the code as the feed has it, and save it. The row must be locked.
+
+        The spellings that people typed, and the probes that these have used up, do not count.
+        """
+        self.code, self.other_spellings, self.tried_spellings = spelling, others, []
+        self.reopen(now)
         self._save_with_code(REOPENED_FIELDS)
 
     def _save_with_code(self, fields: tuple[str, ...]) -> None:
