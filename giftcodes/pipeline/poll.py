@@ -24,7 +24,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.code_answers import REOPENED_FIELDS
+from giftcodes.models.code_spellings import REOPENED_FIELDS
 from giftcodes.models.deadline import believed, day_of
 from giftcodes.models.games import game
 
