@@ -12,7 +12,7 @@ from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import HOLDING, State, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import queues_at
-from giftcodes.models import database_now
+from giftcodes.models import MemberRedemption, database_now
 from giftcodes.models.deadline import deadline
 from giftcodes.models.member_redemption import REFUSED_FOR, is_refused_sql
 from giftcodes.sql import fetch_as, statement
@@ -56,25 +56,28 @@ class Preview:
     elsewhere: int = 0
 
 
-def preview(*, guild_id: int, gift_code_id: int) -> Preview:
-    """The cost of redeeming a code for a guild. This takes six statements and changes nothing.
+def preview(*, guild_id: int, gift_code_id: int, is_limited: bool = False) -> Preview:
+    """The cost of redeeming a code for a guild (see `previews`). Changes nothing.
 
     Raises:
         ValueError: there is no such guild, or the code belongs to another game.
     """
-    found = previews([(guild_id, gift_code_id)])
+    found = previews([(guild_id, gift_code_id)], is_limited=is_limited)
     if not found:
         raise ValueError("There is no such guild, or the code belongs to another game.")
     return found[(guild_id, gift_code_id)]
 
 
-def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]:
+def previews(
+    pairs: Iterable[tuple[int, int]], *, is_limited: bool = False
+) -> dict[tuple[int, int], Preview]:
     """The cost of redeeming several codes for several guilds at once.
 
-    This takes six statements for any number of pairs.
+    This takes six statements for any number of pairs, and one more for an officer.
 
     Args:
         pairs: the guild id and the code id of each run.
+        is_limited: whether an officer would start the runs. An officer reopens fewer rows.
 
     Returns:
         A preview for each pair whose guild plays the code's game, in the order of the guilds'
@@ -91,6 +94,7 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
         held=values(HOLDING | {State.PENDING}),
         having=values(HAVING),
         refused_for=REFUSED_FOR,
+        kept=_kept(wanted) if is_limited else [],
     )
     if not rows:
         return {}
@@ -99,6 +103,15 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
         (row.guild_id, row.code_id): _preview(outlooks[_key(row, nth)], row)
         for nth, row in enumerate(rows)
     }
+
+
+def _kept(pairs: list[tuple[int, int]]) -> list[int]:
+    """The ids of the rows that an officer's “Redeem now” does not reopen."""
+    rows = MemberRedemption.objects.filter(
+        redemption__guild__in={guild_id for guild_id, _ in pairs},
+        gift_code__in={code_id for _, code_id in pairs},
+    )
+    return list(rows.kept_from_officers().order_by().values_list("pk", flat=True))
 
 
 def _key(row: _CostRow, nth: int) -> int:

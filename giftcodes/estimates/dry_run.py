@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.text import isolated, sentence, visible
 from giftcodes.domain.transitions import HOLDING, PARKED, SETTLED, State, values
-from giftcodes.models import CancelKind
+from giftcodes.models import CancelKind, MemberRedemption
 from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql
 from giftcodes.sql import fetch_as
 
@@ -19,7 +19,7 @@ from giftcodes.sql import fetch_as
 _MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
        coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,
-       {is_refused_sql("m", "g")}
+       {is_refused_sql("m", "g")}, coalesce(own.id = ANY(%(kept)s), false)
 FROM giftcodes_member m
 JOIN giftcodes_guild g ON g.id = m.guild_id
 LEFT JOIN giftcodes_memberredemption own
@@ -50,6 +50,7 @@ class _MemberRow(NamedTuple):
     state_elsewhere: str | None
     guild_elsewhere: str | None
     is_refused: bool
+    is_kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +70,24 @@ class PlannedMember:
 
 
 def plan(
-    *, guild_id: int, gift_code_id: int | None, names_guilds: bool = True
+    *,
+    guild_id: int,
+    gift_code_id: int | None,
+    names_guilds: bool = True,
+    is_limited: bool = False,
 ) -> list[PlannedMember]:
     """Return what would happen for each member of a guild, including those who have left.
 
-    This takes one statement.
+    This takes one statement, and one more for an officer.
 
     Args:
         guild_id: the guild.
         gift_code_id: the code. None if it is not stored yet.
         names_guilds: whether the words may say that a player has the code through another guild,
             and name that guild.
+        is_limited: whether an officer would start the run. An officer reopens fewer rows.
     """
+    own = MemberRedemption.objects.filter(redemption__guild=guild_id, gift_code=gift_code_id)
     rows = fetch_as(
         _MemberRow,
         _MEMBERS,
@@ -88,6 +95,7 @@ def plan(
         code=gift_code_id,
         holding=values(HOLDING),
         refused_for=REFUSED_FOR,
+        kept=list(own.kept_from_officers().values_list("pk", flat=True)) if is_limited else [],
     )
     return [_planned(row, names_guilds=names_guilds) for row in rows]
 
@@ -102,6 +110,10 @@ def _has_code(elsewhere: str) -> str:
     if elsewhere:
         return gettext("has the code through guild %s") % elsewhere
     return gettext("has the code already")
+
+
+def _waits_for_correction() -> str:
+    return gettext("waits for correction: the game does not know this player ID in this realm")
 
 
 def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
@@ -133,12 +145,15 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
         return False, gettext("has a request under way in guild %s") % elsewhere
     if row.state_elsewhere:
         return False, gettext("has a request under way")
+    if row.is_kept and state is not None:
+        if state is State.NEEDS_CORRECTION:
+            return False, _waits_for_correction()
+        words = gettext("was asked for often enough in the last 24 hours: %s")
+        return False, words % (reason or STATE_LABELS[state])
     if state in PARKED:
         return True, gettext("once more: %s") % (reason or STATE_LABELS[state])
     if state is State.CANCELLED:
         return True, gettext("once more: %s") % (reason or CancelKind(row.cancel_kind).label)
     if row.is_refused and state is None:
-        return False, gettext(
-            "waits for correction: the game does not know this player ID in this realm"
-        )
+        return False, _waits_for_correction()
     return True, gettext("waits already") if state else gettext("for the first time")

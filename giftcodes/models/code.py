@@ -19,7 +19,8 @@ from giftcodes.domain.validators import (
     validate_moment,
 )
 from giftcodes.models.clock import Clock
-from giftcodes.models.code_answers import LIFE_FIELDS, CodeLife
+from giftcodes.models.code_answers import CodeLife
+from giftcodes.models.code_spellings import LIFE_FIELDS
 from giftcodes.models.code_state import CodeState
 from giftcodes.models.date_bounds import DAYS, MOMENTS, within
 from giftcodes.models.deadline import deadline

@@ -21,9 +21,8 @@ from giftcodes.domain.outcomes import (
     meaning,
 )
 from giftcodes.domain.transitions import DOUBT_SECONDS
-from giftcodes.domain.validators import validate_code
-from giftcodes.models.code_state import OPEN_STATES, CodeAnswer, CodeChange, CodeState
-from giftcodes.models.fields import TokenField
+from giftcodes.models.code_spellings import LIFE_FIELDS, REOPENED_FIELDS, CodeSpellings
+from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
 
 #: A closed code that may still work is tried once more after each of these times, because codes are
 #: published too early or typed wrong, and a claim limit may be lifted.
@@ -43,37 +42,9 @@ FIRST_HOLD_SECONDS = 5.0
 LONGEST_HOLD_SECONDS = 3_600.0
 
 
-#: Fields that only the pipeline writes.
-LIFE_FIELDS = (
-    "state",
-    "reason",
-    "closed_outcome",
-    "closed_at",
-    "proven_at",
-    "doubt_outcome",
-    "doubt_player_id",
-    "doubt_guild",
-    "doubted_at",
-    "probes",
-    "next_probe_at",
-    "odd_answers",
-    "odd_answer",
-    "odd_players",
-    "odd_since",
-    "held_until",
-    "released_until",
-    "other_spellings",
-    "tried_spellings",
-)
-#: The fields that `CodeLife.reopen` sets. They include the end of the code, because a past end was
-#: wrong if the code works again.
-REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
+class CodeLife(CodeSpellings):
+    """The state of a code and the doubts about it."""
 
-
-class CodeLife(models.Model):
-    """The state of a code, the doubts about it, and its spellings."""
-
-    code = TokenField(_("code"), max_length=32, validators=[validate_code])
     state = models.CharField(
         _("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False
     )
@@ -111,12 +82,6 @@ class CodeLife(models.Model):
     #: wait. Otherwise the officers of one guild could use up the tries of all guilds.
     released_until = models.DateTimeField(null=True, editable=False)
 
-    # Redeemer ignores capitals when it compares codes, and the game does not.
-    #: Spellings that were seen and have not been tried.
-    other_spellings = models.JSONField(default=list, db_default=[], editable=False)
-    #: Spellings that the game did not know.
-    tried_spellings = models.JSONField(default=list, db_default=[], editable=False)
-
     class Meta:
         abstract = True
 
@@ -125,17 +90,9 @@ class CodeLife(models.Model):
     feed_end: dt.datetime | None
 
     @property
-    def is_open(self) -> bool:
-        return self.state in OPEN_STATES
-
-    @property
     def is_held(self) -> bool:
         """Whether unclear answers hold the code back."""
         return self.held_until is not None
-
-    def spellings(self) -> list[str]:
-        """Every spelling that is known, the one in use first."""
-        return [self.code, *self.other_spellings, *self.tried_spellings]
 
     # --- Answers ----------------------------------------------------------------------------------
     def apply_response(self, answer: CodeAnswer) -> CodeChange:
@@ -279,74 +236,6 @@ class CodeLife(models.Model):
     def _forget_odd(self) -> None:
         self.odd_answers, self.odd_answer, self.odd_players = 0, "", []
         self.odd_since = self.held_until = self.released_until = None
-
-    # --- Spellings --------------------------------------------------------------------------------
-    def _use_spelling(self, spelling: str) -> None:
-        """Keep the spelling that the game granted, and drop the others that have not been tried."""
-        if spelling != self.code:
-            self.code = spelling
-        self.other_spellings = []
-
-    def can_take(self, spelling: str, *, is_person: bool) -> bool:
-        """Whether another spelling of this code should be tried.
-
-        If the game has granted the code, or said that it has ended, the spelling in use is right,
-        and no other is tried. The feed cannot bring back a code that a person closed. A spelling
-        that the game did not know is tried again only if a person gives it.
-        """
-        if (
-            spelling == self.code
-            or spelling.casefold() != self.code.casefold()
-            or self.proven_at is not None
-        ):
-            return False
-        if is_person:
-            is_unknown = self.closed_outcome in ("", Outcome.CODE_NOT_FOUND)
-            return self.is_open or self.state == CodeState.DELETED or is_unknown
-        if spelling in self.spellings():
-            return False
-        return self.is_open or (
-            self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
-        )
-
-    def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
-        """Use another spelling of the code in requests, and save it. The row must be locked.
-
-        If the code is open, the new spelling is used only after the game has said that it does not
-        know the current one. If the code is closed, a person's spelling reopens it, and the feed's
-        spelling is probed.
-        """
-        others = [one for one in self.other_spellings if one != spelling]
-        if self.is_open:
-            self.other_spellings = [spelling, *others] if is_person else [*others, spelling]
-        elif not is_person and self.next_probe_at is not None and self.next_probe_at <= now:
-            # The spelling in use is about to be probed. The new spelling is probed after it.
-            self.other_spellings = [*others, spelling]
-        else:
-            tried = [one for one in self.tried_spellings if one != spelling]
-            self.code, self.other_spellings, self.tried_spellings = (
-                spelling,
-                others,
-                [*tried, self.code],
-            )
-            if is_person:
-                self.reopen(now)
-            else:
-                self.next_probe_at = now
-        self._save_with_code(REOPENED_FIELDS)
-
-    def _save_with_code(self, fields: tuple[str, ...]) -> None:
-        """Save these fields, and write `code` separately.
-
-        Saving `code` would record a version, and versions are for what people change.
-        """
-        type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
-        self.save(update_fields=fields)
-
-    def _try_next_spelling(self) -> None:
-        self.tried_spellings = [*self.tried_spellings, self.code]
-        self.code, *self.other_spellings = self.other_spellings
-        self._forget_doubt()
 
     # --- The end, and after it --------------------------------------------------------------------
     def close(self, reason: str, *, outcome: Outcome | None, now: dt.datetime) -> None:

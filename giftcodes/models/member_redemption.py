@@ -6,12 +6,23 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS
-from giftcodes.domain.transitions import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State, values
+from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS, UNDECIDED, Outcome
+from giftcodes.domain.transitions import (
+    CLOSED,
+    HOLDING,
+    MAX_TRIES,
+    OPEN,
+    PARKED,
+    SETTLED,
+    State,
+    values,
+)
+from giftcodes.models.attempt import Attempt
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.code import GiftCode
 from giftcodes.models.code_state import CodeState
@@ -40,6 +51,12 @@ IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 #: If the game does not know a player ID in a realm, no request for that ID and realm is sent for
 #: this long.
 REFUSED_FOR = timedelta(days=7)
+
+#: An officer may have a parked row asked for again if it had at most this many requests in the last
+#: `ASKED_WITHIN`: as many as parked it. Requests that do not count as tries are left out.
+ASKED_AT_MOST = {State.NOT_ELIGIBLE: 1, State.FAILED: MAX_TRIES}
+ASKED_WITHIN = timedelta(days=1)
+_COUNTED = ["", *UNDECIDED, *ACCOUNT_CONDITIONS, Outcome.CLAIM_LIMIT]
 
 WAITS_FOR_CORRECTION = (
     "Waits for correction: the game does not know this player ID in this realm. Correct the "
@@ -106,11 +123,13 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def pending(self) -> MemberRedemptionQuerySet:
         return self.filter(state=State.PENDING)
 
-    def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
+    def reopenable(self, *, is_person: bool, is_limited: bool = False) -> MemberRedemptionQuerySet:
         """Rows that may be tried again. Only this method has the rule (docs/reference/outcomes.md).
 
         Args:
             is_person: whether a person asks. A person reopens more rows than the automatic steps.
+            is_limited: whether that person is an officer. All guilds share the requests, so an
+                officer cannot have the game asked the same question again and again.
         """
         realm_now = Coalesce("member__realm", "member__guild__realm")
         is_refused = Q(
@@ -127,9 +146,28 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
             )
         )
         if is_person:
-            parked = values(PARKED)
-            again |= Q(state__in=parked) | Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
+            again |= Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
+            again |= self._rarely_asked() if is_limited else Q(state__in=values(PARKED))
         return self.filter(again, member__active=True, member__opted_out=False)
+
+    def _rarely_asked(self) -> Any:
+        """A condition for parked rows that had few requests lately, and need no correction."""
+        lately = Attempt.objects.filter(
+            member_redemption=OuterRef("pk"),
+            sent_at__gt=clock_plus(-ASKED_WITHIN.total_seconds()),
+            outcome__in=_COUNTED,
+        )
+        counted = lately.order_by().values("member_redemption").annotate(number=Count("pk"))
+        requests = Coalesce(Subquery(counted.values("number"), output_field=IntegerField()), 0)
+        condition: Any = Q(pk__in=[])
+        for state, most in ASKED_AT_MOST.items():
+            condition |= Q(LessThanOrEqual(requests, most), state=state)
+        return condition
+
+    def kept_from_officers(self) -> MemberRedemptionQuerySet:
+        """The parked rows that an officer's “Redeem now” does not reopen."""
+        again = self.model._default_manager.reopenable(is_person=True, is_limited=True)
+        return self.filter(state__in=values(PARKED)).exclude(pk__in=again.values("pk"))
 
     def _asked_first(self) -> MemberRedemptionQuerySet:
         """The member's other rows whose turn is before that of a `not_eligible` row (`OuterRef`).

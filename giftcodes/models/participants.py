@@ -38,10 +38,17 @@ def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
     return added, has_others
 
 
-def bring_in_members(redemption_ids: list[int], trigger: Trigger) -> int:
+def bring_in_members(
+    redemption_ids: list[int], trigger: Trigger, *, is_limited: bool = False
+) -> int:
     """Insert the missing rows, reopen those that this trigger may reopen, and settle duplicates.
 
     The redemptions must be locked.
+
+    Args:
+        redemption_ids: the redemptions.
+        trigger: what requests the runs.
+        is_limited: whether the person who requests them may reopen only what an officer may.
 
     Returns:
         The number of rows that were added or reopened, and now wait for a request.
@@ -49,7 +56,9 @@ def bring_in_members(redemption_ids: list[int], trigger: Trigger) -> int:
     rows = MemberRedemption.objects.filter(redemption__in=redemption_ids)
     # This precedes the insert. Otherwise, a person's trigger would also reopen the new rows that
     # wait for correction.
-    reopened = rows.reopenable(is_person=True).requeue() if trigger.is_person else 0
+    reopened = 0
+    if trigger.is_person:
+        reopened = rows.reopenable(is_person=True, is_limited=is_limited).requeue()
     added, has_others = admit_members(redemption_ids)
     if has_others and not trigger.is_person:
         reopened = rows.reopenable(is_person=False).requeue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import Group, User
 from django.db.models import TextChoices
@@ -27,6 +27,16 @@ class Role(TextChoices):
 
 
 GROUPS = {Role.OFFICER: OFFICERS, Role.VIEWER: VIEWERS}
+
+
+def is_limited(person: Any) -> bool:
+    """Whether the limits for officers hold for a person. None is the command line."""
+    return person is not None and not person.has_perm(EVERY_GUILD)
+
+
+def is_user_limited(user_id: int | None) -> bool:
+    """Whether the limits for officers hold for a user. None is the command line."""
+    return user_id is not None and is_limited(User.objects.get(pk=user_id))
 
 
 def role_of(user: User) -> Role:

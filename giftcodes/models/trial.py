@@ -17,6 +17,19 @@ from giftcodes.models.roles import EVERY_GUILD
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
+def is_own_trial(code: GiftCode, user_id: int) -> bool:
+    """Whether a user added a code that the game has not accepted and that no feed has.
+
+    If the user is an officer, an open code of this kind is on trial in the officer's guilds.
+    """
+    return (
+        code.source == Source.ADMIN
+        and code.proven_at is None
+        and code.last_seen_at is None
+        and GiftCode.history.filter(id=code.pk, history_type="+", history_user_id=user_id).exists()
+    )
+
+
 def trials(gift_code_id: int | None = None) -> dict[int, list[int]]:
     """The active codes that are on trial, each with the guilds in which it is asked for.
 

@@ -25,7 +25,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.code import GiftCodeQuerySet
-from giftcodes.models.code_answers import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.code_spellings import LIFE_FIELDS, REOPENED_FIELDS
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.member_redemption import REFUSED_FOR

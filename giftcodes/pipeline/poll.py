@@ -24,7 +24,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.code_answers import REOPENED_FIELDS
+from giftcodes.models.code_spellings import REOPENED_FIELDS
 from giftcodes.models.deadline import believed, day_of
 from giftcodes.models.games import game
 
@@ -161,6 +161,7 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
         provider, [line.code.casefold() for line in reading.codes]
     )
     fresh: list[GiftCode] = []
+    again: list[int] = []
     for line in reading.codes:
         existing = known.get(line.code.casefold())
         match decide(line, existing):
@@ -173,7 +174,10 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
                 GiftCode.objects.filter(pk=existing.pk).update(published_on=line.published_on)  # type: ignore[union-attr]
             case FeedLineKind.RESPELLED | FeedLineKind.KNOWN:
                 assert existing is not None
-                _respell(existing, line, now=now)
+                if _begin_again(existing, line, now=now):
+                    again.append(existing.pk)
+                else:
+                    _respell(existing, line, now=now)
     extended = _follow_ends(reading, known, now=now)
     GiftCode.objects.bulk_create(fresh, ignore_conflicts=True)
     GiftCode.objects.filter(pk__in=[row.pk for row in known.values()]).update(last_seen_at=now)
@@ -185,7 +189,7 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
         )
     newest = GiftCode.objects.latest_issues(provider, [code.folded for code in fresh])
     return sorted(
-        [*(row.pk for row in newest.values() if row.state == CodeState.ACTIVE), *extended]
+        {*(row.pk for row in newest.values() if row.state == CodeState.ACTIVE), *extended, *again}
     )
 
 
@@ -222,6 +226,28 @@ def _follow_ends(
             update_fields=REOPENED_FIELDS if code.pk in extended else ["expires_at", "feed_end"]
         )
     return extended
+
+
+def _begin_again(known: GiftCode, line: PublishedCode, *, now: dt.datetime) -> bool:
+    """Reopen a code that people typed too early, or wrong, when the feed has it for the first time.
+
+    Otherwise an officer's guess could use up the tries of the feed's code for all guilds.
+
+    Returns:
+        Whether the code was reopened.
+    """
+    if not known.is_news_to_feed():
+        return False
+    code = GiftCode.objects.select_for_update(no_key=True).get(pk=known.pk)
+    if not code.is_news_to_feed():
+        return False
+    code.begin_again(line.code, list(line.other_spellings), now=now)
+    RedemptionEvent.objects.create(
+        gift_code=code, kind=EventKind.CODE_REOPENED, trigger=Trigger.POLL
+    )
+    log_lines.info(f"🔁 Code {code} is open again: the feed has it now.", code=str(code))
+    known.refresh_from_db()
+    return True
 
 
 def _respell(known: GiftCode, line: PublishedCode, *, now: dt.datetime) -> None:

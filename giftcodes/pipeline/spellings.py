@@ -14,6 +14,7 @@ from django.db import transaction
 
 from giftcodes.domain import log_lines
 from giftcodes.models import EventKind, GiftCode, RedemptionEvent, Trigger, database_now
+from giftcodes.models.trial import is_own_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,31 @@ class SpellingResult:
     message: str
 
 
+def may_offer(code: GiftCode, spelling: str, *, officer_id: int | None) -> bool:
+    """Whether a spelling may be tried without the decision of an administrator.
+
+    An officer decides about the spelling of their own code, as long as it is asked for only in
+    their guilds (`giftcodes.models.trial`). Another code is asked for in other guilds.
+
+    Args:
+        code: the newest issue of the code.
+        spelling: the code with other capitals.
+        officer_id: the officer who typed it. None if it was a person whom no limits hold for.
+    """
+    if officer_id is None:
+        return code.can_take(spelling, is_person=True)
+    return code.can_take(spelling, is_person=True, is_limited=True) and is_own_trial(
+        code, officer_id
+    )
+
+
 def offer_spelling(
-    gift_code_id: int, spelling: str, *, trigger: Trigger, user_id: int | None = None
+    gift_code_id: int,
+    spelling: str,
+    *,
+    trigger: Trigger,
+    user_id: int | None = None,
+    officer_id: int | None = None,
 ) -> SpellingResult:
     """Let a code be tried in the spelling that a person typed. This reopens a closed code.
 
@@ -40,11 +64,12 @@ def offer_spelling(
         gift_code_id: the newest issue of the code.
         spelling: the code with other capitals.
         trigger: where the spelling comes from.
-        user_id: the user who typed it, if there is one.
+        user_id: the user to name in the journal, if there is one.
+        officer_id: the officer who typed it (see `may_offer`).
     """
     with transaction.atomic():
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
-        if not code.can_take(spelling, is_person=True):
+        if not may_offer(code, spelling, officer_id=officer_id):
             return SpellingResult(
                 False, False, f"Code {code} is known already, and is tried as {code.code}."
             )

@@ -86,7 +86,9 @@ def _start_batch(
     if not locked:
         return None
     ids = [redemption.pk for redemption in locked]
-    bring_in_members(ids, trigger)
+    # The person named a code, and not these members. Fan-out has inserted the rows of members whom
+    # the game does not know: they wait for correction, whoever requests the runs.
+    bring_in_members(ids, trigger, is_limited=True)
     open_rows = _count_open(ids)
     to_start = [
         redemption.pk

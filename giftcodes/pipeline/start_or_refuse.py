@@ -22,6 +22,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.participants import bring_in_members
+from giftcodes.models.roles import is_user_limited
 from giftcodes.models.start_rules import start_obstacle
 from giftcodes.sql import fetch, statement
 
@@ -93,7 +94,7 @@ def start(
         guild_id: the guild's id.
         gift_code_id: the code's id.
         trigger: what requests the run. A person's trigger reopens more rows
-            (docs/reference/outcomes.md).
+            (docs/reference/outcomes.md), and an administrator's more than an officer's.
         user_id: the user who asks, if there is one.
 
     Returns:
@@ -223,7 +224,8 @@ def _start_locked(redemption: Redemption, *, trigger: Trigger, user_id: int | No
     guild, code = redemption.guild.name, str(redemption.gift_code)
     if obstacle := start_obstacle(redemption, trigger):
         return StartResult(StartKind.NOT_ALLOWED, redemption.pk, obstacle.words)
-    added = bring_in_members([redemption.pk], trigger)
+    is_limited = trigger.is_person and is_user_limited(user_id)
+    added = bring_in_members([redemption.pk], trigger, is_limited=is_limited)
     if redemption.state == RunState.RUNNING:
         return _join(redemption, added=added, trigger=trigger)
     if redemption.state != RunState.PENDING and not redemption.member_redemptions.open().exists():

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.translation import gettext, ngettext
 
@@ -20,7 +19,7 @@ from giftcodes.estimates.formatting import about
 from giftcodes.models import Guild, Member, Throttle
 from giftcodes.models.fields import without_notes
 from giftcodes.models.guild import own_realm
-from giftcodes.models.roles import EVERY_GUILD
+from giftcodes.models.roles import is_limited
 from giftcodes.models.throttle import Refusal
 from giftcodes.services.members import set_on_members
 
@@ -60,16 +59,6 @@ class Corrected:
     changed: list[Member] = field(default_factory=list)
     same: list[Member] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-
-
-def is_limited(person: Any) -> bool:
-    """Whether the corrections of a person are counted. None is the command line."""
-    return person is not None and not person.has_perm(EVERY_GUILD)
-
-
-def is_user_limited(user_id: int | None) -> bool:
-    """Whether the corrections of a user are counted. None is the command line."""
-    return user_id is not None and is_limited(get_user_model().objects.get(pk=user_id))
 
 
 def count_of_guild(guild: Guild, person: Any) -> None:

@@ -31,12 +31,9 @@ from giftcodes.models.history import (
 )
 from giftcodes.models.imports import IMPORTED_FIELDS
 from giftcodes.models.opted_out import player_hashes
+from giftcodes.models.roles import is_user_limited
 from giftcodes.roster import ListedMember, MemberList
-from giftcodes.services.corrections import (
-    TooManyCorrectionsError,
-    count_of_members,
-    is_user_limited,
-)
+from giftcodes.services.corrections import TooManyCorrectionsError, count_of_members
 
 #: The number of members that are written at once.
 BATCH = 1_000

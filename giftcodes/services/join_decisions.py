@@ -11,11 +11,8 @@ from django.db import transaction
 from giftcodes.models import Guild, JoinRequest, Member, PlayerLink, SelfServiceKind
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.guild import own_realm
-from giftcodes.services.corrections import (
-    TooManyCorrectionsError,
-    count_of_members,
-    is_user_limited,
-)
+from giftcodes.models.roles import is_user_limited
+from giftcodes.services.corrections import TooManyCorrectionsError, count_of_members
 from giftcodes.services.joining import delete_requests, has_opted_out, note
 from giftcodes.services.players import opt_in, opt_in_again
 

@@ -21,7 +21,11 @@ WITH wanted AS (
                {is_refused}
                AND NOT EXISTS (
                    SELECT FROM giftcodes_memberredemption own
-                   WHERE own.member_id = m.id AND own.gift_code_id = w.code_id)) AS is_held
+                   WHERE own.member_id = m.id AND own.gift_code_id = w.code_id))
+           OR EXISTS (
+               SELECT FROM giftcodes_memberredemption own
+               WHERE own.id = ANY(%(kept)s) AND own.member_id = m.id
+                 AND own.gift_code_id = w.code_id) AS is_held
     FROM wanted w
     JOIN giftcodes_guild g ON g.id = w.guild_id
     JOIN giftcodes_member m ON m.guild_id = g.id AND m.active AND NOT m.opted_out

@@ -31,7 +31,7 @@ from giftcodes.services.imports import import_members, undo_import
 from tests.admin.conftest import Browser, TaskQueue, errors
 from tests.admin.test_joining import press
 from tests.admin.test_officers import officer
-from tests.factories import gift_code, guild, member
+from tests.factories import gift_code, guild, member, on_trial
 
 NEW = {"provider": "simulator", "rewards": ""}
 
@@ -84,14 +84,61 @@ def test_new_codes_beyond_the_limit_of_an_officer_become_proposals(
 
 
 def test_another_spelling_counts_like_a_new_code(amber: Browser) -> None:
-    for number in range(code_proposals.CODES_OF_OFFICER):
-        gift_code(f"frost{number}", state="closed", closed_outcome="code_not_found")
-        amber.save("giftcode_add", **NEW, code=f"FROST{number}")
-    last = gift_code("snow", state="closed", closed_outcome="code_not_found")
-    amber.save("giftcode_add", **NEW, code="SNOW")
-    last.refresh_from_db()
-    assert (last.code, last.state) == ("snow", "closed")
-    assert CodeProposal.objects.get().code == "SNOW"
+    spellings = ["frost", "Frost", "fRost", "frOst", "froSt", "frosT"]
+    for spelling in spellings[: code_proposals.CODES_OF_OFFICER]:
+        amber.save("giftcode_add", **NEW, code=spelling)
+        GiftCode.objects.update(state="closed", closed_outcome="code_not_found")
+    assert GiftCode.objects.get().code == "froSt"
+
+    amber.save("giftcode_add", **NEW, code=spellings[-1])
+
+    code = GiftCode.objects.get()
+    assert (code.code, code.state) == ("froSt", "closed")
+    assert CodeProposal.objects.get().code == spellings[-1]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"), [("deleted", ""), ("closed", ""), ("closed", "code_expired")]
+)
+def test_an_officer_cannot_bring_back_a_code_by_typing_other_capitals(
+    amber: Browser, task_queue: TaskQueue, state: str, outcome: str
+) -> None:
+    amber.save("giftcode_add", **NEW, code="FROST")
+    GiftCode.objects.update(state=state, closed_outcome=outcome)
+    enqueued = task_queue.enqueued
+
+    answer = errors(amber.post("giftcode_add", data={**NEW, "code": "frost"}))
+
+    assert "ask an administrator" in answer
+    code = GiftCode.objects.get()
+    assert (code.code, code.state) == ("FROST", state)
+    assert not CodeProposal.objects.exists()
+    assert task_queue.enqueued == enqueued
+
+
+@pytest.mark.parametrize("whose", ["the feed's", "an administrator's", "another officer's"])
+@pytest.mark.parametrize("state", ["active", "closed"])
+def test_an_officer_only_proposes_a_spelling_of_a_code_of_others(
+    amber: Browser, browser: Browser, task_queue: TaskQueue, whose: str, state: str
+) -> None:
+    outcome = "code_not_found" if state == "closed" else ""
+    code = gift_code("frost", state=state, closed_outcome=outcome, probes=3, source="feed")
+    if whose == "an administrator's":
+        GiftCode.objects.update(source="admin")
+    elif whose == "another officer's":
+        on_trial(code)
+
+    told = [words for _level, words in amber.save("giftcode_add", **NEW, code="FROST")]
+
+    assert any("an administrator decides about your spelling" in words for words in told)
+    code.refresh_from_db()
+    assert (code.code, code.state, code.other_spellings) == ("frost", state, [])
+    assert code.probes == 3
+    assert task_queue.arguments("fan_out") == []
+    proposal = CodeProposal.objects.get()
+    code_proposals.approve(proposal.pk, user_id=User.objects.get(is_superuser=True).pk)
+    code.refresh_from_db()
+    assert "FROST" in [code.code, *code.other_spellings]
 
 
 def test_the_page_of_an_unproven_code_says_where_it_is_asked_for(

@@ -132,9 +132,10 @@ def test_the_history_of_a_code_names_no_officer_of_another_guild(
 def test_the_journal_names_no_officer_who_offered_another_spelling(
     amber: Browser, stranger: Browser
 ) -> None:
-    code = gift_code("frost", state="closed", closed_outcome="code_not_found")
+    stranger.save("giftcode_add", **{**NEW, "code": "frost"})
+    GiftCode.objects.update(state="closed", closed_outcome="code_not_found")
     stranger.save("giftcode_add", **NEW)
-    code.refresh_from_db()
+    code = GiftCode.objects.get()
     assert code.code == "FROST"
     pages = crawl.read(amber.client, [address("redemptionevent_changelist"), *crawl.pages_of(code)])
     assert crawl.leaks(pages, ["stranger"]) == []

@@ -121,6 +121,42 @@ def test_a_granted_code_keeps_its_spelling(world: World, wolves: Guild) -> None:
     assert (code.code, code.other_spellings) == ("Frost", [])
 
 
+@pytest.mark.parametrize("listed", ["EARLYbird", "earlybird"])
+def test_a_code_that_people_typed_too_early_begins_again_when_a_feed_has_it(
+    world: World, wolves: Guild, listed: str
+) -> None:
+    others = guild("Foxes", members=2)
+    world.knows(others)
+    code = gift_code("earlybird", source="admin")
+    world.redeem(wolves, code)
+    live(world)
+    GiftCode.objects.update(probes=3, next_probe_at=None, tried_spellings=["EARLYBIRD"])
+    assert GiftCode.objects.get().state == CodeState.CLOSED
+
+    # The feed lists it before it works, too.
+    before = len(world.requests)
+    feed(world, f"{listed} 27.11.2026")
+    live(world, 8)
+    code.refresh_from_db()
+    assert {one["code"] for one in world.requests[before:]} == {listed}
+    assert (code.state, code.probes) == (CodeState.CLOSED, 1)
+    world.has(listed)
+    world.pass_time(601)
+    live(world, 8)
+
+    assert {spelling for _, spelling in world.grants} == {listed}
+    assert len(world.grants) == 6
+
+
+def test_the_feed_s_spelling_is_tried_before_those_that_people_typed(
+    world: World, wolves: Guild
+) -> None:
+    code = gift_code("frost", source="admin", other_spellings=["fROST", "FrosT"])
+    feed(world, "FROST 27.11.2026")
+    code.refresh_from_db()
+    assert code.other_spellings == ["FROST", "fROST", "FrosT"]
+
+
 def test_probes_use_the_spellings_in_turn(world: World, wolves: Guild) -> None:
     """A code may be published before it works, so each spelling may have been tried too early."""
     feed(world, "FDCASE 27.11.2026", "fdCase 27.11.2026")

@@ -17,7 +17,7 @@ from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link, model_url, page_url
 from giftcodes.models import GiftCode, Redemption, Source, Trigger
 from giftcodes.models.officer_rules import NewCodes, new_codes
-from giftcodes.pipeline.spellings import offer_spelling
+from giftcodes.pipeline.spellings import may_offer, offer_spelling
 from giftcodes.services.code_proposals import (
     CODES_OF_OFFICER,
     TooManyProposalsError,
@@ -48,7 +48,8 @@ class CodeEntry(KeepsHistory):
         form.may_decide = self.has_code_permission(request)
         if obj is None:
             form.rule = rule_words(request.user)
-            form.proposer_id = request.user.pk if must_propose(request.user) else None
+            form.officer_id = None if scope.sees_all(request.user) else request.user.pk
+            form.must_propose = must_propose(request.user)
         return form
 
     def add_view(
@@ -84,11 +85,15 @@ class CodeEntry(KeepsHistory):
 
         If the code is another spelling of a known code, the spelling is added to that code.
         """
+        known = form.respelled if isinstance(form, GiftCodeForm) else None
+        if known and not may_offer(known, obj.code, officer_id=form.officer_id):
+            self._propose(request, obj, of_known=True)
+            return
         if not change and not _may_add(request.user):
             self._propose(request, obj)
             return
-        if isinstance(form, GiftCodeForm) and form.respelled is not None:
-            self._offer_spelling(request, obj, form.respelled)
+        if known:
+            self._offer_spelling(request, obj, known, officer_id=form.officer_id)
             return
         if not change:
             obj.source = Source.ADMIN
@@ -100,8 +105,14 @@ class CodeEntry(KeepsHistory):
             tasks.enqueue_on_commit(tasks.fan_out, obj.pk, Trigger.ADMIN, _named(request))
             self._say_what_follows(request, obj)
 
-    def _propose(self, request: HttpRequest, typed: GiftCode) -> None:
-        """Keep the code as a proposal. An administrator decides whether it is redeemed."""
+    def _propose(self, request: HttpRequest, typed: GiftCode, *, of_known: bool = False) -> None:
+        """Keep the code as a proposal. An administrator decides whether it is redeemed.
+
+        Args:
+            request: the officer's request.
+            typed: the code.
+            of_known: whether it is another spelling of a code that is not only the officer's.
+        """
         assert request.user.pk is not None  # The site requires a login.
         proposal, is_new = propose(
             provider=typed.provider,
@@ -116,7 +127,13 @@ class CodeEntry(KeepsHistory):
                 "Code {} is proposed. An administrator decides about it. Home shows you the "
                 "result. {}"
             )
-            if new_codes() != NewCodes.PROPOSE:
+            if of_known:
+                why = gettext(
+                    "This code is known with other capitals, and not only your guilds ask for it. "
+                    "So an administrator decides about your spelling."
+                )
+                self.message_user(request, why, messages.INFO)
+            elif new_codes() != NewCodes.PROPOSE:
                 why = (
                     gettext("You have added %d new codes in 24 hours, so this one is proposed.")
                     % CODES_OF_OFFICER
@@ -130,13 +147,19 @@ class CodeEntry(KeepsHistory):
             words = gettext("You have proposed code %s already. It waits for an administrator.")
             self.message_user(request, words % typed, messages.INFO)
 
-    def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
+    def _offer_spelling(
+        self, request: HttpRequest, typed: GiftCode, known: GiftCode, *, officer_id: int | None
+    ) -> None:
         """Offer the typed spelling for the known code, without saving a new row.
 
         The form's instance becomes the known code, whose page is shown next.
         """
         result = offer_spelling(
-            known.pk, typed.code, trigger=Trigger.ADMIN, user_id=_named(request)
+            known.pk,
+            typed.code,
+            trigger=Trigger.ADMIN,
+            user_id=_named(request),
+            officer_id=officer_id,
         )
         if result.is_open_again:
             tasks.enqueue_on_commit(tasks.fan_out, known.pk, Trigger.CATCH_UP)

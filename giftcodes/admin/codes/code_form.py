@@ -16,6 +16,7 @@ from giftcodes.admin.common.html import link
 from giftcodes.estimates.formatting import about
 from giftcodes.models import CodeState, GiftCode, Guild
 from giftcodes.models.officer_rules import NewCodes, new_codes
+from giftcodes.pipeline.spellings import may_offer
 from giftcodes.services.code_proposals import (
     CODES_OF_OFFICER,
     TooManyProposalsError,
@@ -101,8 +102,10 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
     respelled: GiftCode | None = None
     #: Whether the person may close and reopen codes.
     may_decide = True
-    #: The id of the officer, if the officer's next code is a proposal.
-    proposer_id: int | None = None
+    #: The id of the officer who enters the code. None for a person whom no limits hold for.
+    officer_id: int | None = None
+    #: Whether an administrator decides about the code.
+    must_propose = False
     #: What happens to the code, in words.
     rule = ""
 
@@ -141,11 +144,14 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk is None and provider and code:
             folded = code.casefold()
             if known := GiftCode.objects.latest_issues(provider, [folded]).get(folded):
-                if not known.can_take(code, is_person=True):
+                is_officer = self.officer_id is not None
+                if not known.can_take(code, is_person=True, is_limited=is_officer):
                     raise ValidationError({"code": explain(known, self.may_decide)}, code="unique")
                 self.respelled = known
-            if self.proposer_id is not None:
-                self._check_room(provider, code, self.proposer_id)
+                if not may_offer(known, code, officer_id=self.officer_id):
+                    self.must_propose = True
+            if self.must_propose and self.officer_id is not None:
+                self._check_room(provider, code, self.officer_id)
         return cleaned
 
     def _check_room(self, provider: str, code: str, user_id: int) -> None:

@@ -39,10 +39,14 @@ def page(request: HttpRequest) -> HttpResponse:
     code = _found(scope.visible(GiftCode.objects.all(), request.user), request.GET.get("code", ""))
     if guild.provider != code.provider:
         raise Http404
+    is_officer = not scope.sees_all(request.user)
     planned = plan(
-        guild_id=guild.pk, gift_code_id=code.pk, names_guilds=scope.sees_all(request.user)
+        guild_id=guild.pk,
+        gift_code_id=code.pk,
+        names_guilds=not is_officer,
+        is_limited=is_officer,
     )
-    cost = preview(guild_id=guild.pk, gift_code_id=code.pk)
+    cost = preview(guild_id=guild.pk, gift_code_id=code.pk, is_limited=is_officer)
     obstacles = dict.fromkeys([guild_obstacle(guild), code_obstacle(code)])
     context = {
         **admin.site.each_context(request),

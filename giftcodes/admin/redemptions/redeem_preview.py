@@ -112,9 +112,11 @@ def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
 
 def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict[str, Any]:
     """The context of the page's template, in a fixed number of queries."""
-    found = previews(line.pair for line in chosen)
+    is_officer = not scope.sees_all(request.user)
+    found = previews((line.pair for line in chosen), is_limited=is_officer)
     names = {line.name for line in chosen}
-    others = previews(line.pair for line in lines if line.name not in names)
+    rest = (line.pair for line in lines if line.name not in names)
+    others = previews(rest, is_limited=is_officer)
     total = together(found.values())
     return {
         "title": _("Redeem now: what it will do"),
@@ -126,7 +128,7 @@ def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict
         "number": len(chosen),
         "codes": sorted({str(line.code) for line in lines}),
         "total": total,
-        "unknown_words": _unknown_words(chosen),
+        "unknown_words": _unknown_words(chosen, is_limited=is_officer),
         "total_words": formatting.left(total.outlook),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across", "0"),
@@ -134,7 +136,7 @@ def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict
     }
 
 
-def _unknown_words(chosen: list[Line]) -> str:
+def _unknown_words(chosen: list[Line], *, is_limited: bool) -> str:
     """In words, how many members will be asked for again although the game did not know them."""
     pairs = {line.pair for line in chosen}
     found = Redemption.objects.filter(
@@ -144,7 +146,7 @@ def _unknown_words(chosen: list[Line]) -> str:
         redemption__in=[pk for pk, *pair in found if tuple(pair) in pairs],
         state=State.NEEDS_CORRECTION,
         asked_realm=Coalesce("member__realm", "member__guild__realm"),
-    ).reopenable(is_person=True)
+    ).reopenable(is_person=True, is_limited=is_limited)
     number: int = rows.aggregate(number=Count("member", distinct=True))["number"]
     if not number:
         return ""

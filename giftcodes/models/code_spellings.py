@@ -1,0 +1,175 @@
+"""The spellings of a code: which one is in use, and which others are tried.
+
+The model is abstract. Redeemer ignores capitals when it compares codes, and the game does not
+(decision 19).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.validators import validate_code
+from giftcodes.models.code_state import OPEN_STATES, CodeState
+from giftcodes.models.fields import TokenField
+
+#: Fields that only the pipeline writes.
+LIFE_FIELDS = (
+    "state",
+    "reason",
+    "closed_outcome",
+    "closed_at",
+    "proven_at",
+    "doubt_outcome",
+    "doubt_player_id",
+    "doubt_guild",
+    "doubted_at",
+    "probes",
+    "next_probe_at",
+    "odd_answers",
+    "odd_answer",
+    "odd_players",
+    "odd_since",
+    "held_until",
+    "released_until",
+    "other_spellings",
+    "tried_spellings",
+)
+#: The fields that `CodeLife.reopen` sets. They include the end of the code, because a past end was
+#: wrong if the code works again.
+REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
+
+
+class CodeSpellings(models.Model):
+    """The spellings of a code."""
+
+    code = TokenField(_("code"), max_length=32, validators=[validate_code])
+    #: Spellings that were seen and have not been tried.
+    other_spellings = models.JSONField(default=list, db_default=[], editable=False)
+    #: Spellings that the game did not know.
+    tried_spellings = models.JSONField(default=list, db_default=[], editable=False)
+
+    class Meta:
+        abstract = True
+
+    # `CodeLife` and `GiftCode` define these fields.
+    state: str
+    closed_outcome: str
+    proven_at: dt.datetime | None
+    next_probe_at: dt.datetime | None
+    last_seen_at: dt.datetime | None
+
+    def reopen(self, now: dt.datetime) -> None:
+        """Set the fields of a code that works again (`CodeLife`)."""
+        raise NotImplementedError
+
+    def _forget_doubt(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    def spellings(self) -> list[str]:
+        """Every spelling that is known, the one in use first."""
+        return [self.code, *self.other_spellings, *self.tried_spellings]
+
+    def _use_spelling(self, spelling: str) -> None:
+        """Keep the spelling that the game granted, and drop the others that have not been tried."""
+        if spelling != self.code:
+            self.code = spelling
+        self.other_spellings = []
+
+    def can_take(self, spelling: str, *, is_person: bool, is_limited: bool = False) -> bool:
+        """Whether another spelling of this code should be tried.
+
+        If the game has granted the code, or said that it has ended, the spelling in use is right,
+        and no other is tried. The feed cannot bring back a code that a person closed. A spelling
+        that the game did not know is tried again only if a person gives it.
+
+        Args:
+            spelling: the code, perhaps with other capitals.
+            is_person: whether a person gives the spelling, and not the feed.
+            is_limited: whether that person is an officer. Officers cannot bring back a code that
+                was deleted, or closed for any reason except that the game did not know it.
+        """
+        if (
+            spelling == self.code
+            or spelling.casefold() != self.code.casefold()
+            or self.proven_at is not None
+        ):
+            return False
+        if is_limited:
+            return self.is_open or (
+                self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
+            )
+        if is_person:
+            is_unknown = self.closed_outcome in ("", Outcome.CODE_NOT_FOUND)
+            return self.is_open or self.state == CodeState.DELETED or is_unknown
+        if spelling in self.spellings():
+            return False
+        return self.is_open or (
+            self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
+        )
+
+    def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
+        """Use another spelling of the code in requests, and save it. The row must be locked.
+
+        If the code is open, the new spelling is used only after the game has said that it does not
+        know the current one. If the code is closed, a person's spelling reopens it, and the feed's
+        spelling is probed. Spellings that people typed before any feed had the code come after the
+        first one of the feed.
+        """
+        others = [one for one in self.other_spellings if one != spelling]
+        if self.is_open:
+            is_next = is_person or self.last_seen_at is None
+            self.other_spellings = [spelling, *others] if is_next else [*others, spelling]
+        elif not is_person and self.next_probe_at is not None and self.next_probe_at <= now:
+            # The spelling in use is about to be probed. The new spelling is probed after it.
+            self.other_spellings = [*others, spelling]
+        else:
+            tried = [one for one in self.tried_spellings if one != spelling]
+            self.code, self.other_spellings, self.tried_spellings = (
+                spelling,
+                others,
+                [*tried, self.code],
+            )
+            if is_person:
+                self.reopen(now)
+            else:
+                self.next_probe_at = now
+        self._save_with_code(REOPENED_FIELDS)
+
+    def is_news_to_feed(self) -> bool:
+        """Whether no feed has had this code, and the game did not know it as people typed it."""
+        return (
+            self.last_seen_at is None
+            and self.proven_at is None
+            and self.state == CodeState.CLOSED
+            and self.closed_outcome == Outcome.CODE_NOT_FOUND
+        )
+
+    def begin_again(self, spelling: str, others: list[str], *, now: dt.datetime) -> None:
+        """Reopen the code as the feed has it, and save it. The row must be locked.
+
+        The spellings that people typed, and the probes that these have used up, do not count.
+        """
+        self.code, self.other_spellings, self.tried_spellings = spelling, others, []
+        self.reopen(now)
+        self._save_with_code(REOPENED_FIELDS)
+
+    def _save_with_code(self, fields: tuple[str, ...]) -> None:
+        """Save these fields, and write `code` separately.
+
+        Saving `code` would record a version, and versions are for what people change.
+        """
+        type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
+        self.save(update_fields=fields)
+
+    def _try_next_spelling(self) -> None:
+        self.tried_spellings = [*self.tried_spellings, self.code]
+        self.code, *self.other_spellings = self.other_spellings
+        self._forget_doubt()
