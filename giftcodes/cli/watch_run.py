@@ -19,7 +19,7 @@ from rich.progress import (
 
 from giftcodes.cli.base import INTERRUPTED_STATUS
 from giftcodes.cli.terminal import Screen
-from giftcodes.domain.served import NEEDING_YOU, Result, Served, Tone
+from giftcodes.domain.served import Ending, Result, Served, Share, Tone, share_of
 from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting as words
 from giftcodes.estimates.queue_snapshot import read_outlooks
@@ -92,7 +92,7 @@ def wait_for_everyone(
         ) from None
     _show_result(end.result, screen)
     missing = _members_without_code(redemption)
-    _show_missing(missing, screen)
+    _show_missing(missing, redemption.gift_code.ending, screen)
     if missing:
         words = f"{len(missing)} of {end.total} member(s) do not have code {code}."
         raise CommandError(f"{words} {end.result.advice}".rstrip(), returncode=NOT_EVERYONE_STATUS)
@@ -158,7 +158,7 @@ def _members_without_code(redemption: Redemption) -> list[MemberRedemption]:
     return list(rows.order_by("state", "pk"))
 
 
-def _show_missing(rows: list[MemberRedemption], screen: Screen) -> None:
+def _show_missing(rows: list[MemberRedemption], ending: Ending, screen: Screen) -> None:
     """Say each reason once, with the members that it concerns."""
     if not rows:
         return
@@ -170,7 +170,7 @@ def _show_missing(rows: list[MemberRedemption], screen: Screen) -> None:
         label = f"{len(names)} {STATE_LABELS[state]}"
         screen.paragraph(f"{label}: {reason}" if reason else label, indent=2)
         # Hundreds of members may share a reason that needs no action by a person.
-        if state in NEEDING_YOU or len(names) <= FEW_NAMES:
+        if share_of(state, ending) is Share.NEEDS_YOU or len(names) <= FEW_NAMES:
             more = len(names) - NAMES_SHOWN
             shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
             screen.paragraph(shown, indent=4)

@@ -6,6 +6,7 @@ own strings.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -248,6 +249,25 @@ MEANINGS: dict[Outcome, Meaning] = {
         "The worker was delayed past its deadline and did not send the request.",
     ),
 }
+
+
+#: The sentences of stored reasons that say what happens next, or what a person can do.
+_NEXT_STEPS = re.compile(
+    r" ?(?:It will be retried every day"
+    r"|The request will be repeated(?: later)?"
+    r"|Correct the member's realm; the code is then retried at once"
+    r"|Check the player ID and the realm"
+    r"|See the attempts, then press Redeem now"
+    r"|Correct the member, and every code is tried at once; otherwise the game is asked once a week"
+    r")\."
+)
+_WAITS = "Waits for correction: "
+
+
+def without_next_steps(reason: str) -> str:
+    """A stored reason for a code that has ended: only what happened, and not what happens next."""
+    happened = _NEXT_STEPS.sub("", reason).removeprefix(_WAITS)
+    return happened[:1].upper() + happened[1:]
 
 
 def meaning(outcome: Outcome | str) -> Meaning:

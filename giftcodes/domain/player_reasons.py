@@ -26,6 +26,15 @@ _NOT_YET: dict[str, Words] = {
     Outcome.ACCOUNT_TOO_YOUNG: _("your account is too young"),
     Outcome.CLAIM_LIMIT: _("the game says that it was claimed too often"),
 }
+#: The same conditions for a list that an officer reads.
+_IN_SHORT: dict[str, Words] = {
+    Outcome.LEVEL_TOO_LOW: _("level too low"),
+    Outcome.SPEND_TOO_LOW: _("spent too little in the game"),
+    Outcome.VIP_TOO_LOW: _("VIP level too low"),
+    Outcome.LEVEL_OR_SPEND_TOO_LOW: _("level too low, or spent too little in the game"),
+    Outcome.ACCOUNT_TOO_YOUNG: _("account too young"),
+    Outcome.CLAIM_LIMIT: _("claim limit reached"),
+}
 _ENDED: dict[str, Words] = {
     Outcome.CODE_NOT_FOUND: _("the game does not know this code"),
     Outcome.CODE_EXPIRED: _("the code has expired"),
@@ -36,6 +45,14 @@ _ENDED: dict[str, Words] = {
 def why_not_yet(outcome: str) -> str:
     """Which condition of a code the player does not meet. Empty if the answer names none."""
     return str(_NOT_YET.get(outcome, ""))
+
+
+def unmet_in_short(outcome: str) -> str:
+    """Which condition of a code a player does not meet, such as `level too low`.
+
+    The text is for officers. It is empty if the answer names no condition.
+    """
+    return str(_IN_SHORT.get(outcome, ""))
 
 
 def why_ended(outcome: str) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import ABOUT_THE_CODE, Outcome
-from giftcodes.domain.transitions import OPEN, AttemptContext, State, decide
+from giftcodes.domain.transitions import OPEN, PARKED, AttemptContext, State, decide
 
 
 class Share(StrEnum):
@@ -64,13 +64,18 @@ SHARE_LABELS = {
 }
 
 
+def is_missed(state: State, ending: Ending) -> bool:
+    """Whether the code ended, or never existed, before a member in this state could get it."""
+    return ending is not Ending.OPEN and state in PARKED
+
+
 def share_of(state: State, ending: Ending) -> Share:
     """The share of a member in this state.
 
-    If the code does not exist, no correction of a member helps, so nobody has the share NEEDS_YOU.
+    If the code has ended or does not exist, it is not requested again, and no correction of a
+    member helps. So nobody has the share NEEDS_YOU or NOT_ELIGIBLE.
     """
-    share = SHARES[state]
-    return Share.CANNOT if share is Share.NEEDS_YOU and ending is Ending.UNKNOWN else share
+    return Share.CANNOT if is_missed(state, ending) else SHARES[state]
 
 
 def share_of_answer(outcome: Outcome) -> Share:
@@ -92,7 +97,7 @@ class Served:
         not_eligible: do not meet a condition of the code now. They are asked again every day.
         needs_you: a person must do something: correct the member, or look at unclear answers.
         waiting: are asked now or later.
-        cannot: cannot have the code now: it does not exist or was closed, the run was stopped, or
+        cannot: cannot have the code now: it does not exist or has ended, the run was stopped, or
             the player has another code of the same group.
     """
 
@@ -141,6 +146,8 @@ class Served:
     @property
     def words(self) -> str:
         """How many have the code, such as `41 of 50 have it`."""
+        if not self.total:
+            return gettext("no members yet")
         return ngettext(
             "%(has)d of %(total)d has it", "%(has)d of %(total)d have it", self.total
         ) % {"has": self.has, "total": self.total}

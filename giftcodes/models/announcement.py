@@ -165,7 +165,7 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
 
 def _came_to_need_you(redemption: Redemption) -> int:
     """The number of members who came to need a person during the last run."""
-    if redemption.gift_code.is_unknown:
+    if redemption.gift_code.is_over:
         return 0
     needing = redemption.member_redemptions.remaining().filter(state__in=values(NEEDING_YOU))
     return needing.filter(updated_at__gte=redemption.locked_at).count()

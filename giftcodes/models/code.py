@@ -153,6 +153,11 @@ class GiftCode(CodeLife):
         return Ending.EXPIRED if self.closed_at_its_end else Ending.CLOSED
 
     @property
+    def is_over(self) -> bool:
+        """Whether the code has ended or does not exist, so that nobody needs a person for it."""
+        return self.ending is not Ending.OPEN
+
+    @property
     def is_unknown(self) -> bool:
         """Whether the game does not know the code, so nobody can have it."""
         return self.ending is Ending.UNKNOWN

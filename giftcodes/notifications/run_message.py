@@ -13,7 +13,7 @@ from giftcodes import site_address
 from giftcodes.clients.channels.base import Message, Severity, shortened
 from giftcodes.domain.served import NEEDING_YOU, Ending, Phase, Result, Served, Tone
 from giftcodes.domain.text import isolated, visible
-from giftcodes.domain.transitions import State, values
+from giftcodes.domain.transitions import PARKED, State, values
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Announcement, Redemption, RunState
@@ -106,7 +106,7 @@ def _moment(at: dt.datetime | None) -> str:
 
 
 def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
-    if redemption.gift_code.is_unknown:
+    if redemption.gift_code.is_over:
         return ()
     rows = redemption.member_redemptions.filter(state__in=values(NEEDING_YOU)).select_related(
         "member"
@@ -182,11 +182,17 @@ def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
         (gettext("Success"), report.count(State.REDEEMED)),
         (gettext("Already"), report.count(State.ALREADY_RECEIVED)),
     ]
+    if report.ending is Ending.OPEN:
+        parked = [
+            (gettext("Not eligible"), report.count(State.NOT_ELIGIBLE)),
+            (gettext("Needs correction"), report.count(State.NEEDS_CORRECTION)),
+            (gettext("Failed"), report.count(State.FAILED)),
+        ]
+    else:
+        parked = [(gettext("Not received"), sum(report.count(state) for state in PARKED))]
     others = [
         (gettext("Same group"), report.count(State.SAME_TYPE)),
-        (gettext("Not eligible"), report.count(State.NOT_ELIGIBLE)),
-        (gettext("Needs correction"), report.count(State.NEEDS_CORRECTION)),
-        (gettext("Failed"), report.count(State.FAILED)),
+        *parked,
         (gettext("Cancelled"), report.count(State.CANCELLED)),
     ]
     texts = [

@@ -133,14 +133,14 @@ def line_of(mine: MyCode, realm_word: str, realm: int) -> Line:
 def _text(mine: MyCode) -> _Text:
     if mine.state is State.NOT_ELIGIBLE:
         reason = sentence(why_not_yet(mine.outcome))
-        if not mine.code.is_open:
+        if mine.code.is_over:
             return _Text(Group.GONE, _("Not for your account"), reason)
         return _Text(Group.NOT_YET, reason or _("Not for your account yet"))
     if mine.state is State.CANCELLED:
         closed = sentence(why_ended(mine.code.closed_outcome or mine.outcome))
         default = _Text(Group.GONE, _("The code ended before it was your turn"), closed)
         return _CANCELLED.get(mine.cancel_kind, default)
-    if mine.state is None or mine.state in OPEN | SETTLED or mine.code.is_open:
+    if mine.state is None or mine.state in OPEN | SETTLED or not mine.code.is_over:
         return _STATES.get(mine.state or State.PENDING, _WAITING)
     return _Text(Group.GONE, _("Not received"), sentence(why_ended(mine.code.closed_outcome)))
 
@@ -148,7 +148,7 @@ def _text(mine: MyCode) -> _Text:
 def _wrong_realm(mine: MyCode, realm_word: str, realm: int) -> Line:
     values = {"word": realm_word, "number": mine.asked_realm or "?"}
     reason = gettext("The game does not know your player ID in %(word)s %(number)s.") % values
-    if not mine.code.is_open:
+    if mine.code.is_over:
         return Line(mine, Group.GONE, _("Not received"), reason)
     if mine.is_corrected:
         words = gettext("Being tried in %(word)s %(number)s")

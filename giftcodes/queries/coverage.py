@@ -94,7 +94,7 @@ def members_of(
         unsettled_in: limits the result to members who may still get one of these codes. None means
             all members.
         needing_you_in: limits the result to members who get one of these codes only if a person
-            does something. Closed codes are ignored. None means all members.
+            does something. Codes that are over are ignored. None means all members.
     """
     members = Member.objects.filter(guild=guild, active=True).order_by(
         "nickname", "player_id", "pk"
@@ -111,7 +111,7 @@ def members_of(
         needing = MemberRedemption.objects.filter(
             member=OuterRef("pk"),
             member__opted_out=False,
-            gift_code__in=[code for code in needing_you_in if code.is_open and not code.is_unknown],
+            gift_code__in=[code for code in needing_you_in if not code.is_over],
             state__in=values(NEEDING_YOU),
         )
         members = members.filter(Exists(needing))

@@ -26,8 +26,7 @@ from giftcodes.models import (
     Member,
     MemberRedemption,
 )
-from giftcodes.models.code_state import OPEN_STATES
-from giftcodes.queries.player_codes import place_of
+from giftcodes.queries.player_codes import FEWEST_MATES, place_of
 
 #: A guild's own state or kingdom counts as wrong only if at least this many of its members are
 #: unknown to the game.
@@ -42,7 +41,7 @@ class MemberToCorrect:
 
     Args:
         member: the member, with the guild.
-        codes: the number of open codes that wait for the correction.
+        codes: the number of active codes that wait for the correction.
         is_no_player: whether the game said that it has no player with this ID at all.
         offers: the states or kingdoms of guild-mates, each with the number of mates.
     """
@@ -196,27 +195,33 @@ def _add_members(
                     member.guild_id,
                     places,
                     without={place_of(member), member.refused_realm or 0},
+                    fewest=FEWEST_MATES,
                 ),
             )
         )
 
 
 def _waiting_codes(members: Sequence[Member]) -> dict[int, tuple[int, int]]:
-    """By member: the number of waiting open codes, and how many had the answer “no player”."""
+    """By member: the number of waiting active codes, and how many had the answer “no player”."""
     rows = MemberRedemption.objects.filter(
-        member__in=members, state=State.NEEDS_CORRECTION, gift_code__state__in=OPEN_STATES
+        member__in=members, state=State.NEEDS_CORRECTION, gift_code__state=CodeState.ACTIVE
     )
     no_player = Count("pk", filter=Q(outcome=Outcome.NO_SUCH_PLAYER.value))
     counted = rows.order_by().values_list("member_id").annotate(number=Count("pk"), odd=no_player)
     return {member_id: (number, odd) for member_id, number, odd in counted}
 
 
-def _offers(guild_id: int, places: _Places, *, without: set[int]) -> tuple[tuple[int, int], ...]:
-    """The states or kingdoms, except `without`, in which the game knows the most members."""
+def _offers(
+    guild_id: int, places: _Places, *, without: set[int], fewest: int = 1
+) -> tuple[tuple[int, int], ...]:
+    """The states or kingdoms, except `without`, in which the game knows the most members.
+
+    A place in which it knows fewer than `fewest` members is left out.
+    """
     known = [
         (place, number - unknown)
         for place, (number, unknown) in places[guild_id].items()
-        if number > unknown and place not in without
+        if number - unknown >= fewest and place not in without
     ]
     return tuple(sorted(known, key=lambda one: (-one[1], one[0]))[:MOST_OFFERS])
 

@@ -16,8 +16,8 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from giftcodes.domain.outcomes import Outcome
-from giftcodes.domain.served import HAVING, SHARES, Served, Share
-from giftcodes.domain.transitions import PARKED, SETTLED, State, values
+from giftcodes.domain.served import HAVING, Ending, Served, Share, share_of
+from giftcodes.domain.transitions import SETTLED, State, values
 from giftcodes.models import (
     CancelKind,
     CodeState,
@@ -27,12 +27,13 @@ from giftcodes.models import (
     Redemption,
     RunState,
 )
-from giftcodes.models.code_state import OPEN_STATES
 
 #: The page shows this many codes, the newest ones.
 MOST_CODES = 200
 #: How many states or kingdoms of guild-mates are offered.
 MOST_PLACES = 5
+#: A state or kingdom is offered for a member only if at least this many guild-mates are in it.
+FEWEST_MATES = 2
 
 #: If the player is in several guilds, the row whose state comes first here counts.
 _RANK = {
@@ -85,7 +86,7 @@ class PlayerCode:
     @property
     def can_be_tried_again(self) -> bool:
         """Whether a person can have the game asked again without a correction."""
-        if self.row is None or not self.code.is_open:
+        if self.row is None or self.code.is_over:
             return False
         is_stopped = self.state is State.CANCELLED and self.row.cancel_kind == CancelKind.STOPPED
         return self.state is State.FAILED or is_stopped
@@ -182,12 +183,39 @@ def served_by_member(member_ids: Iterable[int]) -> dict[int, Served]:
     )
     numbers: dict[int, Counter[str]] = defaultdict(Counter)
     for member_id, state, code_state, number in counted:
-        is_over = code_state not in OPEN_STATES
-        numbers[member_id][_share_of(State(state), is_over=is_over).value] += number
+        ending = Ending.OPEN if code_state == CodeState.ACTIVE else Ending.CLOSED
+        numbers[member_id][share_of(State(state), ending).value] += number
     return {
         member_id: Served(**{share.value: found[share.value] for share in Share})
         for member_id, found in numbers.items()
     }
+
+
+def unmet_conditions(member_ids: Iterable[int]) -> dict[int, str]:
+    """Why these members are not eligible for active codes now, in one statement.
+
+    Returns:
+        By member id: the outcome that most of these codes had. Members who are not in the state
+        “not eligible” for any active code are left out.
+    """
+    counted = (
+        MemberRedemption.objects.filter(
+            member__in=list(member_ids),
+            state=State.NOT_ELIGIBLE,
+            gift_code__state=CodeState.ACTIVE,
+        )
+        .order_by()
+        .values_list("member_id", "outcome")
+        .annotate(number=Count("pk"))
+        .order_by("member_id", "number", "outcome")
+    )
+    return {member_id: outcome for member_id, outcome, _number in counted}
+
+
+def is_unknown_now(member: Member) -> bool:
+    """Whether the game does not know a member, whose guild is loaded, where the member is now."""
+    is_refused = member.refused_at is not None and member.refused_realm == place_of(member)
+    return is_refused and is_redeemed_for(member)
 
 
 def _of_rows(rows: list[MemberRedemption]) -> PlayerCode:
@@ -204,21 +232,18 @@ def _rank(row: MemberRedemption) -> tuple[int, int, int, int]:
 
 def _share(row: MemberRedemption) -> Share:
     """The share of a row. If the code has ended or the member has left, nothing can be done."""
-    code = row.gift_code
-    is_over = not code.is_open or code.is_unknown or not is_redeemed_for(row.member)
-    if not is_over and is_corrected(row):
+    state = State(row.state)
+    # A member who has left is treated like all members of a code that has ended.
+    ending = row.gift_code.ending if is_redeemed_for(row.member) else Ending.CLOSED
+    if ending is Ending.OPEN and is_corrected(row):
         return Share.WAITING
-    return _share_of(State(row.state), is_over=is_over)
+    return share_of(state, ending)
 
 
 def is_corrected(row: MemberRedemption) -> bool:
     """Whether the correction that a row waits for has been made. Catch-up reopens such a row."""
     was_asked = row.state == State.NEEDS_CORRECTION and row.asked_realm is not None
     return was_asked and row.asked_realm != place_of(row.member)
-
-
-def _share_of(state: State, *, is_over: bool) -> Share:
-    return Share.CANNOT if is_over and state in PARKED else SHARES[state]
 
 
 def _waits_for_correction(row: MemberRedemption) -> bool:
@@ -248,7 +273,8 @@ def places_of_mates(member: Member) -> list[tuple[int, int]]:
     """The states or kingdoms of the other members of the guild, the most frequent first.
 
     The member's present state or kingdom and the one in which the game did not find the member are
-    left out. Other members whom the game does not know in their state or kingdom are not counted.
+    left out, and so are those with fewer than `FEWEST_MATES` members. Other members whom the game
+    does not know in their state or kingdom are not counted.
 
     Args:
         member: the member, with the guild.
@@ -259,7 +285,7 @@ def places_of_mates(member: Member) -> list[tuple[int, int]]:
     """
     mates = _known_in(member.guild_id).exclude(pk=member.pk)
     counted = mates.exclude(place__in=[place_of(member), member.refused_realm or 0])
-    return list(_counted(counted)[:MOST_PLACES])
+    return list(_counted(counted).filter(number__gte=FEWEST_MATES)[:MOST_PLACES])
 
 
 def _known_in(guild_id: int) -> QuerySet[Any]:

@@ -162,6 +162,7 @@ def _count_members(ends: Sequence[RecentEnd]) -> None:
         gift_code__state=CodeState.ACTIVE
     )
     has_it = Q(state__in=values(HAVING))
+    needs_you = Q(state__in=values(NEEDING_YOU), gift_code__state=CodeState.ACTIVE)
     counted = (
         MemberRedemption.objects.remaining()
         .filter(asked)
@@ -178,7 +179,7 @@ def _count_members(ends: Sequence[RecentEnd]) -> None:
             total=Count("member", distinct=True),
             lacking=Count("member", distinct=True, filter=~has_it),
             having_some=Count("member", distinct=True, filter=has_it),
-            needing_you=Count("member", distinct=True, filter=Q(state__in=values(NEEDING_YOU))),
+            needing_you=Count("member", distinct=True, filter=needs_you),
         )
     )
     members = {

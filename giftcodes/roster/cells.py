@@ -29,6 +29,8 @@ NICKNAME_LENGTH = 80
 #: A spreadsheet reads a cell that starts with one of these as a formula. Our exports put an
 #: apostrophe before such a cell.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: The sign of a mention at the start of a name that was copied from a chat.
+MENTION = re.compile(r"\A@(?=[^\W_])")
 _QUOTES = "'\"`‘’“”"
 _FORMULA = re.compile(r'="?([^"]*)"?')
 _LINE_BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
@@ -107,6 +109,17 @@ def nickname(cell: str) -> str:
     except ValidationError as error:
         raise CellError(f"The nickname cannot be used. {error.messages[0]}") from error
     return text
+
+
+def pasted_nickname(cell: str) -> str:
+    """A name as `nickname` reads it, without the sign of a mention, as in `@Amber`.
+
+    Our exports put an apostrophe before a name that begins with `@`, and such a name stays whole.
+
+    Raises:
+        CellError: it is too long, or it has control characters.
+    """
+    return nickname(MENTION.sub("", cell.strip()))
 
 
 def _too_long(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from giftcodes.roster.cells import MENTION
 from giftcodes.roster.masks import MASK
 from giftcodes.roster.player_ids import LABEL_BEFORE
 
@@ -115,6 +116,7 @@ def _trimmed(text: str) -> str:
         text = _AT_EDGES.sub("", text)
         text = _MARK_EDGES.sub("", text)
         text = _NAME_LABEL.sub("", text)
+        text = MENTION.sub("", text)
         text = _without_pair(text)
         if not text or text == before:
             break

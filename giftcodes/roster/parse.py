@@ -224,7 +224,7 @@ def member_of(record: Record, columns: Columns, delimiter: str) -> ListedMember:
     return ListedMember(
         line=record.line,
         player_id=player_id,
-        nickname=cells.value("nickname", cells.nickname, nickname),
+        nickname=cells.value("nickname", cells.pasted_nickname, nickname),
         realm=cells.value("realm", cells.realm, realm),
         consented_on=cells.value(
             "consented_on", cells.consented_on, columns.cell(row, "consented_on")

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from giftcodes.admin.redemptions.coverage import SIGNS, cell
 from giftcodes.domain.transitions import SETTLED, State
-from giftcodes.models import Guild, MemberRedemption, Redemption
+from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption
 from giftcodes.queries.coverage import Standing
 from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild, member
@@ -90,10 +90,17 @@ def test_the_cell_of_a_code_that_a_member_lacks_says_why_and_leads_to_its_row(
 
 def test_every_state_has_a_sign_and_words_and_only_settled_states_have_no_link() -> None:
     for state in State:
-        shown = cell(Standing(7, state, "Because."))
+        shown = cell(Standing(7, state, "Because."), GiftCode(state="active"))
         assert shown.sign == SIGNS[state]
         assert shown.words
         assert bool(shown.url) == (state not in SETTLED)
+
+
+def test_the_cell_of_a_code_that_has_ended_asks_for_nothing() -> None:
+    reason = "The player's level is too low for this code. It will be retried every day."
+    shown = cell(Standing(7, State.NOT_ELIGIBLE, reason), GiftCode(state="closed"))
+    assert shown.sign == SIGNS[State.CANCELLED]
+    assert shown.words == "the code has ended: The player's level is too low for this code."
 
 
 def test_each_column_says_how_many_members_have_the_code(browser: Browser, wolves: Guild) -> None:
@@ -141,11 +148,11 @@ def test_the_page_says_how_many_members_need_a_person_and_leads_to_them(
     browser: Browser, wolves: Guild
 ) -> None:
     response = show(browser, guild=wolves.pk, codes=10, p=1)
-    assert "1 member needs you</a>" in response.content.decode()
+    assert "1 member needs you for one of these codes</a>" in response.content.decode()
     found = browser.client.get(reverse("admin:matrix") + response.context["needing_url"])
     assert list(table(found)) == ["Bea"]
     assert found.context["wish"].columns == 10
-    assert "needs you</a>" not in found.content.decode()
+    assert "needs you for one of these codes</a>" not in found.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ from django.contrib.admin import site
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from giftcodes.models import Attempt, Guild, Redemption, RedemptionEvent
 from tests.admin.conftest import Browser
-from tests.factories import gift_code, guild, member_redemption
+from tests.factories import gift_code, guild, member, member_redemption
 
 
 def event(of: Guild, kind: str = "locked", trigger: str = "catch_up", **fields: Any) -> str:
@@ -116,10 +118,29 @@ def test_an_empty_list_of_alarms_leads_home(browser: Browser) -> None:
     assert f'<a href="{reverse("admin:index")}">Home</a> lists what needs a person now.' in page
 
 
-def test_a_message_that_only_repeats_the_outcome_is_not_shown(browser: Browser) -> None:
-    admin = site._registry[Attempt]
+def test_a_request_says_what_its_outcome_means_and_then_what_the_game_said(db: None) -> None:
+    admin, code = site._registry[Attempt], gift_code()
     said = [
-        admin.other_words(Attempt(outcome=outcome, msg=msg))  # type: ignore[attr-defined]
-        for outcome, msg in [("success", "success."), ("unrecognised", "NEW."), ("", "")]
+        admin.outcome_shown(Attempt(outcome=outcome, msg=msg, gift_code=code))  # type: ignore[attr-defined]
+        for outcome, msg in [("level_too_low", ""), ("unrecognised", "<NEW>."), ("", "")]
     ]
-    assert said == ["–", "NEW", "–"]
+    low, new, none = said
+    assert low.startswith("The player&#x27;s level is too low for this code. <span")
+    assert low.endswith(">(STOVE_LV ERROR)</span>")
+    assert new.startswith("The game sent an unknown message. <span")
+    assert new.endswith(">(&lt;NEW&gt;)</span>")
+    assert "no answer yet" in none
+
+
+def test_a_request_names_the_member(browser: Browser) -> None:
+    row = member_redemption(member(guild(), nickname="Amber"), gift_code(), "not_eligible")
+    Attempt.objects.create(
+        member_redemption=row,
+        gift_code=row.gift_code,
+        player_id=row.player_id,
+        realm=1042,
+        token=1,
+        sent_at=timezone.now(),
+    )
+    page = browser.open("attempt_changelist").content.decode()
+    assert re.search(r'field-nickname[^>]*">Amber</td>', page)

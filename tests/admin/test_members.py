@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -178,3 +180,28 @@ def test_the_form_names_the_realms_of_guild_mates(browser: Browser) -> None:
     member(ann.guild, realm=1050), member(ann.guild, realm=1050)
     page = browser.open("member_change", ann.pk).content.decode()
     assert "Guild-mates are in 1050 (2 members)." in page
+
+
+def test_the_list_marks_members_who_need_a_person_or_are_not_eligible(browser: Browser) -> None:
+    wolves, code = guild(), gift_code()
+    needing = astray(wolves, code)
+    elsewhere = astray(wolves)  # Another guild served this member.
+    member_redemption(elsewhere, code, "already_received")
+    small = member(wolves)
+    member_redemption(small, code, "not_eligible", outcome="level_too_low")
+    member_redemption(small, gift_code(state="closed"), "not_eligible", outcome="account_too_young")
+    has_one = member(wolves)
+    member_redemption(has_one, code, "redeemed")
+    member_redemption(has_one, gift_code(), "not_eligible", outcome="level_too_low")
+
+    admin = site._registry[Member]
+    rows = browser.open("member_changelist").context["cl"].result_list
+    shown = {row.pk: unescape(admin.codes_shown(row)).split("</a> ")[1] for row in rows}  # type: ignore[attr-defined]
+    assert "1 needs you" in shown[needing.pk]
+    assert "needs correction" in shown[elsewhere.pk]
+    assert "does not know the player ID in State 1042." in shown[elsewhere.pk]
+    assert "not eligible yet" in shown[small.pk]
+    assert ">level too low<" in shown[small.pk]
+    assert shown[has_one.pk] == ""
+    marked = browser.open("member_changelist", needs="correction").context["cl"].result_list
+    assert {row.pk for row in marked} == {needing.pk, elsewhere.pk}

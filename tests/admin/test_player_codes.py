@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, Redemption
 from giftcodes.queries.player_codes import served_by_member
@@ -383,3 +384,31 @@ def test_the_text_is_in_a_field_that_can_be_selected_without_a_script(
     page = shown(browser, member(wolves))
     assert re.search(r'<textarea id="reply-text"[^>]* readonly', page)
     assert re.search(r'data-copy="#reply-text"[^>]* hidden>Copy</button>', page)
+
+
+def test_a_code_that_has_ended_needs_nobody(browser: Browser, wolves: Guild) -> None:
+    ended = gift_code("OLD", state="closed", closed_outcome="code_expired")
+    ann = astray(wolves, gift_code("FROST"), nickname="Ann")
+    reason = meaning("wrong_realm").reason
+    late = member_redemption(
+        ann, ended, "needs_correction", asked_realm=1042, reason=reason, outcome="wrong_realm"
+    )
+    page = shown(browser, ann)
+    assert "0 of 2 codes, 1 needs you, 1 cannot have it" in page
+    assert "or there is no such player." in page
+    assert "retried at once" not in page
+
+    of_code = browser.client.get(address("giftcode_change", ended.pk)).content.decode()
+    assert "1 cannot have it" in of_code
+    tab = browser.client.get(address("guild_codes", wolves.pk)).context
+    assert [line["served"].needs_you for line in tab["ended_lines"]] == [0]
+    run = " ".join(
+        browser.client.get(address("redemption_change", late.redemption_id))
+        .content.decode()
+        .split()
+    )
+    assert "the code has ended</span>" in run
+    assert "retried at once" not in run
+    assert ">Correct<" not in run
+    rows = browser.client.get(address("memberredemption_changelist"), {"q": "OLD"})
+    assert "retried at once" not in rows.content.decode()

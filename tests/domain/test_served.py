@@ -36,11 +36,10 @@ def test_every_member_is_in_one_share() -> None:
     assert served.total == 2 * len(State)
 
 
-def test_no_member_needs_you_if_the_code_does_not_exist() -> None:
-    unknown = Served.of(dict.fromkeys(State, 2), ending=Ending.UNKNOWN)
-    assert unknown == Served(has=4, not_eligible=2, waiting=6, cannot=8)
-    expired = Served.of(dict.fromkeys(State, 2), ending=Ending.EXPIRED)
-    assert expired.needs_you == 4
+@pytest.mark.parametrize("ending", [ending for ending in Ending if ending is not Ending.OPEN])
+def test_no_member_needs_you_if_the_code_has_ended_or_does_not_exist(ending: Ending) -> None:
+    over = Served.of(dict.fromkeys(State, 2), ending=ending)
+    assert over == Served(has=4, waiting=6, cannot=10)
 
 
 def test_the_phases_are_those_of_a_run() -> None:
@@ -50,7 +49,7 @@ def test_the_phases_are_those_of_a_run() -> None:
 @pytest.mark.parametrize(
     ("served", "percent", "words", "rest"),
     [
-        (Served(), 0, "0 of 0 have it", ""),
+        (Served(), 0, "no members yet", ""),
         (Served(has=1), 100, "1 of 1 has it", ""),
         (Served(has=599, needs_you=1), 99, "599 of 600 have it", "1 needs you"),
         (

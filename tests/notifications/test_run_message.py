@@ -92,6 +92,19 @@ def test_title_and_colour_say_what_came_of_the_run(
     assert post.severity is severity
 
 
+def test_the_end_of_a_code_that_has_expired_asks_for_nothing() -> None:
+    tally = {State.REDEEMED: 3, State.NEEDS_CORRECTION: 2, State.NOT_ELIGIBLE: 1}
+    post = over(tally, ending=Ending.EXPIRED)
+    assert "3 cannot have it" in post.text
+    assert "you" not in f"{post.title} {post.text}"
+    assert dict(post.facts) == {
+        "Members": "6",
+        "Success": "3",
+        "Already": "0",
+        "Not received": "3",
+    }
+
+
 def test_a_run_without_members_shows_no_percentage() -> None:
     assert over({}).text == "The guild has no members to redeem for."
 

@@ -169,7 +169,9 @@ def test_the_realms_of_guild_mates_are_offered_and_the_most_frequent_comes_first
     member(guild(), realm=1099)
     member(wolves, realm=1060, active=False)
     member(wolves, realm=1070, refused_realm=1070, refused_at=ann.refused_at)
-    assert places_of_mates(ann) == [(1050, 2), (1043, 1)]
+    assert places_of_mates(ann) == [(1050, 2)]  # One member in 1043 is too few.
+    member(wolves, realm=1043)
+    assert places_of_mates(ann) == [(1043, 2), (1050, 2)]
 
 
 def test_a_list_counts_the_codes_of_each_membership_separately(wolves: Guild, bears: Guild) -> None:

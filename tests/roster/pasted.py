@@ -389,6 +389,22 @@ LISTS: dict[str, tuple[str, str]] = {
         ? 410000106 | add please my very old second account |
         """,
     ),
+    "mentions": (
+        "@Amber 410000101\n410000102 @Birch\n@Cinder: 410000103\n@ 410000104\n",
+        """
+        + 410000101 | Amber |
+        + 410000102 | Birch |
+        + 410000103 | Cinder |
+        + 410000104 | |
+        """,
+    ),
+    "mentions in a table": (
+        "player_id,nickname\n410000101,@Amber\n410000102,'@Birch\n",
+        """
+        + 410000101 | Amber |
+        + 410000102 | @Birch |
+        """,
+    ),
     "phone numbers and dates alone": (
         "+49 170 1234567\n+410000101\n2026-11-27\n27.11.26 Bear trap 19:00\n"
         "Birch 410000102 27.11.2026\n",

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 
 from giftcodes.domain.served import SHARE_LABELS, SIGNS, Result, Served, Share, Tone
 from giftcodes.models import Guild
@@ -72,7 +71,7 @@ def served_bar(served: Served, *, words: str = "") -> SafeString:
     for share, width in _widths(served):
         parts.append((share.value, f"{begin:.2f}", f"{width:.2f}"))
         begin += width
-    words = words or (served.all_words if served.total else gettext("no members"))
+    words = words or served.all_words
     return format_html(
         '<svg class="share-bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
         ' aria-label="{}"><title>{}</title>{}</svg>',

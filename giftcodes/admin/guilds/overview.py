@@ -34,7 +34,6 @@ from giftcodes.models import (
     RunState,
 )
 from giftcodes.models.alarm import SUBJECT_MODELS
-from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.game_words import place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import guilds_to_correct
@@ -148,7 +147,7 @@ def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
     daily = MemberRedemption.objects.filter(
         redemption__guild=guild,
         state=State.NOT_ELIGIBLE,
-        gift_code__state__in=OPEN_STATES,
+        gift_code__state=CodeState.ACTIVE,
         member__active=True,
         member__opted_out=False,
     ).aggregate(number=Count("member", distinct=True), at=Min("next_attempt_at"))
@@ -200,7 +199,7 @@ def _unclear(guild: Guild) -> int:
     rows = MemberRedemption.objects.filter(
         redemption__guild=guild,
         state=State.FAILED,
-        gift_code__state__in=OPEN_STATES,
+        gift_code__state=CodeState.ACTIVE,
         member__active=True,
         member__opted_out=False,
     )

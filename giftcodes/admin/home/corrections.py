@@ -78,6 +78,6 @@ def _words(row: MemberToCorrect) -> str:
             "number": place_of(row.member),
         }
     if not row.codes:
-        return said
+        return f"{said} {_('No code waits now, but the next ones will.')}"
     waiting = ngettext("%d code waits.", "%d codes wait.", row.codes) % row.codes
     return f"{said} {waiting}"

@@ -198,7 +198,7 @@ def _codes(person: Any, codes: Mapping[int, CodeServed], more: More) -> Iterator
         words = _("More codes that do not exist")
         more.append((list_url(GiftCode, state__exact=CodeState.CLOSED.value), words))
     for found in codes.values():
-        if found.unclear and found.code.is_open and not found.running:
+        if found.unclear and not found.code.is_over and not found.running:
             yield _unclear(found)
 
 

@@ -108,7 +108,7 @@ def _end_of_code(end: RecentEnd) -> dict[str, Any]:
         "at": end.at,
         "url": page_url(first) if is_one else page_url(first.gift_code),
         "badge": result_badge(end.result),
-        "words": served.words if served.total else _("no members"),
+        "words": served.words,
         "rest": served.rest,
     }
 

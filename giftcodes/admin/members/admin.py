@@ -35,10 +35,17 @@ from giftcodes.admin.members.export import csv_of, exported, workbook_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.admin.members.player_page import may_do_all, may_open
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.player_reasons import unmet_in_short
 from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, MemberRedemption
-from giftcodes.models.game_words import places
-from giftcodes.queries.player_codes import places_of_mates, served_by_member
+from giftcodes.models.game_words import place_word, places
+from giftcodes.queries.player_codes import (
+    is_unknown_now,
+    place_of,
+    places_of_mates,
+    served_by_member,
+    unmet_conditions,
+)
 from giftcodes.services.corrections import TooManyCorrectionsError, count_of_member
 from giftcodes.services.members import activate_members, set_on_members
 
@@ -91,11 +98,24 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         )
 
 
-def _needs_you(served: Served) -> SafeString | str:
-    if not served.needs_you:
-        return ""
-    words = ngettext("%d needs you", "%d need you", served.needs_you) % served.needs_you
-    return badge("needs_correction", words)
+def _mark(member: Member) -> SafeString | str:
+    """What a person must do for a member, or why the member has no code yet."""
+    served: Served = member.served  # type: ignore[attr-defined]
+    if served.needs_you:
+        words = ngettext("%d needs you", "%d need you", served.needs_you) % served.needs_you
+        return badge("needs_correction", words)
+    if is_unknown_now(member):
+        place = {"place": place_word(member.guild.provider), "number": place_of(member)}
+        why = gettext("The game does not know the player ID in %(place)s %(number)s.") % place
+        return _explained(badge("needs_correction", _("needs correction")), why)
+    if served.not_eligible and not served.has:
+        why = unmet_in_short(member.unmet_condition)  # type: ignore[attr-defined]
+        return _explained(badge("calm", _("not eligible yet")), why)
+    return ""
+
+
+def _explained(mark: SafeString, why: str) -> SafeString:
+    return format_html('{} <span class="quiet">{}</span>', mark, why) if why else mark
 
 
 def _mates_words(member: Member) -> str:
@@ -171,9 +191,11 @@ class MemberAdmin(KeepsHistory):
         return links
 
     def decorate(self, request: HttpRequest, rows: list[Member]) -> None:  # noqa: ARG002
-        """Add the number of codes in each share."""
-        numbers = served_by_member([row.pk for row in rows])
+        """Add the number of codes in each share, and why a member is not eligible."""
+        ids = [row.pk for row in rows]
+        numbers, unmet = served_by_member(ids), unmet_conditions(ids)
         for row in rows:
+            row.unmet_condition = unmet.get(row.pk, "")  # type: ignore[attr-defined]
             row.served = numbers.get(row.pk, Served())  # type: ignore[attr-defined]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
@@ -240,14 +262,13 @@ class MemberAdmin(KeepsHistory):
         """How many codes the player has, with a link to the page that names them."""
         served: Served = member.served  # type: ignore[attr-defined]
         words = _("%(has)d of %(total)d") % {"has": served.has, "total": served.total}
-        needing = _needs_you(served)
         return format_html(
             '<a href="{}">{}<span class="sr-only"> {} {}</span></a> {}',
             player_url(member.pk),
             words if served.total else _("none yet"),
             _("codes of"),
             member,
-            needing,
+            _mark(member),
         )
 
     @admin.display(description=_("see also"))

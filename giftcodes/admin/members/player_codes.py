@@ -25,6 +25,7 @@ from giftcodes.admin.common.html import (
     served_bar,
 )
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
+from giftcodes.admin.common.standing import reason_now, state_badge
 from giftcodes.admin.members import player_page
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.correction import asked_again_words
@@ -34,7 +35,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
-from giftcodes.models.game_words import place_noun, place_word, spoken, title_of
+from giftcodes.models.game_words import place_noun, place_word, title_of
 from giftcodes.models.guild import ERASED
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.player_codes import (
@@ -233,12 +234,11 @@ def _badge(one: PlayerCode) -> SafeString:
     state = one.state or State.PENDING
     if not one.exists:
         return badge(State.CANCELLED, _("the game does not know this code"))
-    if one.share is Share.CANNOT and state in PARKED:
-        words = _("left the guild") if one.code.is_open else _("the code has ended")
-        return badge(State.CANCELLED, words)
+    if one.share is Share.CANNOT and state in PARKED and not one.code.is_over:
+        return badge(State.CANCELLED, _("left the guild"))
     if one.share is Share.WAITING and state in PARKED:
         state = State.PENDING
-    return badge(state, STATE_LABELS[state])
+    return state_badge(state, one.code)
 
 
 def _reason(one: PlayerCode) -> str:
@@ -257,7 +257,7 @@ def _reason(one: PlayerCode) -> str:
         number = one.row.asked_realm or place_of(one.row.member)
         words = _("The game does not know the player ID in %(place)s %(number)s.")
         return words % {"place": place, "number": number}
-    return spoken(one.row.full_reason, one.code.provider)
+    return reason_now(one.row.full_reason, State(one.row.state), one.code)
 
 
 def _membership(member: Member) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link, page_url, result_badge
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
-from giftcodes.domain.outcomes import meaning
+from giftcodes.domain.outcomes import meaning, without_next_steps
 from giftcodes.models import (
     Attempt,
     EventKind,
@@ -24,7 +24,7 @@ from giftcodes.models import (
     RunState,
     Trigger,
 )
-from giftcodes.models.game_words import places
+from giftcodes.models.game_words import places, spoken
 from giftcodes.queries.served import with_results
 
 if TYPE_CHECKING:
@@ -213,14 +213,18 @@ class AttemptAdmin(History):
     list_display = [
         "sent_at",
         "player_id",
+        "nickname",
         "guild",
         "gift_code",
         "outcome_shown",
-        "other_words",
         "latency_ms",
     ]
-    phone_columns = ("sent_at", "player_id", "gift_code", "outcome_shown")
-    list_select_related = ["gift_code", "member_redemption__redemption__guild"]
+    phone_columns = ("sent_at", "player_id", "nickname", "gift_code", "outcome_shown")
+    list_select_related = [
+        "gift_code",
+        "member_redemption__member",
+        "member_redemption__redemption__guild",
+    ]
     list_filter = ["outcome", "gift_code__provider", "member_redemption__redemption__guild"]
     search_fields = [
         "=player_id",
@@ -255,18 +259,19 @@ class AttemptAdmin(History):
         """The state or kingdom in the request. The heading uses the words of the games."""
         return attempt.realm
 
+    @admin.display(description=_("nickname"), ordering="member_redemption__member__nickname")
+    def nickname(self, attempt: Attempt) -> str:
+        return attempt.member_redemption.member.nickname
+
     @admin.display(description=_("outcome"), ordering="outcome")
     def outcome_shown(self, attempt: Attempt) -> SafeString:
+        """What the outcome means, and behind it the game's own text."""
         if not attempt.outcome:
             return badge("in_flight", _("no answer yet"))
-        return badge(attempt.outcome, attempt.get_outcome_display())
-
-    @admin.display(description=_("other words of the game"), ordering="msg")
-    def other_words(self, attempt: Attempt) -> str:
-        """The game's message, unless it is the same as the words of the outcome."""
-        said = attempt.msg.strip(" .")
-        known = meaning(attempt.outcome).words if attempt.outcome else ""
-        return NOTHING if said.casefold() == known.casefold() else said or NOTHING
+        known = meaning(attempt.outcome)
+        happened = spoken(without_next_steps(known.reason), attempt.gift_code.provider)
+        said = attempt.msg.strip(" .") or known.words
+        return format_html('{} <span class="quiet">({})</span>', happened, said)
 
     @admin.display(description=_("member redemption"))
     def member_redemption_link(self, attempt: Attempt) -> SafeString:

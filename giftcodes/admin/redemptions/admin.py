@@ -106,7 +106,7 @@ class RedemptionAdmin(History):
     def progress(self, redemption: Redemption) -> SafeString | str:
         served: Served = redemption.served  # type: ignore[attr-defined]
         if not served.total:
-            return gettext("no members")
+            return served.words
         return format_html("{} {}", served.words, served_bar(served))
 
     @admin.display(description=_("left"))

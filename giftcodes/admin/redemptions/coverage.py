@@ -22,13 +22,13 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.exporting import only_export
 from giftcodes.admin.common.html import model_url, page_url, player_url
+from giftcodes.admin.common.standing import reason_now, state_now
 from giftcodes.domain.numbers import row_id
-from giftcodes.domain.served import HAVING
+from giftcodes.domain.served import HAVING, Ending
 from giftcodes.domain.text import clean_name
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
 from giftcodes.models.fields import without_notes
-from giftcodes.models.game_words import spoken
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.coverage import (
     CodeCoverage,
@@ -233,10 +233,9 @@ def _write_csv(response: HttpResponse, members: QuerySet[Member], columns: list[
     header = ["player_id", "nickname", *(str(column.code) for column in columns)]
     writer.writerow([harmless(cell) for cell in header])
     codes = [column.code for column in columns]
-    provider = codes[0].provider if codes else ""
     # A guild with a thousand members has tens of thousands of cells, but few different texts. So
     # each text is made only once.
-    words: dict[tuple[str, str], str] = {}
+    words: dict[tuple[State, str, Ending], str] = {}
     missing = str(MISSING)
     remaining = members.iterator(chunk_size=ROWS)
     while batch := list(islice(remaining, ROWS)):
@@ -248,9 +247,9 @@ def _write_csv(response: HttpResponse, members: QuerySet[Member], columns: list[
                 if standing is None:
                     cells.append(missing)
                     continue
-                key = (standing.state, standing.reason)
+                key = (standing.state, standing.reason, code.ending)
                 if key not in words:
-                    words[key] = _words(standing, provider)
+                    words[key] = _words(standing, code)
                 cells.append(words[key])
             writer.writerow([harmless(cell) for cell in cells])
 
@@ -283,8 +282,9 @@ def _needing(guild: Guild, columns: list[Column]) -> int:
 def _rows(page: Iterable[Member], columns: list[Column]) -> list[Row]:
     """Each member of a page, with a cell for each code."""
     members, codes = list(page), [column.code for column in columns]
-    provider = codes[0].provider if codes else ""
-    cells = {pair: cell(standing, provider) for pair, standing in standings(members, codes).items()}
+    by_id = {code.pk: code for code in codes}
+    found = standings(members, codes)
+    cells = {pair: cell(standing, by_id[pair[1]]) for pair, standing in found.items()}
     missing = Cell("missing", "·", str(MISSING))
     return [
         _row(member, codes, [cells.get((member.pk, code.pk), missing) for code in codes])
@@ -313,23 +313,23 @@ def _by_reason(left: list[tuple[GiftCode, Cell]]) -> list[Missing]:
     return list(found.values())
 
 
-def cell(standing: Standing, provider: str = "") -> Cell:
+def cell(standing: Standing, code: GiftCode) -> Cell:
     """The cell of a member redemption, in the words of the game.
 
     If the player has the code, the cell needs no reason and no link.
     """
-    sign, words = SIGNS[standing.state], _words(standing, provider)
+    state, words = state_now(standing.state, code)[0], _words(standing, code)
     if standing.state in SETTLED:
-        return Cell(standing.state, sign, words, has_code=standing.state in HAVING)
+        return Cell(state, SIGNS[state], words, has_code=state in HAVING)
     url = model_url(MemberRedemption, "change", standing.member_redemption_id)
-    return Cell(standing.state, sign, words, url)
+    return Cell(state, SIGNS[state], words, url)
 
 
-def _words(standing: Standing, provider: str) -> str:
-    label = str(STATE_LABELS[standing.state])
+def _words(standing: Standing, code: GiftCode) -> str:
+    label = str(state_now(standing.state, code)[1])
     if standing.state in SETTLED or not standing.reason:
         return label
-    return f"{label}: {spoken(standing.reason, provider)}"
+    return f"{label}: {reason_now(standing.reason, standing.state, code)}"
 
 
 def _address(request: HttpRequest, **changes: str) -> str:

@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.admin.common.html import NOTHING, link
+from giftcodes.admin.common.standing import reason_now, state_badge
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import State
 from giftcodes.models import Attempt, MemberRedemption
-from giftcodes.models.game_words import place_word, places, spoken
-from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.models.game_words import place_word, places
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -163,11 +163,11 @@ class MemberRedemptionAdmin(History):
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, row: MemberRedemption) -> SafeString:
-        return badge(row.state, STATE_LABELS[State(row.state)])
+        return state_badge(State(row.state), row.gift_code)
 
     @admin.display(description=_("reason"))
     def reason_shown(self, row: MemberRedemption) -> str:
-        return spoken(row.full_reason, row.gift_code.provider)
+        return reason_now(row.full_reason, State(row.state), row.gift_code)
 
     @admin.display(description=_("asked in"))
     def asked_place(self, row: MemberRedemption) -> str:

@@ -18,13 +18,14 @@ from giftcodes.admin.common.html import (
     served_legend,
 )
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
+from giftcodes.admin.common.standing import reason_now, state_badge
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting as words
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
-from giftcodes.models.game_words import place_word, spoken
+from giftcodes.models.game_words import place_word
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.models.start_rules import Obstacle, code_obstacle, guild_obstacle
 from giftcodes.queries.redemption_progress import WITHOUT_CODE, newest_attempts, without_code
@@ -176,15 +177,15 @@ def _outlook(redemption: Redemption, person: Any) -> dict[str, Any] | None:
 def _members(redemption: Redemption) -> list[dict[str, Any]]:
     rows = without_code(redemption)[:MEMBERS_SHOWN]
     attempts = newest_attempts([row.pk for row in rows], most=ATTEMPTS_SHOWN)
-    provider = redemption.gift_code.provider
+    code = redemption.gift_code
     return [
         {
             "row": row,
             "url": page_url(row),
             "player_url": player_url(row.member_id),
-            "label": STATE_LABELS[State(row.state)],
-            "reason": spoken(row.reason, provider),
-            "needs_correction": row.state == State.NEEDS_CORRECTION,
+            "badge": state_badge(State(row.state), code),
+            "reason": reason_now(row.reason, State(row.state), code),
+            "needs_correction": row.state == State.NEEDS_CORRECTION and not code.is_over,
             "attempts": [_attempt(attempt) for attempt in attempts[row.pk]],
         }
         for row in rows
