@@ -256,10 +256,12 @@ def test_a_member_is_corrected_on_the_overview(
     for number in range(3):
         member(wolves, nickname=f"Here {number}")
     member(wolves, realm=1043)
+    member(wolves, realm=1043)
+    member(wolves, realm=1044)  # One guild-mate is too few for an offer.
     ann = astray(wolves, gift_code("FROST"), gift_code("SNOW"), nickname="Ann")
     page = browser.client.get(tab("overview", wolves))
     (one,) = page.context["corrections"]
-    assert one["offers"] == [("1043", 1)]
+    assert one["offers"] == [("1043", 2)]
     assert "Unknown in State 1042. 2 codes wait." in page.content.decode()
 
     response = submit(

@@ -94,7 +94,7 @@ def test_a_member_is_corrected_and_a_player_added_on_a_phone_without_javascript(
     wolves = guild("Wolves")
     for _number in range(3):
         member(wolves)
-    mate = member(wolves, realm=1043)
+    mate, _other_mate = member(wolves, realm=1043), member(wolves, realm=1043)
     ann = astray(wolves, gift_code("FROST"), nickname="Ann")
     context = chromium.new_context(
         viewport={"width": NARROWEST, "height": 740}, has_touch=True, java_script_enabled=False
@@ -104,7 +104,7 @@ def test_a_member_is_corrected_and_a_player_added_on_a_phone_without_javascript(
     page = context.new_page()
     page.goto(live_server.url + tab("overview", wolves))
 
-    page.get_by_role("button", name=f"{mate.realm} (1 guild-mate)").tap()
+    page.get_by_role("button", name=f"{mate.realm} (2 guild-mates)").tap()
     expect(page.get_by_text("is in State 1043 now. 1 code is asked for again.")).to_be_visible()
     expect(page.get_by_text("Nothing needs you now.")).to_be_visible()
     ann.refresh_from_db()
