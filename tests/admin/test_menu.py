@@ -257,6 +257,7 @@ def test_the_cards_of_an_officer_count_only_their_own_guilds(
 ) -> None:
     own, other = Guild.objects.order_by("pk").first(), guild("Strangers")
     assert own is not None
+    Alarm.objects.standing().clear_all()
     for one in (own, other):
         Alarm.objects.raise_once(Alarm.Kind.NO_MEMBERS, str(one.pk), f"{one} has no members.")
     url = reverse("admin:live_activity")
