@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from giftcodes.domain.served import HAVING
-from giftcodes.domain.transitions import HOLDING, State, values
+from giftcodes.domain.transitions import HOLDING, SETTLED, State, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import queues_at
 from giftcodes.models import database_now
@@ -56,25 +56,31 @@ class Preview:
     elsewhere: int = 0
 
 
-def preview(*, guild_id: int, gift_code_id: int) -> Preview:
+def preview(*, guild_id: int, gift_code_id: int, seen: Collection[int] | None = None) -> Preview:
     """The cost of redeeming a code for a guild. This takes six statements and changes nothing.
+
+    The arguments are explained at `previews`.
 
     Raises:
         ValueError: there is no such guild, or the code belongs to another game.
     """
-    found = previews([(guild_id, gift_code_id)])
+    found = previews([(guild_id, gift_code_id)], seen=seen)
     if not found:
         raise ValueError("There is no such guild, or the code belongs to another game.")
     return found[(guild_id, gift_code_id)]
 
 
-def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]:
+def previews(
+    pairs: Iterable[tuple[int, int]], *, seen: Collection[int] | None = None
+) -> dict[tuple[int, int], Preview]:
     """The cost of redeeming several codes for several guilds at once.
 
     This takes six statements for any number of pairs.
 
     Args:
         pairs: the guild id and the code id of each run.
+        seen: the ids of the guilds that the reader may see, or None for all. Requests that wait or
+            are under way in other guilds are not considered: they would tell who is in these.
 
     Returns:
         A preview for each pair whose guild plays the code's game, in the order of the guilds'
@@ -89,6 +95,8 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
         guilds=[guild_id for guild_id, _ in wanted],
         codes=[code_id for _, code_id in wanted],
         held=values(HOLDING | {State.PENDING}),
+        settled=values(SETTLED),
+        seen=None if seen is None else list(seen),
         having=values(HAVING),
         refused_for=REFUSED_FOR,
     )

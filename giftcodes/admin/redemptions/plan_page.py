@@ -42,7 +42,7 @@ def page(request: HttpRequest) -> HttpResponse:
     planned = plan(
         guild_id=guild.pk, gift_code_id=code.pk, names_guilds=scope.sees_all(request.user)
     )
-    cost = preview(guild_id=guild.pk, gift_code_id=code.pk)
+    cost = preview(guild_id=guild.pk, gift_code_id=code.pk, seen=scope.guild_ids(request.user))
     obstacles = dict.fromkeys([guild_obstacle(guild), code_obstacle(code)])
     context = {
         **admin.site.each_context(request),

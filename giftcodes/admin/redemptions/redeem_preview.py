@@ -112,9 +112,10 @@ def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
 
 def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict[str, Any]:
     """The context of the page's template, in a fixed number of queries."""
-    found = previews(line.pair for line in chosen)
+    seen = scope.guild_ids(request.user)
+    found = previews((line.pair for line in chosen), seen=seen)
     names = {line.name for line in chosen}
-    others = previews(line.pair for line in lines if line.name not in names)
+    others = previews((line.pair for line in lines if line.name not in names), seen=seen)
     total = together(found.values())
     return {
         "title": _("Redeem now: what it will do"),
