@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from giftcodes.domain.served import HAVING
-from giftcodes.domain.transitions import HOLDING, State, values
+from giftcodes.domain.transitions import HOLDING, SETTLED, State, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import queues_at
 from giftcodes.models import MemberRedemption, database_now
@@ -56,20 +56,22 @@ class Preview:
     elsewhere: int = 0
 
 
-def preview(*, guild_id: int, gift_code_id: int, is_limited: bool = False) -> Preview:
-    """The cost of redeeming a code for a guild (see `previews`). Changes nothing.
+def preview(*, guild_id: int, gift_code_id: int, seen: Collection[int] | None = None) -> Preview:
+    """The cost of redeeming a code for a guild. This takes six statements and changes nothing.
+
+    The arguments are explained at `previews`.
 
     Raises:
         ValueError: there is no such guild, or the code belongs to another game.
     """
-    found = previews([(guild_id, gift_code_id)], is_limited=is_limited)
+    found = previews([(guild_id, gift_code_id)], seen=seen)
     if not found:
         raise ValueError("There is no such guild, or the code belongs to another game.")
     return found[(guild_id, gift_code_id)]
 
 
 def previews(
-    pairs: Iterable[tuple[int, int]], *, is_limited: bool = False
+    pairs: Iterable[tuple[int, int]], *, seen: Collection[int] | None = None
 ) -> dict[tuple[int, int], Preview]:
     """The cost of redeeming several codes for several guilds at once.
 
@@ -77,7 +79,9 @@ def previews(
 
     Args:
         pairs: the guild id and the code id of each run.
-        is_limited: whether an officer would start the runs. An officer reopens fewer rows.
+        seen: the ids of the guilds that an officer may see; None for an administrator. An officer
+            reopens fewer rows. Requests that wait or are under way in other guilds are not
+            considered for an officer: they would tell who is in these guilds.
 
     Returns:
         A preview for each pair whose guild plays the code's game, in the order of the guilds'
@@ -92,9 +96,11 @@ def previews(
         guilds=[guild_id for guild_id, _ in wanted],
         codes=[code_id for _, code_id in wanted],
         held=values(HOLDING | {State.PENDING}),
+        settled=values(SETTLED),
+        seen=None if seen is None else list(seen),
         having=values(HAVING),
         refused_for=REFUSED_FOR,
-        kept=_kept(wanted) if is_limited else [],
+        kept=[] if seen is None else _kept(wanted),
     )
     if not rows:
         return {}

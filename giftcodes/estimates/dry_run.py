@@ -15,7 +15,7 @@ from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_ref
 from giftcodes.sql import fetch_as
 
 # `elsewhere` is a member redemption of the player in another guild. Either the player has the code
-# through it, or its request for the code is under way.
+# through it, in the member's realm, or its request for the code is under way.
 _MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
        coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,
@@ -31,6 +31,8 @@ LEFT JOIN LATERAL (
     JOIN giftcodes_guild og ON og.id = r.guild_id
     WHERE other.gift_code_id = %(code)s AND other.player_id = m.player_id
       AND other.covered_by_id IS NULL AND other.state = ANY(%(holding)s)
+      AND (other.state <> ALL(%(settled)s)
+           OR coalesce(other.asked_realm = coalesce(m.realm, g.realm), true))
     LIMIT 1
 ) elsewhere ON true
 WHERE m.guild_id = %(guild)s
@@ -74,7 +76,6 @@ def plan(
     guild_id: int,
     gift_code_id: int | None,
     names_guilds: bool = True,
-    is_limited: bool = False,
 ) -> list[PlannedMember]:
     """Return what would happen for each member of a guild, including those who have left.
 
@@ -84,8 +85,8 @@ def plan(
         guild_id: the guild.
         gift_code_id: the code. None if it is not stored yet.
         names_guilds: whether the words may say that a player has the code through another guild,
-            and name that guild.
-        is_limited: whether an officer would start the run. An officer reopens fewer rows.
+            and name that guild. If not, an officer would start the run, who reopens fewer rows, and
+            requests under way in other guilds are not considered.
     """
     own = MemberRedemption.objects.filter(redemption__guild=guild_id, gift_code=gift_code_id)
     rows = fetch_as(
@@ -93,9 +94,10 @@ def plan(
         _MEMBERS,
         guild=guild_id,
         code=gift_code_id,
-        holding=values(HOLDING),
+        holding=values(HOLDING if names_guilds else SETTLED),
+        settled=values(SETTLED),
         refused_for=REFUSED_FOR,
-        kept=list(own.kept_from_officers().values_list("pk", flat=True)) if is_limited else [],
+        kept=[] if names_guilds else list(own.kept_from_officers().values_list("pk", flat=True)),
     )
     return [_planned(row, names_guilds=names_guilds) for row in rows]
 
@@ -141,10 +143,8 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
         return False, gettext("has left the guild")
     if row.state_elsewhere in SETTLED:
         return False, _has_code(elsewhere)
-    if row.state_elsewhere and elsewhere:
-        return False, gettext("has a request under way in guild %s") % elsewhere
     if row.state_elsewhere:
-        return False, gettext("has a request under way")
+        return False, gettext("has a request under way in guild %s") % elsewhere
     if row.is_kept and state is not None:
         if state is State.NEEDS_CORRECTION:
             return False, _waits_for_correction()

@@ -381,3 +381,41 @@ def test_a_member_who_waits_for_correction_is_in_no_preview_of_a_new_code(limite
     assert any("waits for correction" in share.words for share in shares)
     Member.objects.update(realm=7)
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 3
+
+
+@pytest.mark.parametrize("state", ["pending", "in_flight", "unconfirmed"])
+def test_a_preview_does_not_tell_who_waits_in_a_guild_that_the_reader_does_not_see(
+    limited: World, state: str
+) -> None:
+    code = proven()
+    wolves, bears = guild("Wolves", members=1), guild("Bears")
+    member(bears, Member.objects.get(guild=wolves).player_id)
+    run = limited.begin(wolves, code)
+    run.member_redemptions.update(state=state)
+    pair = {"guild_id": bears.pk, "gift_code_id": code.pk}
+
+    assert preview(**pair, seen=[bears.pk]).requests == 1
+    assert preview(**pair, seen=[bears.pk, wolves.pk]).requests == 0
+    (planned,) = plan(**pair, names_guilds=False)
+    assert (planned.is_asked, planned.words) == (True, "for the first time")
+
+
+def test_a_proof_of_another_guild_counts_in_a_preview_only_for_its_realm(limited: World) -> None:
+    code = proven()
+    wolves, bears = guild("Wolves", members=1), guild("Bears")
+    run = limited.begin(wolves, code)
+    run.member_redemptions.update(
+        state="redeemed", asked_realm=wolves.realm, settled_at=database_now(), next_attempt_at=None
+    )
+    of = member(bears, Member.objects.get(guild=wolves).player_id, realm=4321)
+    pair = {"guild_id": bears.pk, "gift_code_id": code.pk}
+
+    found = preview(**pair)
+    assert (found.requests, found.having) == (1, 0)
+    assert plan(**pair)[0].is_asked
+
+    Member.objects.filter(pk=of.pk).update(realm=None)
+
+    found = preview(**pair)
+    assert (found.requests, found.having) == (0, 1)
+    assert not plan(**pair)[0].is_asked

@@ -71,9 +71,9 @@ def test_the_previews_of_an_officer_count_only_what_the_press_asks_for(
     names = {"guild_id": wolves.pk, "gift_code_id": code.pk}
 
     assert preview(**names).requests == 3
-    assert preview(**names, is_limited=True).requests == 0
+    assert preview(**names, seen=[names["guild_id"]]).requests == 0
     assert [one.is_asked for one in plan(**names)] == [True] * 3
-    planned = plan(**names, is_limited=True)
+    planned = plan(**names, names_guilds=False)
     assert [one.is_asked for one in planned] == [False] * 3
     assert "waits for correction" in planned[0].words
 
@@ -120,7 +120,7 @@ def test_an_officer_s_press_repeats_a_request_about_once_a_day(
         assert again().kind is StartKind.STARTED
         assert set(states(redemption).values()) == {"pending"}
         return
-    assert preview(guild_id=own.pk, gift_code_id=code.pk, is_limited=True).requests == 0
+    assert preview(guild_id=own.pk, gift_code_id=code.pk, seen=[own.pk]).requests == 0
     assert again().kind is StartKind.NOTHING_TO_DO
     assert set(states(redemption).values()) == {state}
     world.pass_time(86_401)

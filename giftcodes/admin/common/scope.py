@@ -121,6 +121,11 @@ def games(person: Person) -> set[str] | None:
     return set(guilds.values_list("provider", flat=True))
 
 
+def guild_ids(person: Person) -> list[int] | None:
+    """The ids of the guilds that a person may see. None if the person sees all."""
+    return None if sees_all(person) else _guilds(person)
+
+
 def _of_guild(path: str) -> Callable[[Person], Q]:
     """The rule for a model. The path is the lookup that leads from the model to its guild."""
     return lambda person: Q(**{f"{path}__in": _guilds(person)})

@@ -39,14 +39,12 @@ def page(request: HttpRequest) -> HttpResponse:
     code = _found(scope.visible(GiftCode.objects.all(), request.user), request.GET.get("code", ""))
     if guild.provider != code.provider:
         raise Http404
-    is_officer = not scope.sees_all(request.user)
     planned = plan(
         guild_id=guild.pk,
         gift_code_id=code.pk,
-        names_guilds=not is_officer,
-        is_limited=is_officer,
+        names_guilds=scope.sees_all(request.user),
     )
-    cost = preview(guild_id=guild.pk, gift_code_id=code.pk, is_limited=is_officer)
+    cost = preview(guild_id=guild.pk, gift_code_id=code.pk, seen=scope.guild_ids(request.user))
     obstacles = dict.fromkeys([guild_obstacle(guild), code_obstacle(code)])
     context = {
         **admin.site.each_context(request),

@@ -112,11 +112,10 @@ def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
 
 def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict[str, Any]:
     """The context of the page's template, in a fixed number of queries."""
-    is_officer = not scope.sees_all(request.user)
-    found = previews((line.pair for line in chosen), is_limited=is_officer)
+    seen = scope.guild_ids(request.user)
+    found = previews((line.pair for line in chosen), seen=seen)
     names = {line.name for line in chosen}
-    rest = (line.pair for line in lines if line.name not in names)
-    others = previews(rest, is_limited=is_officer)
+    others = previews((line.pair for line in lines if line.name not in names), seen=seen)
     total = together(found.values())
     return {
         "title": _("Redeem now: what it will do"),
@@ -128,7 +127,7 @@ def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict
         "number": len(chosen),
         "codes": sorted({str(line.code) for line in lines}),
         "total": total,
-        "unknown_words": _unknown_words(chosen, is_limited=is_officer),
+        "unknown_words": _unknown_words(chosen, is_limited=seen is not None),
         "total_words": formatting.left(total.outlook),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across", "0"),
