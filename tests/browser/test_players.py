@@ -32,7 +32,7 @@ def ann(db: None) -> Member:
     codes = [gift_code(f"WINTERGIFT{number:02}") for number in range(20)]
     row = astray(wolves, *codes, nickname="Ann with the longest name that a nickname may have")
     row.member_redemptions.update(reason="The game does not know this player. " * 4)
-    member(wolves, realm=1043)
+    member(wolves, realm=1043), member(wolves, realm=1043)
     return row
 
 
