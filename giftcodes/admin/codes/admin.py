@@ -70,6 +70,8 @@ _PIPELINE_FIELDS: list[Any] = [
     "look_at",
 ]
 _NOT_FOR_OFFICERS = frozenset({"proven_at"})
+#: Officers see these fields if a guild of theirs has a redemption of the code.
+_OF_RUNS = frozenset({"closed_at", "probes", "next_probe_at"})
 _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
     CodeState.ACTIVE: [("redeem_now", ""), ("skip_codes", ""), ("close_codes", "")],
     CodeState.PROBING: [("reopen_codes", ""), ("skip_codes", ""), ("close_codes", "")],
@@ -127,12 +129,16 @@ class GiftCodeAdmin(CodeEntry):
 
         Officers do not set dates, because a wrong end would close the code for all guilds. They may
         enter an end only in a proposal, because an administrator checks it. Officers do not see
-        when the game accepted the code, because that is a moment in the run of some guild.
+        when the game accepted the code, because that is a moment in the run of some guild. For the
+        same reason, they see when a code was closed only if a guild of theirs asked for it.
         """
         if obj and scope.sees_all(request.user):
             return self.fieldsets
         if obj:
-            state = [name for name in _PIPELINE_FIELDS if name not in _NOT_FOR_OFFICERS]
+            hidden = _NOT_FOR_OFFICERS
+            if not scope.sees_times(obj, request.user):
+                hidden |= _OF_RUNS
+            state = [name for name in _PIPELINE_FIELDS if name not in hidden]
             return [self.fieldsets[0], (_("State"), {"fields": state})]
         if scope.sees_all(request.user):
             return self.fieldsets[:1]
