@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import guild_url
+from giftcodes.admin.common.html import guild_url, page_url
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -900,12 +900,34 @@ def test_an_officer_s_plan_does_not_say_that_a_player_is_in_another_guild(
     foreign = world.foreign.member_redemptions.filter(player_id="777000111")
     for state, words in (
         ("redeemed", "has the code already"),
-        ("in_flight", "has a request under way"),
+        ("in_flight", "for the first time"),
     ):
         foreign.update(state=state)
         shown = officer.client.get(reverse("admin:plan"), query).content.decode()
         assert words in shown
         assert not [word for word in ("another guild", "through", "way in") if word in shown]
+
+
+def test_an_officer_sees_the_times_of_a_code_only_if_an_own_guild_has_a_redemption_of_it(
+    officer: Browser, world: World
+) -> None:
+    code = gift_code("ONLYTHEIRS", state="closed", closed_at="2026-02-03T04:05:06Z", probes=2)
+    GiftCode.objects.filter(pk=code.pk).update(next_probe_at="2026-02-04T05:06:07Z")
+    Redemption.objects.create(guild=world.strangers, gift_code=code)
+    RedemptionEvent.objects.create(gift_code=code, kind="code_closed", detail="Theirs alone.")
+    page, journal = page_url(code), reverse("admin:giftcodes_redemptionevent_changelist")
+
+    def shown() -> list[bool]:
+        text = officer.client.get(page).content.decode()
+        listed = officer.client.get(journal).content.decode()
+        marks = [mark in text for mark in ("04:05", "05:06", "Theirs alone.")]
+        return [*marks, "Theirs alone." in listed]
+
+    assert shown() == [False, False, False, False]
+
+    Redemption.objects.create(guild=world.wolves, gift_code=code)
+
+    assert shown() == [True, True, True, True]
 
 
 def test_a_viewer_cannot_open_the_page_for_the_wishes_of_players(viewer: Browser) -> None:

@@ -71,6 +71,8 @@ _PIPELINE_FIELDS: list[Any] = [
     "look_at",
 ]
 _NOT_FOR_OFFICERS = frozenset({"proven_at"})
+#: Officers see these fields if a guild of theirs has a redemption of the code.
+_OF_RUNS = frozenset({"closed_at", "probes", "next_probe_at"})
 _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
     CodeState.ACTIVE: [("redeem_now", ""), ("skip_codes", ""), ("close_codes", "")],
     CodeState.PROBING: [("reopen_codes", ""), ("skip_codes", ""), ("close_codes", "")],
@@ -133,14 +135,18 @@ class GiftCodeAdmin(CodeEntry):
 
         Officers do not set dates, because a wrong end would close the code for all guilds. They may
         enter an end only in a proposal, because an administrator checks it. Officers do not see
-        when the game accepted the code, because that is a moment in the run of some guild.
+        when the game accepted the code, because that is a moment in the run of some guild. For the
+        same reason, they see when a code was closed only if a guild of theirs asked for it.
         """
         if obj:
             left_out = _plain(obj)
-            if not scope.sees_all(request.user):
+            sees_all = scope.sees_all(request.user)
+            if not sees_all:
                 left_out |= _NOT_FOR_OFFICERS
+            if not sees_all and not scope.sees_times(obj, request.user):
+                left_out |= _OF_RUNS
             names = [name for name in _PIPELINE_FIELDS if name not in left_out]
-            heading = _("Origin and dates") if scope.sees_all(request.user) else _("State")
+            heading = _("Origin and dates") if sees_all else _("State")
             return [self.fieldsets[0], (heading, {"fields": names})]
         if scope.sees_all(request.user):
             return self.fieldsets[:1]

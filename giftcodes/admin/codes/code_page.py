@@ -69,7 +69,8 @@ def _board(code: GiftCode, person: Any) -> dict[str, Any]:
         "provers": _shown(
             proving_answers(code), person, foreign=_("The game has accepted this code.")
         ),
-        "events": journal_lines(decisions(code)[:EVENTS_SHOWN]),
+        "events": journal_lines(scope.visible(decisions(code), person)[:EVENTS_SHOWN]),
+        "shows_times": scope.sees_all(person) or scope.sees_times(code, person),
     }
 
 

@@ -113,6 +113,15 @@ def own_guilds(person: Person) -> list[int]:
     return [] if sees_all(person) else _guilds(person)
 
 
+def sees_times(code: GiftCode, person: Person) -> bool:
+    """Whether a person may see when a code was closed, and when it is tried again.
+
+    The answers to other guilds decide about these moments. So the person must see a guild that has
+    a redemption of the code.
+    """
+    return visible(Redemption.objects.filter(gift_code=code), person).exists()
+
+
 def games(person: Person) -> set[str] | None:
     """The names of the games that the guilds of a person play. None if the person sees all."""
     if sees_all(person):
@@ -138,11 +147,13 @@ def _codes(person: Person, path: str = "") -> Q:
 
 
 def _events(person: Person) -> Q:
-    """Events of the redemptions in the person's guilds, and events of a code itself.
+    """Events of the redemptions in the person's guilds, and events of codes of these redemptions.
 
-    Events of a code itself belong to no redemption.
+    Events of a code itself belong to no redemption. If no guild of the person has a redemption of
+    the code, these events would tell when other guilds asked for it.
     """
-    of_code = Q(redemption__isnull=True) & _codes(person, "gift_code__")
+    own = Redemption.objects.filter(guild__in=_guilds(person), gift_code=OuterRef("gift_code"))
+    of_code = Q(Exists(own), redemption__isnull=True)
     return Q(redemption__guild__in=_guilds(person)) | of_code
 
 
