@@ -42,10 +42,7 @@ MEMBERS = (
     Invariant(
         name="twins_are_covered",
         section=Section.MEMBERS,
-        sentence=(
-            "A player who has a code through one guild is settled in the other guilds too that "
-            "have the player in the same realm."
-        ),
+        sentence="A player who has a code through one guild is settled in the other guilds too.",
         of=UNSETTLED,
         broken="""
             SELECT m.id, m.player_id, m.state, proof.id AS proof_id, proof.state AS proof_state
@@ -54,9 +51,6 @@ MEMBERS = (
               ON proof.gift_code_id = m.gift_code_id AND proof.player_id = m.player_id
              AND proof.covered_by_id IS NULL
              AND proof.state IN ('redeemed', 'already_received', 'same_type')
-            JOIN giftcodes_member person ON person.id = m.member_id
-            JOIN giftcodes_guild g ON g.id = person.guild_id
-             AND coalesce(proof.asked_realm = coalesce(person.realm, g.realm), true)
             WHERE m.state IN ('pending', 'needs_correction', 'not_eligible', 'failed')
               AND greatest(proof.settled_at, m.updated_at) < %(now)s - %(two_sweeps)s
         """,

@@ -35,9 +35,8 @@ PLAYERS = (
         name="cover_is_a_proof",
         section=Section.PLAYERS,
         sentence=(
-            "A member redemption that refers to a proof has the same player and code as the proof, "
-            "and the proof was settled by its own request. If no request was sent for the first "
-            "one, its state follows from the proof."
+            "A covered member redemption is settled and points to another one for the same player "
+            "and code, which was settled by its own request."
         ),
         of=COVERED,
         broken="""
@@ -46,12 +45,8 @@ PLAYERS = (
                    proof.covered_by_id AS proof_covered_by
             FROM giftcodes_memberredemption m
             JOIN giftcodes_memberredemption proof ON proof.id = m.covered_by_id
-            WHERE (m.state IN ('redeemed', 'already_received', 'same_type')
-                   AND m.state <> CASE proof.state
-                       WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END
-                   AND NOT EXISTS (
-                       SELECT FROM giftcodes_attempt a
-                       WHERE a.member_redemption_id = m.id AND a.outcome = m.outcome))
+            WHERE m.state <> CASE proof.state
+                    WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END
                OR proof.state NOT IN ('redeemed', 'already_received', 'same_type')
                OR proof.covered_by_id IS NOT NULL
                OR proof.player_id <> m.player_id OR proof.gift_code_id <> m.gift_code_id

@@ -59,12 +59,12 @@ PROGRESS = (
                   ON person.id = m.member_id AND person.active AND NOT person.opted_out
                 WHERE m.redemption_id = r.id AND m.state = 'pending'
                   AND m.next_attempt_at < %(now)s - %(stalled)s
-                  AND (m.covered_by_id IS NOT NULL OR NOT EXISTS (
+                  AND NOT EXISTS (
                     SELECT FROM giftcodes_memberredemption other
                     WHERE other.gift_code_id = m.gift_code_id AND other.player_id = m.player_id
                       AND other.covered_by_id IS NULL
                       AND other.state IN ('in_flight', 'unconfirmed', 'redeemed',
-                                          'already_received', 'same_type'))))
+                                          'already_received', 'same_type')))
         """,  # noqa: S608 - a constant of this module
         words=(
             "Redemption {id} (guild {guild}, code {code}) has been running since {locked_at}; a "

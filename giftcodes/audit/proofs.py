@@ -49,8 +49,7 @@ PROOFS = (
         name="nobody_is_asked_after_the_proof",
         section=Section.PROOFS,
         sentence=(
-            "No attempt for a player and a code issue was written after the proof was recorded, "
-            "unless it asked in another realm."
+            "No attempt for a player and a code issue was written after the proof was recorded."
         ),
         of=ATTEMPTS,
         broken="""
@@ -58,7 +57,7 @@ PROOFS = (
             FROM giftcodes_memberredemption m
             JOIN giftcodes_attempt a
               ON a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id
-             AND a.sent_at > m.settled_at AND a.realm = coalesce(m.asked_realm, a.realm)
+             AND a.sent_at > m.settled_at
             WHERE m.covered_by_id IS NULL
               AND m.state IN ('redeemed', 'already_received', 'same_type')
         """,

@@ -10,8 +10,8 @@ STATES = (
         name="settled_rows_say_when",
         section=Section.FIELDS,
         sentence=(
-            "A member redemption has a settlement time if, and only if, it is settled; only an "
-            "open or a settled one may refer to a proof."
+            "A member redemption has a settlement time if, and only if, it is settled; only a "
+            "settled one may be covered."
         ),
         of=ROWS,
         broken="""
@@ -19,8 +19,7 @@ STATES = (
             FROM giftcodes_memberredemption
             WHERE (settled_at IS NOT NULL)
                     <> (state IN ('redeemed', 'already_received', 'same_type'))
-               OR (covered_by_id IS NOT NULL
-                   AND state IN ('needs_correction', 'not_eligible', 'failed', 'cancelled'))
+               OR (covered_by_id IS NOT NULL AND state NOT IN ('already_received', 'same_type'))
         """,
         words=(
             "Member redemption {id} (player {player_id}) is {state}: settled {settled_at}, covered "

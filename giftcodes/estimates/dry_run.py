@@ -15,7 +15,7 @@ from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_ref
 from giftcodes.sql import fetch_as
 
 # `elsewhere` is a member redemption of the player in another guild. Either the player has the code
-# through it, in the member's realm, or its request for the code is under way.
+# through it, or its request for the code is under way.
 _MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
        coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,
@@ -31,8 +31,6 @@ LEFT JOIN LATERAL (
     JOIN giftcodes_guild og ON og.id = r.guild_id
     WHERE other.gift_code_id = %(code)s AND other.player_id = m.player_id
       AND other.covered_by_id IS NULL AND other.state = ANY(%(holding)s)
-      AND (other.state <> ALL(%(settled)s)
-           OR coalesce(other.asked_realm = coalesce(m.realm, g.realm), true))
     LIMIT 1
 ) elsewhere ON true
 WHERE m.guild_id = %(guild)s
@@ -95,7 +93,6 @@ def plan(
         guild=guild_id,
         code=gift_code_id,
         holding=values(HOLDING if names_guilds else SETTLED),
-        settled=values(SETTLED),
         refused_for=REFUSED_FOR,
         kept=[] if names_guilds else list(own.kept_from_officers().values_list("pk", flat=True)),
     )

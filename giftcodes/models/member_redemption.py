@@ -205,7 +205,6 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
             state=State.CANCELLED,
             cancel_kind=kind,
             reason=reason or CANCEL_REASONS[kind],
-            covered_by=None,
             next_attempt_at=None,
             updated_at=Clock(),
         )
@@ -272,9 +271,6 @@ class MemberRedemption(models.Model):
         _("last answer"), max_length=20, blank=True, default="", db_default=""
     )
     reason = SentenceField(_("reason"), blank=True, default="", db_default="")
-    #: The proof of another guild: its request showed that the player has the code. The row was
-    #: settled by it. Or the row has another realm than that request, so the game is asked in the
-    #: realm of this row, too, and says whether it knows the player there.
     covered_by = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -366,16 +362,13 @@ class MemberRedemption(models.Model):
 
     @property
     def full_reason(self) -> str:
-        """The reason. For a row that was settled without a request, it names the other guild.
+        """The reason. For a covered row, it names the guild through which the player has the code.
 
         Not every officer may see that guild. For those who may not, `admin.common.scope.redact`
         removes `covered_by` from the rows of a page, and the reason mentions no guild.
         """
-        is_covered = self.reason == COVERED or self.reason.startswith(_EARLIER_COVERED)
-        if not is_covered:
-            return self.reason
         if self.covered_by is None:
-            return COVERED
+            return COVERED if self.reason.startswith(_EARLIER_COVERED) else self.reason
         return f"Covered: the player has it through guild {self.covered_by.redemption.guild}."
 
     def give_back(self) -> None:

@@ -83,9 +83,7 @@ def settle_duplicates(
     """Settle rows, without a request, if the player has the code through another guild.
 
     Afterwards, `covered_by` of each of these rows points to the row through which the player has
-    the code. Pending rows whose member is in another realm than the one of that proof get the same
-    reference, but stay pending: the game is asked in their own realm. Otherwise, a row with a wrong
-    realm would show that another guild has the player.
+    the code.
 
     Args:
         redemption_ids: settle only rows of these redemptions.

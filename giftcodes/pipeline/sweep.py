@@ -168,7 +168,7 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
     row.outcome = Outcome.UNANSWERED
     row.next_attempt_at = attempt.sent_at + dt.timedelta(seconds=UNCONFIRMED_SECONDS)
     if row.tries >= MAX_TRIES:
-        row.state, row.next_attempt_at, row.covered_by = State.FAILED, None, None
+        row.state, row.next_attempt_at = State.FAILED, None
         row.reason = (
             f"No clear answer in {MAX_TRIES} tries. Look at the attempts, then press Redeem now."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import State
 from giftcodes.models import CodeState, GiftCode, Member, MemberRedemption, RunState
 from giftcodes.queries.player_codes import is_corrected, is_redeemed_for
@@ -46,7 +47,7 @@ def codes_of(member: Member) -> list[MyCode]:
     rows = (
         MemberRedemption.objects.filter(member=member)
         .exclude(gift_code__state=CodeState.DELETED)
-        .select_related("gift_code", "redemption")
+        .select_related("gift_code", "redemption", "covered_by")
         .order_by("-gift_code__first_seen_at", "-gift_code_id")[:MOST_CODES]
     )
     found = [_mine(row, member) for row in rows]
@@ -61,9 +62,11 @@ def codes_of(member: Member) -> list[MyCode]:
 def _mine(row: MemberRedemption, member: Member) -> MyCode:
     row.member = member
     is_stopped = row.redemption.state == RunState.STOPPED
+    # A covered row is settled by the request of another guild. It shows what that request did.
+    proof = row.covered_by or row
     return MyCode(
         row.gift_code,
-        State(row.state),
+        State(proof.state if State(row.state) in HAVING else row.state),
         row.outcome,
         row.cancel_kind,
         row.asked_realm,

@@ -8,18 +8,19 @@ WITH wanted AS (
     FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[]) AS pair (guild_id, code_id)
 ), held AS MATERIALIZED (
     -- Requests that wait or are under way in other guilds are a secret of these guilds.
-    SELECT row.gift_code_id, row.player_id, r.guild_id, row.covered_by_id IS NULL AS is_proof,
-           row.state = ANY(%(having)s) AS has_it,
-           CASE WHEN row.state = ANY(%(settled)s) THEN row.asked_realm END AS realm
+    SELECT row.gift_code_id, row.player_id, bool_or(row.state = ANY(%(having)s)) AS has_it
     FROM giftcodes_memberredemption row
     JOIN giftcodes_redemption r ON r.id = row.redemption_id
     WHERE row.gift_code_id = ANY(%(codes)s) AND row.state = ANY(%(held)s)
       AND (row.state = ANY(%(settled)s) OR %(seen)s::bigint[] IS NULL
            OR r.guild_id = ANY(%(seen)s))
-), each_member AS (
-    SELECT w.guild_id, w.code_id, g.priority, m.player_id,
-           coalesce(bool_or(held.has_it), false) AS has_it,
-           bool_or(held.player_id IS NOT NULL) OR bool_or(
+    GROUP BY row.gift_code_id, row.player_id
+), counted AS (
+    SELECT w.guild_id, w.code_id,
+           row_number() OVER (PARTITION BY w.code_id, m.player_id
+                              ORDER BY g.priority DESC, g.id) AS nth,
+           coalesce(held.has_it, false) AS has_it,
+           held.player_id IS NOT NULL OR (
                -- A new row would wait for correction (models.participants.admit_members).
                {is_refused}
                AND NOT EXISTS (
@@ -32,16 +33,7 @@ WITH wanted AS (
     FROM wanted w
     JOIN giftcodes_guild g ON g.id = w.guild_id
     JOIN giftcodes_member m ON m.guild_id = g.id AND m.active AND NOT m.opted_out
-    -- The proof of another guild counts only for its realm (members.sql, settle_duplicates).
     LEFT JOIN held ON held.gift_code_id = w.code_id AND held.player_id = m.player_id
-          AND (held.guild_id = g.id OR (
-               held.is_proof AND coalesce(held.realm = coalesce(m.realm, g.realm), true)))
-    GROUP BY w.guild_id, w.code_id, g.id, m.id
-), counted AS (
-    SELECT guild_id, code_id, has_it, is_held,
-           row_number() OVER (PARTITION BY code_id, player_id
-                              ORDER BY priority DESC, guild_id) AS nth
-    FROM each_member
 ), cost AS (
     SELECT guild_id, code_id, count(*) AS members,
            count(*) FILTER (WHERE nth = 1 AND is_held IS NOT TRUE) AS requests,

@@ -29,11 +29,10 @@ WHERE m.state = 'in_flight'
           ON person.id = m.member_id AND person.active AND NOT person.opted_out
         WHERE m.redemption_id = r.id AND m.state = 'pending' AND m.next_attempt_at <= %(now)s
           AND m.player_id NOT IN (SELECT player_id FROM busy_players)
-          -- A marked row is asked in its own realm (members.sql, settle_duplicates).
-          AND (m.covered_by_id IS NOT NULL OR NOT EXISTS (
+          AND NOT EXISTS (
               SELECT FROM giftcodes_memberredemption duplicate
               WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id
-                AND duplicate.covered_by_id IS NULL AND duplicate.state IN ({holding})))
+                AND duplicate.covered_by_id IS NULL AND duplicate.state IN ({holding}))
         ORDER BY m.next_attempt_at, m.id
 
 -- name: choose

@@ -26,45 +26,23 @@ SELECT count(*) FILTER (WHERE state = 'pending'),
 FROM added
 
 -- name: settle_duplicates
--- An answer proves that the player has the code, and that the game knows the player in the realm of
--- the request. A row of another realm must not show that the player is known elsewhere. It is
--- marked, and the game is asked in its own realm.
-WITH found AS MATERIALIZED (
-    SELECT duplicate.id, proof.id AS proof_id, proof.state AS proof_state,
-           coalesce(proof.asked_realm = coalesce(person.realm, g.realm), true) AS is_same_realm
-    FROM giftcodes_memberredemption proof
-    JOIN giftcodes_memberredemption duplicate
-      ON duplicate.gift_code_id = proof.gift_code_id AND duplicate.player_id = proof.player_id
-     AND duplicate.id <> proof.id
-    JOIN giftcodes_member person ON person.id = duplicate.member_id
-    JOIN giftcodes_guild g ON g.id = person.guild_id
-    WHERE proof.covered_by_id IS NULL AND proof.state IN ({settled})
-      AND duplicate.state = ANY(%(waiting)s)
-      AND (%(redemption_ids)s::bigint[] IS NULL
-           OR duplicate.redemption_id = ANY(%(redemption_ids)s))
-      AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)
-      AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
-), marked AS (
-    UPDATE giftcodes_memberredemption m
-    SET covered_by_id = found.proof_id, updated_at = clock_timestamp()
-    FROM found
-    WHERE m.id = found.id AND NOT found.is_same_realm AND m.state = 'pending'
-      AND m.covered_by_id IS NULL
-)
-UPDATE giftcodes_memberredemption m
-SET state = CASE found.proof_state WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END,
-    covered_by_id = found.proof_id, reason = %(reason)s,
+UPDATE giftcodes_memberredemption duplicate
+SET state = CASE proof.state WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END,
+    covered_by_id = proof.id, reason = %(reason)s,
     settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
-FROM found
-WHERE m.id = found.id AND found.is_same_realm AND m.state = ANY(%(waiting)s)
-RETURNING m.redemption_id
+FROM giftcodes_memberredemption proof
+WHERE proof.gift_code_id = duplicate.gift_code_id AND proof.player_id = duplicate.player_id
+  AND proof.id <> duplicate.id AND proof.covered_by_id IS NULL AND proof.state IN ({settled})
+  AND duplicate.state = ANY(%(waiting)s)
+  AND (%(redemption_ids)s::bigint[] IS NULL OR duplicate.redemption_id = ANY(%(redemption_ids)s))
+  AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)
+  AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
+RETURNING duplicate.redemption_id
 
 -- name: settle_by_evidence
 -- A row in flight is left alone, because its own answer is still to come.
 UPDATE giftcodes_memberredemption m
 SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '',
-    asked_realm = (SELECT min(a.realm) FROM giftcodes_attempt a
-                   WHERE a.member_redemption_id = m.id AND a.outcome = 'success'),
     next_attempt_at = NULL, settled_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE m.id = ANY(%(ids)s) AND m.covered_by_id IS NULL AND m.state = ANY(%(unsettled)s)
   AND EXISTS (
@@ -86,6 +64,6 @@ WITH waiting AS (
 )
 UPDATE giftcodes_memberredemption m
 SET state = 'needs_correction', reason = %(waits)s, asked_realm = %(realm)s,
-    covered_by_id = NULL, next_attempt_at = NULL, updated_at = clock_timestamp()
+    next_attempt_at = NULL, updated_at = clock_timestamp()
 FROM waiting WHERE m.id = waiting.id
 RETURNING m.redemption_id

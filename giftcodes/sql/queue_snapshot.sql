@@ -57,8 +57,7 @@ WITH waiting AS (
     JOIN giftcodes_redemption r ON r.id = m.redemption_id AND r.state IN ('running', 'pending')
                                 AND r.stop_requested_at IS NULL
     JOIN giftcodes_guild g ON g.id = r.guild_id
-    -- A row of another realm than the proof is asked, too (members.sql, settle_duplicates).
-    WHERE m.state = 'pending' AND m.covered_by_id IS NULL
+    WHERE m.state = 'pending'
     WINDOW turns AS (PARTITION BY m.gift_code_id, m.player_id
                      ORDER BY g.priority DESC, r.last_served_at NULLS FIRST, r.id)
 )

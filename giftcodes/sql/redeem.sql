@@ -10,8 +10,7 @@ WITH claim AS MATERIALIZED (
            c.provider, m.player_id, coalesce(person.realm, g.realm) AS realm, c.code AS published,
            c.issue, m.permit_until, m.confirming, m.is_probe, m.tries, m.uncounted_failures,
            m.outcome AS last_outcome, person.refused_at IS NOT NULL AS is_marked, person.nickname,
-           person.player_id AS listed_as, g.name AS guild,
-           m.covered_by_id IS NOT NULL AS is_known_elsewhere
+           person.player_id AS listed_as, g.name AS guild
     FROM claim m
     JOIN giftcodes_member person ON person.id = m.member_id
     JOIN giftcodes_redemption r ON r.id = m.redemption_id
@@ -28,16 +27,10 @@ WITH claim AS MATERIALIZED (
       AND (m.confirming OR (
             c.state = ANY(%(open_codes)s) AND r.state = 'running' AND r.stop_requested_at IS NULL
             AND person.active AND NOT person.opted_out))
-      AND (m.covered_by_id IS NOT NULL OR NOT EXISTS (
+      AND NOT EXISTS (
             SELECT FROM giftcodes_attempt a
             WHERE a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id
-              AND a.outcome = 'success'))
-      -- A marked row is asked in its own realm (members.sql, settle_duplicates). If the realm was
-      -- corrected since, the row is settled without a request.
-      AND (m.confirming OR NOT EXISTS (
-            SELECT FROM giftcodes_memberredemption proof
-            WHERE proof.id = m.covered_by_id
-              AND proof.asked_realm = coalesce(person.realm, g.realm)))
+              AND a.outcome = 'success')
 ), written AS (
     INSERT INTO giftcodes_attempt
         (member_redemption_id, gift_code_id, player_id, realm, token, sent_at)
@@ -69,7 +62,6 @@ SET state = %(state)s, cancel_kind = %(cancel_kind)s, outcome = %(outcome)s, rea
     asked_realm = %(realm)s, tries = %(tries)s, uncounted_failures = %(uncounted_failures)s,
     next_attempt_at = clock_timestamp() + make_interval(secs => %(delay)s),
     settled_at = CASE WHEN %(is_settled)s THEN clock_timestamp() END,
-    covered_by_id = CASE WHEN %(keeps_mark)s THEN covered_by_id END,
     lease_until = NULL, updated_at = clock_timestamp()
 WHERE id = %(row)s AND token = %(token)s AND state = 'in_flight'
 

@@ -26,7 +26,7 @@ WHERE r.state = 'running' AND r.stop_requested_at IS NULL
         AND m.next_attempt_at < clock_timestamp() - %(after)s
         -- A row is not due while the same player's row in another guild is asking the game for this
         -- code, or has its answer.
-        AND (m.covered_by_id IS NOT NULL OR NOT EXISTS (
+        AND NOT EXISTS (
             SELECT FROM giftcodes_memberredemption duplicate
             WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id
-              AND duplicate.covered_by_id IS NULL AND duplicate.state IN ({holding}))))
+              AND duplicate.covered_by_id IS NULL AND duplicate.state IN ({holding})))

@@ -120,9 +120,8 @@ BREAKAGES: list[tuple[str, list[str]]] = [
             _row("token = 1", COVERED),
             "INSERT INTO giftcodes_attempt "
             "(member_redemption_id, gift_code_id, player_id, realm, token, outcome, answered_at) "
-            "SELECT id, gift_code_id, player_id, "
-            f"(SELECT asked_realm FROM {ROWS} proof WHERE proof.id = row.covered_by_id), "
-            f"1, 'received', now() FROM {ROWS} row WHERE id = {COVERED}",
+            f"SELECT id, gift_code_id, player_id, 1, 1, 'received', now() FROM {ROWS} "
+            f"WHERE id = {COVERED}",
         ],
     ),
     ("success_settles", [ATTEMPT_OF.format("outcome = 'success'", PARKED)]),

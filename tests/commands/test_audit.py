@@ -60,8 +60,8 @@ def test_a_broken_invariant_is_shown_with_its_rows_and_the_exit_status_is_1(worl
 
     assert said.status == 1
     at = said.lines.index(
-        "✗ A member redemption has a settlement time if, and only if, it is settled; only "
-        "an open or a settled one may refer to a proof. "
+        "✗ A member redemption has a settlement time if, and only if, it is settled; only a "
+        "settled one may be covered. "
         "(5 member redemptions, 1 broken)"
     )
     assert said.lines[at + 1] == (

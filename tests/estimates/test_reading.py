@@ -398,24 +398,3 @@ def test_a_preview_does_not_tell_who_waits_in_a_guild_that_the_reader_does_not_s
     assert preview(**pair, seen=[bears.pk, wolves.pk]).requests == 0
     (planned,) = plan(**pair, names_guilds=False)
     assert (planned.is_asked, planned.words) == (True, "for the first time")
-
-
-def test_a_proof_of_another_guild_counts_in_a_preview_only_for_its_realm(limited: World) -> None:
-    code = proven()
-    wolves, bears = guild("Wolves", members=1), guild("Bears")
-    run = limited.begin(wolves, code)
-    run.member_redemptions.update(
-        state="redeemed", asked_realm=wolves.realm, settled_at=database_now(), next_attempt_at=None
-    )
-    of = member(bears, Member.objects.get(guild=wolves).player_id, realm=4321)
-    pair = {"guild_id": bears.pk, "gift_code_id": code.pk}
-
-    found = preview(**pair)
-    assert (found.requests, found.having) == (1, 0)
-    assert plan(**pair)[0].is_asked
-
-    Member.objects.filter(pk=of.pk).update(realm=None)
-
-    found = preview(**pair)
-    assert (found.requests, found.having) == (0, 1)
-    assert not plan(**pair)[0].is_asked

@@ -7,9 +7,9 @@ from importlib import import_module
 import pytest
 from django.db import connection
 
-from giftcodes.models import Member, MemberRedemption, Redemption, RunState, Trigger
+from giftcodes.models import MemberRedemption, Redemption, RunState, Trigger
 from giftcodes.models.member_redemption import COVERED
-from tests.factories import gift_code, guild, member, player_id
+from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World, events, states
 
 MIGRATION = import_module("giftcodes.migrations.0023_duplicates")
@@ -178,66 +178,3 @@ def test_the_log_tells_the_story_in_order(world: World, caplog: pytest.LogCaptur
     ]
     places = [caplog.text.index(line) for line in lines]
     assert places == sorted(places)
-
-
-def test_a_row_of_another_realm_shows_nothing_of_the_guild_that_has_the_player(
-    world: World,
-) -> None:
-    wolves, bears = guild("Wolves", members=1), guild("Bears")
-    known = wolves.members.get().player_id
-    world.knows(wolves)
-    code = gift_code()
-    world.has(code)
-    world.redeem(wolves, code)
-    member(bears, known, realm=4321)
-    nobody = player_id()
-    world.game.merge({"players": {nobody: {"realm": 7}}})
-    member(bears, nobody, realm=4321)
-
-    world.catch_up()
-    world.breathe()
-
-    rows = list(Redemption.objects.get(guild=bears).member_redemptions.all())
-    assert [row.state for row in rows] == ["needs_correction", "needs_correction"]
-    assert {(row.outcome, row.asked_realm, row.reason, row.covered_by) for row in rows} == {
-        (rows[1].outcome, 4321, rows[1].reason, None)
-    }
-    assert [row.attempts.count() for row in rows] == [1, 1]
-    assert set(bears.members.values_list("refused_realm", flat=True)) == {4321}
-
-
-def test_a_player_who_moved_is_asked_in_the_new_realm_and_is_not_called_ours(world: World) -> None:
-    wolves, bears = guild("Wolves", members=1), guild("Bears")
-    known = wolves.members.get().player_id
-    world.knows(wolves)
-    code = gift_code()
-    world.has(code)
-    world.redeem(wolves, code)
-    world.game.merge({"players": {known: {"realm": 7}}})
-    member(bears, known, realm=7)
-
-    world.catch_up()
-    world.breathe()
-
-    redemption = Redemption.objects.get(guild=bears)
-    assert states(redemption) == {known: "already_received"}
-    assert redemption.state == RunState.COMPLETE
-    assert "Wolves" not in redemption.member_redemptions.get().full_reason
-
-
-def test_a_row_whose_realm_is_corrected_before_its_turn_is_covered(world: World) -> None:
-    wolves, bears = guild("Wolves", members=1), guild("Bears")
-    world.knows(wolves)
-    code = gift_code()
-    world.has(code)
-    world.redeem(wolves, code)
-    late = member(bears, wolves.members.get().player_id, realm=4321)
-    redemption = world.begin(bears, code)
-    Member.objects.filter(pk=late.pk).update(realm=None)
-
-    world.breathe()
-
-    assert states(redemption) == {late.player_id: "already_received"}
-    assert late.member_redemptions.get().attempts.count() == 0
-    redemption.refresh_from_db()
-    assert redemption.state == RunState.COMPLETE

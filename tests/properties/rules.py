@@ -62,8 +62,7 @@ def _a_settled_row_has_its_proof(now: Snapshot) -> None:
         proofs[attempt.member_redemption_id].add(attempt.outcome)
     for row in now.rows.values():
         if row.state not in SETTLED:
-            # An open row of another realm refers to the proof until the game has answered.
-            assert row.covered_by_id is None or row.state in OPEN, row
+            assert row.covered_by_id is None, row
         elif row.covered_by_id is None:
             assert proofs[row.id] & PROVING, row
         else:

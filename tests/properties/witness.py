@@ -20,8 +20,8 @@ class Witness:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        #: The player, the code and the realm of each recorded answer that proves the grant.
-        self.proven: set[tuple[str, int, int]] = set()
+        #: The pairs of player and code for which an answer that proves the grant was recorded.
+        self.proven: set[tuple[str, int]] = set()
 
     @contextmanager
     def of_a_request(self, claim: Message) -> Iterator[None]:
@@ -40,16 +40,9 @@ class Witness:
         assert not budget.pause_kind or (row.is_probe and budget.is_probing(now)), (
             "the game was paused"
         )
-        realm = self._system.requests[-1].intent.realm
-        known_in = {
-            place
-            for player, code, place in self.proven
-            if (player, code) == (row.player_id, row.gift_code_id)
-        }
-        is_asked_for_its_realm = row.covered_by_id is not None and (
-            realm not in known_in or row.confirming
+        assert (row.player_id, row.gift_code_id) not in self.proven, (
+            "the player was known to have the code"
         )
-        assert not known_in or is_asked_for_its_realm, "the player was known to have the code"
         assert not self._is_asked_elsewhere(row), "two requests for one player and code"
         if not row.confirming:
             run, member = row.redemption, row.member
@@ -91,7 +84,7 @@ class Witness:
                 "a stale worker wrote something else than its success"
             )
         if outcome is Outcome.SUCCESS or (held and outcome in PROVING):
-            self.proven.add((intent.player_id, intent.gift_code_id, intent.realm))
+            self.proven.add((intent.player_id, intent.gift_code_id))
         assert (after.state in SETTLED) or not (held and outcome in PROVING)
 
 

@@ -32,8 +32,6 @@ class Intent(NamedTuple):
         last_outcome: the outcome of the row's previous answer.
         is_marked: whether the member is marked as unknown to the game (Member.refused_at).
         nickname, listed_as: the member's name and player ID in the guild.
-        is_known_elsewhere: whether another guild's request, in another realm, has shown that the
-            player has the code.
     """
 
     id: int
@@ -59,7 +57,6 @@ class Intent(NamedTuple):
     nickname: str
     listed_as: str
     guild: str
-    is_known_elsewhere: bool
 
     @property
     def member(self) -> str:

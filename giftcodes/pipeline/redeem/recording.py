@@ -109,9 +109,6 @@ def _may_have_been_granted(intent: Intent) -> bool:
     earlier = Attempt.objects.filter(
         gift_code_id=intent.gift_code_id, player_id=intent.player_id, pk__lt=intent.id
     )
-    if intent.is_known_elsewhere:
-        # What another guild's request granted must not show in this guild.
-        earlier = earlier.filter(member_redemption_id=intent.row_id)
     unknown = (
         Q(outcome="") | Q(outcome=Outcome.SUCCESS) | Q(outcome__in=[o.value for o in UNDECIDED])
     )
@@ -140,7 +137,6 @@ def _write(intent: Intent, answer: Answer, transition: Transition) -> bool:
         uncounted_failures=intent.uncounted_failures + 1 if transition.is_uncounted_failure else 0,
         delay=transition.delay_seconds,
         is_settled=transition.state in SETTLED,
-        keeps_mark=transition.state in SETTLED | OPEN,
     )
     return bool(changed)
 
@@ -201,15 +197,9 @@ def _after_late_answer(intent: Intent, outcome: Outcome) -> FollowUp:
 def settle_what_was_granted(member_redemption_id: int) -> FollowUp | None:
     """Settle a row whose claim may not be used because the game has granted the code already.
 
-    A late worker may have recorded the grant after the claim was made. Or the row was in another
-    realm than the proof of another guild, and its realm was corrected.
+    A late worker may have recorded the grant after the claim was made.
     """
     row = MemberRedemption.objects.select_related("gift_code").get(pk=member_redemption_id)
-    if row.covered_by_id is not None:
-        covered = settle_duplicates(redemption_ids=[row.redemption_id])
-        if not covered:
-            return None
-        return FollowUp(provider=row.gift_code.provider, finished=_without_open_rows(covered))
     granted = Attempt.objects.filter(
         gift_code_id=row.gift_code_id, player_id=row.player_id, outcome=Outcome.SUCCESS
     )
