@@ -52,9 +52,9 @@ IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 #: this long.
 REFUSED_FOR = timedelta(days=7)
 
-#: An officer may have a parked row asked for again if it had at most this many requests in the last
-#: `ASKED_WITHIN`: as many as parked it. Requests that do not count as tries are left out.
-ASKED_AT_MOST = {State.NOT_ELIGIBLE: 1, State.FAILED: MAX_TRIES}
+#: An officer may have a parked or stopped row asked for again if it had at most this many requests
+#: in the last `ASKED_WITHIN`: as many as park a row. Requests that count as no tries are left out.
+ASKED_AT_MOST = {State.NOT_ELIGIBLE: 1, State.FAILED: MAX_TRIES, State.CANCELLED: MAX_TRIES}
 ASKED_WITHIN = timedelta(days=1)
 _COUNTED = ["", *UNDECIDED, *ACCOUNT_CONDITIONS, Outcome.CLAIM_LIMIT]
 
@@ -146,12 +146,13 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
             )
         )
         if is_person:
-            again |= Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
-            again |= self._rarely_asked() if is_limited else Q(state__in=values(PARKED))
+            stopped = Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
+            parked = Q(state__in=values(PARKED))
+            again |= (parked | stopped) & self._rarely_asked() if is_limited else parked | stopped
         return self.filter(again, member__active=True, member__opted_out=False)
 
     def _rarely_asked(self) -> Any:
-        """A condition for parked rows that had few requests lately, and need no correction."""
+        """A condition for rows that had few requests lately, and need no correction."""
         lately = Attempt.objects.filter(
             member_redemption=OuterRef("pk"),
             sent_at__gt=clock_plus(-ASKED_WITHIN.total_seconds()),
@@ -165,9 +166,10 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return condition
 
     def kept_from_officers(self) -> MemberRedemptionQuerySet:
-        """The parked rows that an officer's “Redeem now” does not reopen."""
+        """The parked and stopped rows that an officer's “Redeem now” does not reopen."""
         again = self.model._default_manager.reopenable(is_person=True, is_limited=True)
-        return self.filter(state__in=values(PARKED)).exclude(pk__in=again.values("pk"))
+        stopped = Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
+        return self.filter(Q(state__in=values(PARKED)) | stopped).exclude(pk__in=again.values("pk"))
 
     def _asked_first(self) -> MemberRedemptionQuerySet:
         """The member's other rows whose turn is before that of a `not_eligible` row (`OuterRef`).

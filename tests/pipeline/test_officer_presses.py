@@ -80,7 +80,9 @@ def test_the_previews_of_an_officer_count_only_what_the_press_asks_for(
 
 def asked_before(of: Guild, code: GiftCode, state: str, *, times: int) -> None:
     later = timezone.now() + timedelta(hours=23)
-    row = member_redemption(member(of), code, state, next_attempt_at=later)
+    stopped = {"cancel_kind": "stopped", "next_attempt_at": None}
+    fields = stopped if state == "cancelled" else {"next_attempt_at": later}
+    row = member_redemption(member(of), code, state, **fields)
     Attempt.objects.bulk_create(
         Attempt(
             member_redemption=row,
@@ -101,6 +103,8 @@ def asked_before(of: Guild, code: GiftCode, state: str, *, times: int) -> None:
         ("failed", 6, False),
         ("not_eligible", 1, True),
         ("not_eligible", 2, False),
+        ("cancelled", 5, True),
+        ("cancelled", 6, False),
     ],
 )
 def test_an_officer_s_press_repeats_a_request_about_once_a_day(
