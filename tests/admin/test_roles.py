@@ -908,7 +908,7 @@ def test_an_officer_s_plan_does_not_say_that_a_player_is_in_another_guild(
         assert not [word for word in ("another guild", "through", "way in") if word in shown]
 
 
-def test_an_officer_sees_the_times_of_a_code_only_if_an_own_guild_has_a_redemption_of_it(
+def test_an_officer_sees_the_times_of_a_code_only_if_it_was_run_for_an_own_guild(
     officer: Browser, world: World
 ) -> None:
     code = gift_code("ONLYTHEIRS", state="closed", closed_at="2026-02-03T04:05:06Z", probes=2)
@@ -925,7 +925,12 @@ def test_an_officer_sees_the_times_of_a_code_only_if_an_own_guild_has_a_redempti
 
     assert shown() == [False, False, False, False]
 
-    Redemption.objects.create(guild=world.wolves, gift_code=code)
+    # “Skip” makes a redemption without a run.
+    own = Redemption.objects.create(guild=world.wolves, gift_code=code, state="stopped")
+
+    assert shown() == [False, False, False, False]
+
+    Redemption.objects.filter(pk=own.pk).update(run_number=1)
 
     assert shown() == [True, True, True, True]
 

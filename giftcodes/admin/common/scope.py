@@ -116,10 +116,11 @@ def own_guilds(person: Person) -> list[int]:
 def sees_times(code: GiftCode, person: Person) -> bool:
     """Whether a person may see when a code was closed, and when it is tried again.
 
-    The answers to other guilds decide about these moments. So the person must see a guild that has
-    a redemption of the code.
+    The answers to other guilds decide about these moments. So the person must see a guild for which
+    a run of the code has begun.
     """
-    return visible(Redemption.objects.filter(gift_code=code), person).exists()
+    begun = Redemption.objects.filter(gift_code=code, run_number__gt=0)
+    return visible(begun, person).exists()
 
 
 def games(person: Person) -> set[str] | None:
@@ -149,10 +150,12 @@ def _codes(person: Person, path: str = "") -> Q:
 def _events(person: Person) -> Q:
     """Events of the redemptions in the person's guilds, and events of codes of these redemptions.
 
-    Events of a code itself belong to no redemption. If no guild of the person has a redemption of
-    the code, these events would tell when other guilds asked for it.
+    Events of a code itself belong to no redemption. If no run of the code has begun for a guild of
+    the person, these events would tell when other guilds asked for it.
     """
-    own = Redemption.objects.filter(guild__in=_guilds(person), gift_code=OuterRef("gift_code"))
+    own = Redemption.objects.filter(
+        guild__in=_guilds(person), gift_code=OuterRef("gift_code"), run_number__gt=0
+    )
     of_code = Q(Exists(own), redemption__isnull=True)
     return Q(redemption__guild__in=_guilds(person)) | of_code
 
