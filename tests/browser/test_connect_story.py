@@ -114,5 +114,7 @@ def _add_a_code_and_see_it_redeemed(page: Page, site: str) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     page.goto(f"{site}/admin/")
     expect(page.get_by_text("First steps")).to_have_count(0)
+    served = f"{len(MEMBERS)} of {len(MEMBERS)} have it"
+    expect(page.get_by_text(served).locator("visible=true").first).to_be_visible()
     page.get_by_role("link", name="Coverage").click()
     expect(page.locator(".cell-redeemed:not(.key)")).to_have_count(len(MEMBERS))
