@@ -1,6 +1,6 @@
 """Limits how many requests of one logged-in person a web process answers at the same time.
 
-Without this limit, one session could occupy all threads with slow pages, and nobody else would get
+Without this limit, one session could occupy all threads with slow pages, and no one else would get
 an answer. The officers of a guild count as one person, because officers make accounts for their
 guilds by inviting.
 """

@@ -51,7 +51,7 @@ def complete(
 ) -> None:
     """Log the end of a run. The icon and the level say whether it is good news.
 
-    If the run served nobody, a second line says why.
+    If the run served no one, a second line says why.
     """
     counts = f"Success: {success}, Already: {already}, Failed: {failed}"
     line = f"{result.icon} Auto-Redeem Complete (Guild: {guild}, Code: {code}, {counts})"

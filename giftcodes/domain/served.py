@@ -1,7 +1,7 @@
 """Who has a code, and the result of a redemption: values that pages, messages and commands share.
 
 Only a member who has the code is served. A settled member may have another code of the same group,
-and a run that has ended may have served nobody. Because this is easily counted wrongly, only this
+and a run that has ended may have served no one. Because this is easily counted wrongly, only this
 module decides which numbers count as a success, and in which tone a result is shown.
 """
 
@@ -73,7 +73,7 @@ def share_of(state: State, ending: Ending) -> Share:
     """The share of a member in this state.
 
     If the code has ended or does not exist, it is not requested again, and no correction of a
-    member helps. So nobody has the share NEEDS_YOU or NOT_ELIGIBLE.
+    member helps. So no one has the share NEEDS_YOU or NOT_ELIGIBLE.
     """
     return Share.CANNOT if is_missed(state, ending) else SHARES[state]
 

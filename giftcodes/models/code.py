@@ -154,12 +154,12 @@ class GiftCode(CodeLife):
 
     @property
     def is_over(self) -> bool:
-        """Whether the code has ended or does not exist, so that nobody needs a person for it."""
+        """Whether the code has ended or does not exist, so that no one needs a person for it."""
         return self.ending is not Ending.OPEN
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the game does not know the code, so nobody can have it."""
+        """Whether the game does not know the code, so no one can have it."""
         return self.ending is Ending.UNKNOWN
 
     @property

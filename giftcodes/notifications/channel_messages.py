@@ -49,7 +49,7 @@ def alarm_message(alarm: Alarm, channel: Channel, *, is_over: bool) -> Message:
 
 
 def trial_message(channel: Channel) -> Message:
-    """The test message. It shows the channel's role, but pings nobody."""
+    """The test message. It shows the channel's role, but pings no one."""
     guild = isolated(visible(channel.guild.name))
     lines = [gettext("Messages for %s arrive here.") % guild, *_what_it_is_told(channel)]
     if channel.role_id:

@@ -87,7 +87,7 @@ def _start_batch(
         return None
     ids = [redemption.pk for redemption in locked]
     # The person named a code, and not these members. Fan-out has inserted the rows of members whom
-    # the game does not know: they wait for correction, whoever requests the runs.
+    # the game does not know: they wait for correction in any case.
     bring_in_members(ids, trigger, is_limited=True)
     open_rows = _count_open(ids)
     to_start = [

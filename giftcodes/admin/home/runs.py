@@ -116,7 +116,7 @@ def _end_of_code(end: RecentEnd) -> dict[str, Any]:
 def _badge_of_several(end: RecentEnd) -> SafeString:
     """The result of several codes.
 
-    If codes were asked for again and nobody got one, that is bad only if a person is needed.
+    If codes were asked for again and no one got one, that is bad only if a person is needed.
     """
     members = end.members
     if members.total and members.having == members.total:
