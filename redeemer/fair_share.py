@@ -69,5 +69,5 @@ def _counted(person: Any) -> list[str]:
     """The names under which a request of a person is counted. Empty without a login."""
     if person.pk is None:
         return []
-    guilds = scope.own_guilds(person)
+    guilds = scope.guild_ids(person) or []
     return [f"person {person.pk}", *(f"guild {guild}" for guild in guilds)]

@@ -101,18 +101,18 @@ def _redemptions(request: HttpRequest) -> CardState:
 
 
 def _journal(request: HttpRequest) -> CardState:
-    newest = _visible(RedemptionEvent.objects.all(), request).order_by("-pk")
-    at = newest.values_list("at", flat=True).first()
-    return _newest(at, _("Last entry {at}"), _("Nothing has happened yet"))
+    rows = _visible(RedemptionEvent.objects.all(), request)
+    return _newest(rows, "at", _("Last entry {at}"), _("Nothing has happened yet"))
 
 
 def _changes(request: HttpRequest) -> CardState:
-    newest = admin.site.get_model_admin(LogEntry).get_queryset(request).order_by("-pk")
-    at = newest.values_list("action_time", flat=True).first()
-    return _newest(at, _("Last change {at}"), _("Nobody has changed anything yet"))
+    rows = admin.site.get_model_admin(LogEntry).get_queryset(request)
+    return _newest(rows, "action_time", _("Last change {at}"), _("Nobody has changed anything yet"))
 
 
-def _newest(at: dt.datetime | None, words: str, nothing: str) -> CardState:
+def _newest(rows: Any, field: str, words: str, nothing: str) -> CardState:
+    """When the newest row was written, or the sentence for no row."""
+    at = rows.order_by("-pk").values_list(field, flat=True).first()
     return _state(Tone.NEUTRAL, words if at else nothing, at=at)
 
 
@@ -301,9 +301,8 @@ def _groups(request: HttpRequest) -> CardState:
 
 
 def _logins(request: HttpRequest) -> CardState:
-    newest = _visible(AccessLog.objects.all(), request).order_by("-pk")
-    at = newest.values_list("attempt_time", flat=True).first()
-    return _newest(at, _("Last login {at}"), _("Nobody has logged in yet"))
+    rows = _visible(AccessLog.objects.all(), request)
+    return _newest(rows, "attempt_time", _("Last login {at}"), _("Nobody has logged in yet"))
 
 
 def _failed_logins(request: HttpRequest) -> CardState:

@@ -73,6 +73,11 @@ class CodeSpellings(models.Model):
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
 
+    @property
+    def _is_closed_as_unknown(self) -> bool:
+        """Whether the code is closed because the game did not know it as it was requested."""
+        return self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
+
     def spellings(self) -> list[str]:
         """Every spelling that is known, the one in use first."""
         return [self.code, *self.other_spellings, *self.tried_spellings]
@@ -103,17 +108,13 @@ class CodeSpellings(models.Model):
         ):
             return False
         if is_limited:
-            return self.is_open or (
-                self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
-            )
+            return self.is_open or self._is_closed_as_unknown
         if is_person:
             is_unknown = self.closed_outcome in ("", Outcome.CODE_NOT_FOUND)
             return self.is_open or self.state == CodeState.DELETED or is_unknown
         if spelling in self.spellings():
             return False
-        return self.is_open or (
-            self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
-        )
+        return self.is_open or self._is_closed_as_unknown
 
     def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
         """Use another spelling of the code in requests, and save it. The row must be locked.
@@ -145,12 +146,7 @@ class CodeSpellings(models.Model):
 
     def is_news_to_feed(self) -> bool:
         """Whether no feed has had this code, and the game did not know it as people typed it."""
-        return (
-            self.last_seen_at is None
-            and self.proven_at is None
-            and self.state == CodeState.CLOSED
-            and self.closed_outcome == Outcome.CODE_NOT_FOUND
-        )
+        return self.last_seen_at is None and self.proven_at is None and self._is_closed_as_unknown
 
     def begin_again(self, spelling: str, others: list[str], *, now: dt.datetime) -> None:
         """Reopen the code as the feed has it, and save it. The row must be locked.

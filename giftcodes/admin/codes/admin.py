@@ -143,7 +143,7 @@ class GiftCodeAdmin(CodeEntry):
             sees_all = scope.sees_all(request.user)
             if not sees_all:
                 left_out |= _NOT_FOR_OFFICERS
-            if not sees_all and not scope.sees_times(obj, request.user):
+            if not scope.sees_times(obj, request.user):
                 left_out |= _OF_RUNS
             names = [name for name in _PIPELINE_FIELDS if name not in left_out]
             heading = _("Origin and dates") if sees_all else _("State")

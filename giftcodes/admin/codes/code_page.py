@@ -70,7 +70,7 @@ def _board(code: GiftCode, person: Any) -> dict[str, Any]:
             proving_answers(code), person, foreign=_("The game has accepted this code.")
         ),
         "events": journal_lines(scope.visible(decisions(code), person)[:EVENTS_SHOWN]),
-        "shows_times": scope.sees_all(person) or scope.sees_times(code, person),
+        "shows_times": scope.sees_times(code, person),
     }
 
 
