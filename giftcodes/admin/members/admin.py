@@ -168,6 +168,8 @@ class MemberAdmin(KeepsHistory):
     )
     list_select_related = ["guild"]
     list_filter = [NeedsFilter, "active", "opted_out", "guild__provider", "guild"]
+    # The members for whom codes are redeemed come first.
+    ordering = ["-active", "opted_out", "guild", "nickname", "player_id"]
     search_fields = ["player_id", "nickname", "guild__name"]
     search_help_text = _("Player ID, nickname or guild")
     autocomplete_fields = ["guild"]
