@@ -90,7 +90,7 @@ def share_of_answer(outcome: Outcome) -> Share:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The number of members in each share. Members who left the guild are not counted.
+    """The number of members in each share. Members who have left or opted out are not counted.
 
     Args:
         has: have the code.
@@ -310,6 +310,11 @@ class Result:
     def needs_a_person(self) -> bool:
         """Whether a person can and should do something: correct a member, or check the code."""
         return bool(self.served.needs_you) or self.kind is ResultKind.CODE_UNKNOWN
+
+    @property
+    def needs_correction(self) -> bool:
+        """Whether nobody got the code, and members must be corrected. Then `advice` says so."""
+        return self.kind is ResultKind.SERVED_NONE and bool(self.served.needs_you)
 
     @property
     def title(self) -> str:

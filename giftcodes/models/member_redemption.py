@@ -114,8 +114,12 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.exclude(state__in=values(SETTLED))
 
     def remaining(self) -> MemberRedemptionQuerySet:
-        """The rows that count: all but those of members who left or opted out without the code."""
-        return self.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
+        """The rows that count: those of active members who have not opted out.
+
+        A row that was cancelled because its member left counts only after it has been reopened.
+        """
+        counted = self.filter(member__active=True, member__opted_out=False)
+        return counted.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
 
     def in_flight(self) -> MemberRedemptionQuerySet:
         return self.filter(state=State.IN_FLIGHT)

@@ -186,7 +186,7 @@ class Redemption(models.Model):
         )
 
     def tally(self) -> dict[State, int]:
-        """The number of members in each state, without those who left before they had the code."""
+        """The number of members in each state, without those who have left or opted out."""
         counted = self.member_redemptions.remaining().order_by().values_list("state")
         return {State(state): number for state, number in counted.annotate(number=Count("pk"))}
 

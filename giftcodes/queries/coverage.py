@@ -12,7 +12,6 @@ from giftcodes.domain.served import HAVING, NEEDING_YOU
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.transitions import OPEN, PARKED, State, values
 from giftcodes.models import (
-    CancelKind,
     CodeState,
     GiftCode,
     Guild,
@@ -24,7 +23,9 @@ from giftcodes.models import (
 
 @dataclass(frozen=True, slots=True)
 class CodeCoverage:
-    """A code, and how many active members of the guild have it.
+    """A code, and how many members of the guild have it.
+
+    Members who have left or opted out are not counted.
 
     Args:
         code: the code.
@@ -61,21 +62,17 @@ def codes_of(guild: Guild, *, most: int) -> list[CodeCoverage]:
     )
     found = GiftCode.objects.filter(provider=guild.provider).exclude(state=CodeState.DELETED)
     codes = list(found.order_by(closed_last, "-first_seen_at", "-pk")[:most])
-    is_active = Q(member_redemptions__member__active=True)
-    has_it = Q(member_redemptions__state__in=values(HAVING))
-    has_left = Q(
-        member_redemptions__state=State.CANCELLED, member_redemptions__cancel_kind=CancelKind.LEFT
-    )
+    rows = Redemption.objects.filter(guild=guild, gift_code__in=codes).order_by()
+    redemptions = dict(rows.values_list("gift_code_id", "pk"))
     counts = (
-        Redemption.objects.filter(guild=guild, gift_code__in=codes)
+        MemberRedemption.objects.remaining()
+        .filter(redemption__in=list(redemptions.values()))
         .order_by()
-        .annotate(
-            total=Count("member_redemptions", filter=is_active & ~has_left),
-            has=Count("member_redemptions", filter=is_active & has_it),
-        )
-        .values_list("gift_code_id", "pk", "has", "total")
+        .values_list("gift_code_id")
+        .annotate(has=Count("pk", filter=Q(state__in=values(HAVING))), total=Count("pk"))
     )
-    known = {code_id: numbers for code_id, *numbers in counts}
+    numbers = {code_id: (has, total) for code_id, has, total in counts}
+    known = {code_id: (pk, *numbers.get(code_id, ())) for code_id, pk in redemptions.items()}
     return [CodeCoverage(code, *known.get(code.pk, ())) for code in codes]
 
 
@@ -86,7 +83,7 @@ def members_of(
     unsettled_in: Collection[GiftCode] | None = None,
     needing_you_in: Collection[GiftCode] | None = None,
 ) -> QuerySet[Member]:
-    """The active members of a guild, by nickname.
+    """The active members of a guild who have not opted out, by nickname.
 
     Args:
         guild: the guild.
@@ -96,9 +93,7 @@ def members_of(
         needing_you_in: limits the result to members who get one of these codes only if a person
             does something. Codes that are over are ignored. None means all members.
     """
-    members = Member.objects.filter(guild=guild, active=True).order_by(
-        "nickname", "player_id", "pk"
-    )
+    members = Member.objects.eligible().filter(guild=guild).order_by("nickname", "player_id", "pk")
     if search:
         has_id = Q(player_id__startswith=clean_token(search))
         members = members.filter(Q(nickname__icontains=search) | has_id)
@@ -110,7 +105,6 @@ def members_of(
     if needing_you_in is not None:
         needing = MemberRedemption.objects.filter(
             member=OuterRef("pk"),
-            member__opted_out=False,
             gift_code__in=[code for code in needing_you_in if not code.is_over],
             state__in=values(NEEDING_YOU),
         )

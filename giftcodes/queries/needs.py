@@ -15,9 +15,11 @@ from typing import NamedTuple
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from giftcodes.domain.outcomes import Outcome
-from giftcodes.domain.transitions import State
+from giftcodes.domain.outcomes import WRONG_PLAYER, Outcome
+from giftcodes.domain.served import HAVING
+from giftcodes.domain.transitions import State, values
 from giftcodes.models import (
+    Attempt,
     Channel,
     CodeState,
     GiftCode,
@@ -65,6 +67,8 @@ class GuildToCorrect:
         first: some of the unknown members. It is empty if the guild itself must be corrected.
         offers: the states or kingdoms in which the game knows other members, each with their
             number.
+        refused_in: other states or kingdoms in which the game did not know most of these members
+            either, if no code was ever redeemed for any of them. Only if `is_whole`.
     """
 
     guild: Guild
@@ -74,6 +78,7 @@ class GuildToCorrect:
     members: int = 0
     first: list[MemberToCorrect] = field(default_factory=list)
     offers: tuple[tuple[int, int], ...] = ()
+    refused_in: tuple[int, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -107,7 +112,7 @@ class Refusing(NamedTuple):
 def guilds_to_correct(
     members: QuerySet[Member], *, most: int, most_members: int, long_before: dt.datetime
 ) -> tuple[list[GuildToCorrect], int]:
-    """The active guilds with members whom the game does not know, in five statements.
+    """The active guilds with members whom the game does not know, in seven statements at most.
 
     Args:
         members: the members to choose from.
@@ -141,10 +146,46 @@ def guilds_to_correct(
     for one in found:
         one.members = sum(number for number, _unknown in places[one.guild.pk].values())
         one.offers = _offers(one.guild.pk, places, without={one.guild.realm})
+    _add_refusals([one for one in found if one.is_whole], unknown)
     by_member = [one.guild.pk for one in found if not one.is_whole]
     some = unknown.filter(guild__in=by_member).select_related("guild")
     _add_members(found, list(some.order_by("-refused_at", "pk")[:most_members]), places)
     return found, max(0, len(counted) - most)
+
+
+def _add_refusals(guilds: Sequence[GuildToCorrect], unknown: QuerySet[Member]) -> None:
+    """Set `refused_in` of guilds, in two statements at most.
+
+    The answers for active codes are enough: each correction has these codes asked for again.
+    """
+    if not guilds:
+        return
+    members = unknown.filter(guild__in=[one.guild.pk for one in guilds]).order_by()
+    having = MemberRedemption.objects.filter(
+        member__in=members.values("pk"), state__in=values(HAVING)
+    )
+    known_once = set(having.order_by().values_list("redemption__guild_id", flat=True).distinct())
+    never_known = [one for one in guilds if one.guild.pk not in known_once]
+    if not never_known:
+        return
+    counted = (
+        Attempt.objects.filter(
+            member_redemption__member__in=members.values("pk"),
+            member_redemption__redemption__guild__in=[one.guild.pk for one in never_known],
+            gift_code__state=CodeState.ACTIVE,
+            outcome__in=[outcome.value for outcome in WRONG_PLAYER],
+        )
+        .order_by()
+        .values_list("member_redemption__redemption__guild_id", "realm")
+        .annotate(number=Count("member_redemption__member", distinct=True))
+    )
+    found: dict[int, list[int]] = defaultdict(list)
+    numbers = {one.guild.pk: one.number for one in never_known}
+    for guild_id, realm, number in counted:
+        if is_guild_wrong(number, numbers[guild_id]):
+            found[guild_id].append(realm)
+    for one in never_known:
+        one.refused_in = tuple(sorted(set(found[one.guild.pk]) - {one.guild.realm}))
 
 
 def unknown_by_guild(members: QuerySet[Member]) -> dict[int, int]:

@@ -16,11 +16,12 @@ from django.db.models import (
     BigIntegerField,
     Case,
     Count,
-    Exists,
+    DateTimeField,
     F,
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Value,
     When,
 )
@@ -28,7 +29,15 @@ from django.db.models import (
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.served import HAVING, NEEDING_YOU, Phase, Result, Served
 from giftcodes.domain.transitions import values
-from giftcodes.models import CodeState, MemberRedemption, Redemption, RunState, Trigger
+from giftcodes.models import (
+    CodeState,
+    EventKind,
+    MemberRedemption,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    Trigger,
+)
 from giftcodes.queries.served import RedemptionServed, with_results
 
 #: How many of the newest ends are read.
@@ -116,47 +125,85 @@ class RecentEnd:
 
 
 def recent_ends(redemptions: QuerySet[Redemption], *, most: int) -> list[RecentEnd]:
-    """The runs that ended last, the newest first, in three statements at most.
+    """The runs that ended last, the newest first, in four statements at most.
 
     Args:
         redemptions: the rows to choose from.
         most: the maximum number of entries.
     """
-    rows = MemberRedemption.objects.filter(redemption=OuterRef("pk"))
-    since = OuterRef("locked_at") - Value(_BEFORE_START)
+    earlier = RedemptionEvent.objects.filter(
+        redemption=OuterRef("pk"), kind=EventKind.UNLOCKED, run_number__lt=OuterRef("run_number")
+    )
     ended = (
         redemptions.filter(
             state__in=[RunState.COMPLETE, RunState.STOPPED], unlocked_at__isnull=False
         )
-        .annotate(
-            has_new=Exists(rows.filter(created_at__gte=since)),
-            has_again=Exists(rows.filter(created_at__lt=since, updated_at__gte=since)),
-        )
+        .annotate(earlier_end=Subquery(earlier.order_by("-id").values("at")[:1]))
         .select_related("guild", "gift_code")
     )
-    found = _grouped(list(ended.order_by("-unlocked_at", "-pk")[:MOST_READ]))[:most]
+    rows = list(ended.order_by("-unlocked_at", "-pk")[:MOST_READ])
+    new = _for_new_members(rows)
+    found = _grouped(rows, new)[:most]
     counted = [row for end in found if end.kind is EndKind.CODE for row in end.redemptions]
     results = {run.redemption.pk: run for run in with_results(counted)} if counted else {}
     for end in found:
         end.runs = [results[row.pk] for row in end.redemptions if row.pk in results]
-    _count_members([end for end in found if end.kind is not EndKind.CODE])
+    _count_members([end for end in found if end.kind is not EndKind.CODE], new)
     return found
 
 
-def _count_members(ends: Sequence[RecentEnd]) -> None:
-    """Set the members of these entries, in one statement. Codes that do not exist are left out."""
-    again: set[int] = set()
-    new: set[int] = set()
-    first: set[int] = set()
-    for row in (row for end in ends for row in end.redemptions):
-        (again if _key(row)[0] is EndKind.AGAIN else new if _is_for_new(row) else first).add(row.pk)
+def _for_new_members(rows: Sequence[Redemption]) -> frozenset[int]:
+    """The ids of those redemptions whose last run was a later one, for new members only."""
+    later = [row for row in rows if _is_housekeeping(row) and row.run_number > 1 and row.locked_at]
+    if not later:
+        return frozenset()
+    counted = (
+        MemberRedemption.objects.filter(redemption__in=later)
+        .alias(begun=_begun(later))
+        .filter(updated_at__gte=F("begun"))
+        .order_by()
+        .values_list("redemption_id")
+        .annotate(
+            new=Count("pk", filter=Q(created_at__gte=F("begun"))),
+            again=Count("pk", filter=Q(created_at__lt=F("begun"))),
+        )
+    )
+    return frozenset(pk for pk, new, again in counted if new and not again)
+
+
+def _begun(rows: Sequence[Redemption]) -> Case:
+    """When the last run of a member redemption's redemption began, with the rows inserted for it.
+
+    It is null for redemptions that are not in `rows`.
+    """
+    begun = {row.pk: row.locked_at - _BEFORE_START for row in rows if row.locked_at}
+    for row in rows:
+        # The rows before the end of the earlier run are older, even if it ended a moment ago.
+        earlier_end = row.earlier_end  # type: ignore[attr-defined]
+        if earlier_end and row.pk in begun:
+            begun[row.pk] = max(begun[row.pk], earlier_end)
+    return Case(
+        *(When(redemption=pk, then=Value(at)) for pk, at in begun.items()),
+        output_field=DateTimeField(),
+    )
+
+
+def _count_members(ends: Sequence[RecentEnd], new: frozenset[int]) -> None:
+    """Set the members of these entries, in one statement. Codes that do not exist are left out.
+
+    Args:
+        ends: the entries.
+        new: the redemptions that `_for_new_members` found.
+    """
     if not ends:
         return
-    since = F("redemption__locked_at") - Value(_BEFORE_START)
+    rows = [row for end in ends for row in end.redemptions]
+    again = {row.pk for row in rows if _key(row, new)[0] is EndKind.AGAIN}
+    first = {row.pk for row in rows} - again - new
     asked = (
         Q(redemption__in=first)
-        | Q(redemption__in=new, created_at__gte=since)
-        | Q(redemption__in=again, updated_at__gte=since)
+        | Q(redemption__in=new, created_at__gte=F("begun"))
+        | Q(redemption__in=again, updated_at__gte=F("begun"))
     )
     is_unknown = Q(gift_code__closed_outcome=Outcome.CODE_NOT_FOUND.value) & ~Q(
         gift_code__state=CodeState.ACTIVE
@@ -165,7 +212,8 @@ def _count_members(ends: Sequence[RecentEnd]) -> None:
     needs_you = Q(state__in=values(NEEDING_YOU), gift_code__state=CodeState.ACTIVE)
     counted = (
         MemberRedemption.objects.remaining()
-        .filter(asked)
+        .alias(begun=_begun([row for row in rows if row.pk not in first]))
+        .filter(asked, redemption__in=[row.pk for row in rows])
         .exclude(is_unknown & ~has_it)
         .order_by()
         .values(
@@ -193,32 +241,29 @@ def _count_members(ends: Sequence[RecentEnd]) -> None:
         end.members = members.get(key, end.members)
 
 
-def _grouped(rows: Sequence[Redemption]) -> list[RecentEnd]:
+def _grouped(rows: Sequence[Redemption], new: frozenset[int]) -> list[RecentEnd]:
     entries: dict[tuple[EndKind, int], RecentEnd] = {}
     for row in rows:
-        kind, key = _key(row)
+        kind, key = _key(row, new)
         assert row.unlocked_at is not None  # `recent_ends` reads only rows with this time.
         entry = entries.setdefault((kind, key), RecentEnd(kind, row.unlocked_at))
         entry.redemptions.append(row)
     for entry in entries.values():
         if entry.kind is EndKind.GUILD:
-            entry.is_for_new = all(_is_for_new(row) for row in entry.redemptions)
+            entry.is_for_new = all(row.pk in new for row in entry.redemptions)
             if len(entry.redemptions) == 1 and not entry.is_for_new:
                 entry.kind = EndKind.CODE
     return list(entries.values())
 
 
-def _key(row: Redemption) -> tuple[EndKind, int]:
+def _key(row: Redemption, new: frozenset[int]) -> tuple[EndKind, int]:
     """The kind of a run's entry, and a number that is different for each entry of this kind."""
-    is_housekeeping = bool(row.trigger) and Trigger(row.trigger).is_housekeeping
-    if is_housekeeping and row.run_number > 1 and not _is_for_new(row):
+    if _is_housekeeping(row) and row.run_number > 1 and row.pk not in new:
         return EndKind.AGAIN, 0
-    if is_housekeeping:
+    if _is_housekeeping(row):
         return EndKind.GUILD, row.guild_id
     return EndKind.CODE, row.gift_code_id
 
 
-def _is_for_new(row: Redemption) -> bool:
-    """Whether this is a later run, for new members only. The row comes from `recent_ends`."""
-    has_new, has_again = row.has_new, row.has_again  # type: ignore[attr-defined]
-    return row.run_number > 1 and has_new and not has_again
+def _is_housekeeping(row: Redemption) -> bool:
+    return bool(row.trigger) and Trigger(row.trigger).is_housekeeping

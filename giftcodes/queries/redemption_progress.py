@@ -39,13 +39,17 @@ def tallies(redemptions: Iterable[Redemption]) -> dict[int, dict[State, int]]:
 
 
 def without_code(redemption: Redemption) -> QuerySet[MemberRedemption]:
-    """The member redemptions in one of the states `WITHOUT_CODE`, in the order of these states."""
+    """The member redemptions in one of the states `WITHOUT_CODE`, in the order of these states.
+
+    Members who have left or opted out are left out.
+    """
     rank = Case(
         *(When(state=state.value, then=Value(place)) for place, state in enumerate(WITHOUT_CODE)),
         output_field=IntegerField(),
     )
     return (
-        redemption.member_redemptions.filter(state__in=values(WITHOUT_CODE))
+        redemption.member_redemptions.remaining()
+        .filter(state__in=values(WITHOUT_CODE))
         .annotate(rank=rank)
         .select_related("member")
         .order_by("rank", "pk")

@@ -188,6 +188,33 @@ def test_on_a_phone_the_codes_that_a_member_lacks_are_grouped_by_reason(
     assert "1 closed code was missed" in page
 
 
+def test_on_a_phone_a_code_that_never_existed_was_not_missed(
+    browser: Browser, wolves: Guild
+) -> None:
+    ann = wolves.members.get(nickname="Ann")
+    for name, outcome in (("TYPO", "code_not_found"), ("GONE", "code_expired")):
+        code = gift_code(name, state="closed", closed_outcome=outcome)
+        run = Redemption.objects.create(guild=wolves, gift_code=code)
+        member_redemption(run, ann, "cancelled")
+    gift_code("EARLIER", state="closed")  # The guild was never asked for it.
+    response = show(browser)
+    row, _bea, _cyd = response.context["rows"]
+    assert [str(code) for one in row.missed for code, _cell in one.codes] == ["GONE"]
+    assert (row.has, row.total) == (2, 3)
+    assert "2 of 3</span>" in response.content.decode()
+
+
+def test_on_a_phone_members_with_every_open_code_are_folded(
+    browser: Browser, wolves: Guild
+) -> None:
+    page = " ".join(show(browser).content.decode().split())
+    cards = page.partition('<div class="member-cards">')[2]
+    lacking, _details, complete = cards.partition('<details class="panel" id="complete">')
+    assert "<summary>1 member has every open code</summary>" in complete
+    assert ("Ann" in lacking, "Ann" in complete) == (False, True)
+    assert ("Bea" in lacking, "Bea" in complete) == (True, False)
+
+
 def test_the_page_can_be_searched_by_nickname_and_player_id(
     browser: Browser, wolves: Guild
 ) -> None:
@@ -196,8 +223,11 @@ def test_the_page_can_be_searched_by_nickname_and_player_id(
     assert list(table(show(browser, who=cyd.player_id))) == ["Cyd"]
 
 
-def test_members_who_left_are_not_shown(browser: Browser, wolves: Guild) -> None:
-    wolves.members.filter(nickname="Ann").update(active=False)
+@pytest.mark.parametrize("change", [{"active": False}, {"opted_out": True}])
+def test_members_who_left_or_opted_out_are_not_shown(
+    browser: Browser, wolves: Guild, change: dict[str, bool]
+) -> None:
+    wolves.members.filter(nickname="Ann").update(**change)
     response = show(browser)
     assert list(table(response)) == ["Bea", "Cyd"]
     assert response.context["columns"][0].total == 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -24,12 +25,15 @@ from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.served import Share, share_of_answer
 from giftcodes.models import (
     Attempt,
+    EventKind,
     Feed,
     GiftCode,
     Guild,
     MemberRedemption,
     RateBudget,
     Redemption,
+    RedemptionEvent,
+    database_now,
 )
 from tests.admin import past
 from tests.admin.conftest import Browser, address
@@ -141,6 +145,28 @@ def test_members_who_were_asked_before_are_not_new(browser: Browser) -> None:
     shown = parts(browser)["ended"]
     assert "<strong>2 codes</strong> asked again for members of" in shown
     assert "1 of 1 has them" in shown
+
+
+def test_members_of_a_run_that_ended_a_moment_before_are_not_new(browser: Browser) -> None:
+    foxes = guild("Foxes", members=3)
+    code = gift_code()
+    row = _ended_run(code, of=foxes, state="redeemed", trigger="catch_up", run_number=2)
+    RedemptionEvent.objects.create(
+        redemption=row, gift_code=code, kind=EventKind.UNLOCKED, run_number=1
+    )
+    corrected = MemberRedemption.objects.filter(member=foxes.members.first())
+    corrected.update(updated_at=database_now())
+    _started_at(row, database_now())
+    shown = parts(browser)["ended"]
+    assert "<strong>1 code</strong> asked again for members of" in shown
+    assert "1 of 1 has it" in shown
+    assert "everyone has it" in shown
+
+    corrected.update(updated_at=F("created_at"))
+    member_redemption(member(foxes), code, "redeemed")
+    shown = parts(browser)["ended"]
+    assert "<strong>1 code</strong> for new members of" in shown
+    assert "1 of 1 has it" in shown
 
 
 def _started_at(row: Redemption, at: dt.datetime) -> None:

@@ -250,6 +250,40 @@ def test_the_overview_shows_codes_with_their_results_and_what_runs(
     assert "RUNS" in live["parts"]["running"]
 
 
+def test_the_same_advice_is_given_once_for_all_codes(browser: Browser, wolves: Guild) -> None:
+    frost, snow = gift_code("FROST"), gift_code("SNOW")
+    for _number in range(3):
+        astray(wolves, frost, snow)
+    for name in ("TYPO", "WRONG"):
+        code = gift_code(name, state="closed", closed_outcome="code_not_found")
+        member_redemption(member(wolves), code, "cancelled")
+    members, spelling = "The player IDs, or the state or", "Check its spelling."
+
+    overview = shown(browser, "overview", wolves)
+    assert (overview.count(members), overview.count(spelling)) == (0, 1)
+    assert "Probably State 1042 is wrong for the guild." in overview
+    codes = shown(browser, "codes", wolves)
+    assert (codes.count(members), codes.count(spelling)) == (1, 1)
+
+    wolves.members.update(refused_at=None)
+    assert shown(browser, "overview", wolves).count(members) == 1
+
+
+def test_the_overview_says_what_came_of_corrections_in_this_guild(
+    browser: Browser, wolves: Guild
+) -> None:
+    code = gift_code()
+    bears = guild("Bears", members=3)
+    for of in (wolves, bears):
+        of.members.update(realm=1043)
+        row = astray(of, code)
+        submit(browser, reverse("admin:player_codes", args=[row.pk]), membership=row.pk, realm=1043)
+    wolves_row = wolves.members.get()
+    text = browser.client.get(tab("live", wolves)).json()["parts"]["needs"]
+    assert text.count("The game is asked in State 1043 now.") == 1
+    assert wolves_row.player_id in text
+
+
 def test_a_member_is_corrected_on_the_overview(
     browser: Browser, wolves: Guild, task_queue: TaskQueue
 ) -> None:
@@ -409,6 +443,22 @@ def test_the_tab_lists_searches_and_filters_only_the_guild_s_members(
     assert f'href="{reverse("admin:matrix")}?guild={wolves.pk}"' in page
     for query in ({"guild__id__exact": "1"}, {"notes__regex": "."}):
         assert browser.client.get(tab("members", wolves), query).status_code == 400
+
+
+def test_members_who_have_left_or_opted_out_come_last_on_the_tab(
+    browser: Browser, wolves: Guild
+) -> None:
+    for name, fields in (
+        ("Ann", {"active": False}),
+        ("Bea", {"opted_out": True}),
+        ("Cyd", {}),
+        ("Dan", {}),
+    ):
+        member(wolves, nickname=name, **fields)
+    response = browser.client.get(tab("members", wolves))
+    names = [row.nickname for row in response.context["cl"].result_list]
+    assert names == ["Cyd", "Dan", "Bea", "Ann"]
+    assert "1 member is inactive, and comes last in the list." in response.content.decode()
 
 
 def test_an_action_on_the_tab_acts_on_the_guild_s_members_only(

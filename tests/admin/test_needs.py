@@ -18,6 +18,7 @@ from giftcodes.admin.common.html import guild_url
 from giftcodes.domain.findings import Finding, FindingKind, Topic
 from giftcodes.models import (
     Alarm,
+    Attempt,
     Channel,
     CodeProposal,
     ConnectionCheck,
@@ -291,6 +292,98 @@ def test_if_most_members_are_unknown_the_guild_is_corrected_on_the_home_page(
     owls.refresh_from_db()
     assert owls.realm == 77
     assert titles(browser.client) == []
+
+
+def test_if_a_second_number_is_refused_for_the_guild_the_player_ids_are_blamed(
+    browser: Browser,
+) -> None:
+    owls = guild("Owls", members=1)
+    code = gift_code()
+    for _number in range(3):
+        row = MemberRedemption.objects.get(member=astray(owls, code))
+        _refused(row, realm=REALM)
+    assert f"{REALM} is wrong for the guild." in needs(browser.client)
+
+    for row in MemberRedemption.objects.all():
+        _refused(row, realm=1050)
+    shown = needs(browser.client)
+    assert "1050 either. So the player IDs are probably wrong" in shown
+    assert "is wrong for the guild." not in shown
+    assert shown.count('name="realm"') == 1
+
+    member_redemption(row.member, gift_code(state="closed"), "redeemed")
+    assert f"{REALM} is wrong for the guild." in needs(browser.client)
+
+
+def _refused(row: MemberRedemption, *, realm: int) -> None:
+    Attempt.objects.create(
+        member_redemption=row,
+        gift_code=row.gift_code,
+        player_id=row.player_id,
+        realm=realm,
+        token=realm,
+        outcome="wrong_realm",
+    )
+
+
+def test_the_page_says_what_came_of_a_correction(browser: Browser) -> None:
+    owls = guild("Owls", members=9)
+    bo = astray(owls, gift_code(), nickname="Bo")
+    form = _form_with(needs(browser.client), "membership")
+    browser.client.post(form["action"], {**form["fields"], "realm": "1043"})
+    row = MemberRedemption.objects.get(member=bo)
+    answer = browser.client.get(reverse("admin:live")).json()
+    assert answer["again_in_seconds"] == 2
+    assert "The game is asked in State 1043 now." in needs(browser.client)
+
+    row.state, row.settled_at = "redeemed", timezone.now()
+    row.save()
+    assert "Got it: 1 code." in needs(browser.client)
+    assert "tone-good" in needs(browser.client)
+    assert "Nothing needs you now." in needs(browser.client)
+
+    MemberRedemption.objects.update(state="needs_correction", asked_realm=1043)
+    Member.objects.filter(pk=bo.pk).update(refused_realm=1043)
+    assert "The game does not know the player in State 1043 either." in needs(browser.client)
+
+    session = browser.client.session
+    session["corrected"] = [{"member": bo.pk, "at": _ago(minutes=11).isoformat()}]
+    session.save()
+    assert "1043 either." not in needs(browser.client)
+
+
+def test_the_page_says_what_came_of_the_correction_of_a_guild(browser: Browser) -> None:
+    owls = guild("Owls")
+    code = gift_code()
+    for _number in range(3):
+        astray(owls, code)
+    form = _form_with(needs(browser.client), "realm")
+    browser.client.post(form["action"], {**form["fields"], "realm": "77"})
+    assert "The game is asked in State 77 now: 3 members wait." in needs(browser.client)
+
+    MemberRedemption.objects.update(state="needs_correction", asked_realm=77)
+    first, *_others = owls.members.order_by("pk")
+    owls.members.exclude(pk=first.pk).update(refused_realm=77)
+    assert "The game does not know 2 of 3 members in State 77." in needs(browser.client)
+
+    MemberRedemption.objects.update(state="redeemed", settled_at=timezone.now())
+    owls.members.update(refused_realm=None, refused_at=None)
+    assert "Got it: 3 codes." in needs(browser.client)
+
+
+def test_a_correction_is_not_shown_to_a_person_who_no_longer_sees_the_member(
+    browser: Browser,
+) -> None:
+    bo = astray(guild("Owls", members=9), gift_code())
+    officer = officer_of(guild("Bears"))
+    user = User.objects.get(guilds__name="Bears")
+    user.user_permissions.add(Permission.objects.get(codename="view_memberredemption"))
+    session = officer.session
+    session["corrected"] = [{"member": bo.pk, "at": timezone.now().isoformat()}]
+    session.save()
+    assert f"{REALM} either." not in needs(officer)
+    user.guilds.add(bo.guild)
+    assert f"{REALM} either." in needs(officer)
 
 
 def test_an_officer_who_may_not_change_the_guild_sees_no_field_for_it(db: None) -> None:

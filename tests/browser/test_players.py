@@ -93,7 +93,7 @@ def test_a_phone_shows_a_card_for_each_member_in_place_of_the_table(
     page.set_viewport_size(PHONE)
     open_as(page, live_server, admin_user, f"/admin/matrix/?guild={ann.guild_id}&show=needs_you")
     expect(page.locator("table.matrix")).to_be_hidden()
-    card = page.locator(".member-cards > li")
+    card = page.locator(".member-cards > ul > li")
     expect(card).to_have_count(1)
     expect(card).to_contain_text("0 of 20")
     card.get_by_role("link", name="Ann with").click()

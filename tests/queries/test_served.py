@@ -19,6 +19,8 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.queries.coverage import codes_of, members_of
+from giftcodes.queries.redemption_progress import without_code
 from giftcodes.queries.served import served_by_code, served_in, with_results
 from tests.admin import past
 from tests.factories import gift_code, guild, member
@@ -86,6 +88,24 @@ def test_members_who_left_do_not_count() -> None:
     row = redemption(gift_code(), "redeemed", "cancelled left", "cancelled")
     assert served_in([row]) == {row.pk: Served(has=1, cannot=1)}
     assert row.shares_of(row.tally()) == Served(has=1, cannot=1)
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"opted_out": True}])
+def test_members_who_have_left_or_opted_out_do_not_count_even_if_they_have_the_code(
+    change: dict[str, bool],
+) -> None:
+    code = gift_code()
+    row = redemption(code, "redeemed", "redeemed", "failed", "not_eligible")
+    stays, *others = row.guild.members.order_by("pk")
+    row.guild.members.filter(pk__in=[one.pk for one in others]).update(**change)
+
+    assert served_in([row]) == {row.pk: Served(has=1)}
+    assert row.shares_of(row.tally()) == Served(has=1)
+    assert of_all(code)[code.pk][:2] == (Served(has=1), ResultKind.DONE)
+    (coverage,) = codes_of(row.guild, most=5)
+    assert (coverage.has, coverage.total) == (1, 1)
+    assert list(members_of(row.guild)) == [stays]
+    assert list(without_code(row)) == []
 
 
 @pytest.mark.parametrize(

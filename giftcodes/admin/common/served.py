@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from giftcodes.admin.common import scope
+from giftcodes.domain.served import Result, Tone
 from giftcodes.models import GiftCode, MemberRedemption, Redemption
 from giftcodes.queries.served import (
     CodeServed,
@@ -27,3 +28,18 @@ def codes_served(codes: Sequence[GiftCode], person: Any) -> dict[int, CodeServed
 def recent_runs(person: Any, *, most: int) -> list[RedemptionServed]:
     """The runs of the person's guilds that ended last, newest first, in two SQL statements."""
     return recent_results(scope.visible(Redemption.objects.all(), person), most=most)
+
+
+def advice_once(results: Iterable[Result], *, says_corrections: bool = False) -> list[str]:
+    """The advice about each bad result, for a list of codes. The same words are given only once.
+
+    Args:
+        results: the results, in the order of the list.
+        says_corrections: whether the page says elsewhere which members must be corrected.
+    """
+    found: list[str] = []
+    for result in results:
+        is_said = says_corrections and result.needs_correction
+        words = "" if result.tone is not Tone.BAD or is_said else result.advice
+        found.append("" if words in found else words)
+    return found

@@ -238,7 +238,8 @@ class GuildAdmin(KeepsHistory):
 
     def live(self, request: HttpRequest, object_id: str) -> JsonResponse:
         """Respond with the parts of the overview that change."""
-        shown = overview.board(request.user, self._guild_for(request, object_id, "overview"))
+        guild = self._guild_for(request, object_id, "overview")
+        shown = overview.live_context(request, guild)
         return answer(
             parts_of(request, overview.PARTS, shown),
             again_in_seconds=overview.again_in_seconds(shown),

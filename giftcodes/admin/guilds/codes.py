@@ -13,8 +13,9 @@ from giftcodes.admin.common.html import (
     served_bar,
     served_parts,
 )
+from giftcodes.admin.common.served import advice_once
 from giftcodes.admin.redemptions.redemption_page import actions_of
-from giftcodes.domain.served import Served, Tone
+from giftcodes.domain.served import Served
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
@@ -68,13 +69,17 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         else _not_asked(code, guild, obstacle, may_press=may_press)
         for code in codes[:OPEN_SHOWN]
     ]
+    ended_lines = [
+        _line(row, counted.get(row.pk, {}), outlooks, obstacle, may_press=may_press)
+        for row in ended
+    ]
+    asked = [line for line in [*lines, *ended_lines] if "result" in line]
+    for line, words in zip(asked, advice_once([one["result"] for one in asked]), strict=True):
+        line["advice"] = words
     return {
         "template": TEMPLATE,
         "open_lines": lines,
-        "ended_lines": [
-            _line(row, counted.get(row.pk, {}), outlooks, obstacle, may_press=may_press)
-            for row in ended
-        ],
+        "ended_lines": ended_lines,
         "has_more": len(codes) > OPEN_SHOWN,
         "obstacle": obstacle,
         "may_press": may_press,
@@ -116,7 +121,7 @@ def _line(
         "bar": served_bar(served),
         "parts": served_parts(served),
         "served": served,
-        "advice": result.advice if result.tone is Tone.BAD else "",
+        "result": result,
         "left": formatting.left(outlook) if outlook else "",
         "is_skipped": row.state == RunState.STOPPED and code.is_open,
         "actions": actions_of(row, unsettled, obstacle) if may_press else [],

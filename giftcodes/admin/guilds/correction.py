@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes import tasks
-from giftcodes.admin.common import not_saved
+from giftcodes.admin.common import corrected, not_saved
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.correction import asked_again_words
@@ -46,6 +46,7 @@ def correct_guild(request: HttpRequest, guild: Guild) -> None:
         words = _("%(guild)s is in %(place)s %(number)s now.")
         messages.success(request, words % {"guild": guild, "place": place, "number": number})
         tell_asked_again(request, guild)
+        corrected.keep(request, guild)
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
 
 

@@ -77,6 +77,7 @@ def page(request: HttpRequest, guild: Guild, frame: dict[str, Any]) -> HttpRespo
         "needing": guild.members.needing_correction().count(),
         "needing_url": guild_url(guild.pk, "members", needs="correction"),
         "is_needing": request.GET.get("needs") == "correction",
+        "inactive": guild.members.filter(active=False).count(),
         "coverage_url": reverse("admin:matrix", query={"guild": guild.pk})
         if person.has_perm("giftcodes.view_memberredemption")
         else "",

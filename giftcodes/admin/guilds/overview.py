@@ -8,6 +8,7 @@ from django.db.models import CharField, Count, Min, Q
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from giftcodes.admin.common import corrected
 from giftcodes.admin.common.html import (
     guild_url,
     list_url,
@@ -17,9 +18,11 @@ from giftcodes.admin.common.html import (
     served_parts,
 )
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
+from giftcodes.admin.common.served import advice_once
 from giftcodes.admin.guilds import joining
-from giftcodes.admin.home.corrections import correction_of, guild_correction_of
+from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
 from giftcodes.admin.home.games import games_of
+from giftcodes.domain.served import Tone
 from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
@@ -66,7 +69,7 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         request: the request of a person who may see the guild.
         guild: the guild, with `members_number` from the admin's queryset.
     """
-    shown = board(request.user, guild)
+    shown = live_context(request, guild)
     return {
         **shown,
         "template": TEMPLATE,
@@ -75,9 +78,21 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
     }
 
 
+def live_context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
+    """The context of the parts that are updated without a reload.
+
+    Args:
+        request: the request of a person who may see the guild.
+        guild: the guild, with `members_number` from the admin's queryset.
+    """
+    outcomes = corrected.outcomes(request, guild=guild)
+    return {**board(request.user, guild), "outcomes": outcomes}
+
+
 def again_in_seconds(shown: dict[str, Any]) -> float:
     """The seconds until the page asks for its parts again."""
-    return BUSY_SECONDS if shown["running"] else IDLE_SECONDS
+    is_busy = shown["running"] or any(one.tone is Tone.BUSY for one in shown["outcomes"])
+    return BUSY_SECONDS if is_busy else IDLE_SECONDS
 
 
 def board(person: Any, guild: Guild) -> dict[str, Any]:
@@ -90,22 +105,23 @@ def board(person: Any, guild: Guild) -> dict[str, Any]:
     outlooks = read_outlooks()
     may_redeem = guild.active and person.has_perm("giftcodes.change_redemption")
     has_codes = GiftCode.objects.active().filter(provider=guild.provider).exists()
+    needs = _needs(person, guild)
+    shown = {"running": [], "has_more_runs": False, "recent": []}
+    if person.has_perm("giftcodes.view_redemption"):
+        shown = _runs(guild, outlooks, says_corrections=needs["to_correct"] is not None)
     return {
         "guild": guild,
-        **_needs(person, guild),
+        **needs,
         "may_redeem_now": may_redeem and has_codes and bool(guild.members_number),  # type: ignore[attr-defined]
         "guilds_url": list_url(Guild),
         "back": guild_url(guild.pk),
-        **(_runs(guild, outlooks) if person.has_perm("giftcodes.view_redemption") else _NO_RUNS),
+        **shown,
         **_game(person, guild, outlooks),
     }
 
 
 # --- Runs and codes -------------------------------------------------------------------------------
-_NO_RUNS: dict[str, Any] = {"running": [], "has_more_runs": False, "recent": []}
-
-
-def _runs(guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
+def _runs(guild: Guild, outlooks: Outlooks, *, says_corrections: bool) -> dict[str, Any]:
     rows = Redemption.objects.filter(guild=guild).select_related("gift_code")
     running = rows.filter(state=RunState.RUNNING).order_by("locked_at", "pk")
     first = list(running[: RUNS_SHOWN + 1])
@@ -115,13 +131,18 @@ def _runs(guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
     found = with_results([*shown, *recent])
     for one in found:
         one.redemption.guild = guild
+    last = found[len(shown) :]
+    advice = advice_once([one.result for one in last], says_corrections=says_corrections)
     return {
         "running": [_run(one, outlooks) for one in found[: len(shown)]],
         "has_more_runs": len(first) > len(shown),
         "running_url": list_url(
             Redemption, guild__id__exact=guild.pk, state__exact=RunState.RUNNING.value
         ),
-        "recent": [_run(one, outlooks) for one in found[len(shown) :]],
+        "recent": [
+            {**_run(one, outlooks), "advice": words}
+            for one, words in zip(last, advice, strict=True)
+        ],
     }
 
 
@@ -181,6 +202,7 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
         "guild_correction": guild_correction_of(to_correct, person, back=back)
         if to_correct and to_correct.is_whole
         else None,
+        "guild_advice": guild_advice(to_correct) if to_correct and to_correct.is_whole else "",
         "corrections": corrections,
         "corrections_more": to_correct.number - len(corrections) if to_correct else 0,
         "needing_url": guild_url(guild.pk, "members", needs="correction"),

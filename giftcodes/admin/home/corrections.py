@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common.html import guild_url, model_url, player_url
 from giftcodes.admin.home.need import Button
 from giftcodes.models import Member
-from giftcodes.models.game_words import place_word
+from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.queries.needs import GuildToCorrect, MemberToCorrect
 from giftcodes.queries.player_codes import place_of
 
@@ -65,6 +66,25 @@ def guild_correction_of(
         "number": str(one.guild.realm),
         "offers": [(str(number), members) for number, members in one.offers],
     }
+
+
+def guild_advice(one: GuildToCorrect) -> str:
+    """What is probably wrong with a guild most of whose members are unknown, and what to do."""
+    place, noun = place_word(one.guild.provider), place_noun(one.guild.provider)
+    if not one.refused_in:
+        words = _(
+            "Probably %(place)s %(number)s is wrong for the guild. Correct it, and every code is "
+            "tried again at once. If it is right, look at the player IDs."
+        )
+        return words % {"place": place, "number": one.guild.realm}
+    words = _(
+        "The game does not know them in %(place)s %(numbers)s either. So the player IDs are "
+        "probably wrong: compare a few of them with the profiles in the game. Then make these "
+        "members inactive, and paste the list with the right IDs. If the IDs are right, correct "
+        "the %(noun)s."
+    )
+    numbers = get_text_list([str(number) for number in one.refused_in], _("and"))
+    return words % {"place": place, "numbers": numbers, "noun": noun}
 
 
 def _words(row: MemberToCorrect) -> str:

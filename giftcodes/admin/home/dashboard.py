@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import JsonResponse
 
 from giftcodes.admin.codes.proposals import proposals_for
-from giftcodes.admin.common import not_saved, scope
+from giftcodes.admin.common import corrected, not_saved, scope
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.home import chart as chart_page
 from giftcodes.admin.home.codes import RecentCodes, recent_codes, states_of_codes
@@ -20,6 +20,7 @@ from giftcodes.admin.home.first_steps import first_steps, next_of
 from giftcodes.admin.home.games import games_of
 from giftcodes.admin.home.needs import needs_of
 from giftcodes.admin.home.runs import ended, running
+from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm, Attempt, Channel, Guild, Redemption, RedemptionEvent, RunState
 from giftcodes.queries.overview import Rows, overview
 
@@ -56,6 +57,7 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     is_counted = "count" in request.GET
     shown = board(request.user, count_all=is_counted)
+    shown["outcomes"] = corrected.outcomes(request)
     if is_counted:
         shown.update(_chart_context(request))
     return {
@@ -74,6 +76,7 @@ def live(request: HttpRequest) -> JsonResponse:
     if not may_look(request):
         raise PermissionDenied
     shown = board(request.user)
+    shown["outcomes"] = corrected.outcomes(request)
     parts = dict(_PARTS)
     if shown["recent"].is_deferred:
         del parts["codes"]  # The page fetches this part from `live_codes`.
@@ -157,7 +160,8 @@ def _chart_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _again_in_seconds(shown: dict[str, Any]) -> float:
-    return BUSY_SECONDS if shown["runs"] else IDLE_SECONDS
+    is_busy = shown["runs"] or any(one.tone is Tone.BUSY for one in shown["outcomes"])
+    return BUSY_SECONDS if is_busy else IDLE_SECONDS
 
 
 def _has_no_guild(person: Any) -> bool:

@@ -11,11 +11,11 @@ from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, list_url
-from giftcodes.admin.home.corrections import correction_of, guild_correction_of
+from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
 from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
 from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm, Guild, Member
-from giftcodes.models.game_words import place_noun, place_word
+from giftcodes.models.game_words import place_noun
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 
@@ -25,7 +25,7 @@ GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 
 def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
-    """The guilds with members whom the game does not know, in five SQL statements."""
+    """The guilds with members whom the game does not know, in seven SQL statements at most."""
     if not person.has_perm("giftcodes.view_member"):
         return
     found, left_out = guilds_to_correct(
@@ -49,7 +49,6 @@ def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
 
 def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
     guild = one.guild
-    place = place_word(guild.provider)
     words = ngettext(
         "%(guild)s: the game does not know %(number)d of %(members)d member",
         "%(guild)s: the game does not know %(number)d of %(members)d members",
@@ -58,15 +57,11 @@ def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
     title = words % {"guild": guild, "number": one.number, "members": one.members}
     members_url = guild_url(guild.pk, "members", needs="correction")
     if one.is_whole:
-        todo = _(
-            "Probably %(place)s %(number)s is wrong for the guild. Correct it, and every code is "
-            "tried again at once. If it is right, look at the player IDs."
-        )
         members = (members_url, _("These members"))
         return Need(
             Urgency.GUILD,
             title,
-            joined(_unserved(is_unserved=is_unserved), todo % _place(place, guild.realm)),
+            joined(_unserved(is_unserved=is_unserved), guild_advice(one)),
             Tone.BAD,
             guild_url(guild.pk),
             _("The page of the guild"),
@@ -93,10 +88,6 @@ def _unserved(*, is_unserved: bool) -> str:
     if not is_unserved:
         return ""
     return _("The guild got nothing from a code that other guilds got.")
-
-
-def _place(place: str, number: int) -> dict[str, Any]:
-    return {"place": place, "number": number}
 
 
 def _long(one: GuildToCorrect) -> str:

@@ -59,7 +59,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(person: Any) -> list[dict[str, Any]]:
-    """The runs that ended last in a person's guilds, in three SQL statements at most."""
+    """The runs that ended last in a person's guilds, in four SQL statements at most."""
     found = recent_ends(scope.visible(Redemption.objects.all(), person), most=ENDS_SHOWN)
     return [_end(end) for end in found]
 
@@ -74,7 +74,7 @@ def _end(end: RecentEnd) -> dict[str, Any]:
         "at": end.at,
         "url": list_url(Redemption, guild__id__exact=guild.pk),
         "badge": _badge_of_several(end),
-        "words": _members_words(end.members),
+        "words": _members_words(end.members, codes=end.codes),
     }
     if end.kind is EndKind.GUILD:
         return {**entry, "note": _("for new members of") if end.is_for_new else ""}
@@ -86,13 +86,16 @@ def _end(end: RecentEnd) -> dict[str, Any]:
     return {**entry, "note": words % end.guilds, "about": None, "url": list_url(Redemption)}
 
 
-def _members_words(members: Members) -> str:
-    """How many members have all of several codes, such as `41 of 41 have them`."""
+def _members_words(members: Members, *, codes: int) -> str:
+    """How many members have all of these codes, such as `41 of 41 have them`."""
+    if not members.total:
+        return _("no members")
+    if codes == 1:
+        return Served(has=members.having, cannot=members.total - members.having).words
     words = ngettext(
         "%(has)d of %(total)d has them", "%(has)d of %(total)d have them", members.total
     )
-    has = {"has": members.having, "total": members.total}
-    return words % has if members.total else _("no members")
+    return words % {"has": members.having, "total": members.total}
 
 
 def _end_of_code(end: RecentEnd) -> dict[str, Any]:
@@ -113,17 +116,25 @@ def _end_of_code(end: RecentEnd) -> dict[str, Any]:
     }
 
 
+def _several_words(end: RecentEnd) -> tuple[str, str]:
+    """The results “everyone has them” and “nobody got one”, for one code or for several."""
+    if end.codes == 1:
+        return _("everyone has it"), _("nobody got it")
+    return _("everyone has them"), _("nobody got one")
+
+
 def _badge_of_several(end: RecentEnd) -> SafeString:
     """The result of several codes.
 
     If codes were asked for again and no one got one, that is bad only if a person is needed.
     """
     members = end.members
+    all_words, none_words = _several_words(end)
     if members.total and members.having == members.total:
-        tone, words = Tone.GOOD, _("everyone has them")
+        tone, words = Tone.GOOD, all_words
     elif members.total and not members.having_some:
         is_again = end.kind is EndKind.AGAIN and not members.needing_you
-        tone, words = Tone.NEUTRAL if is_again else Tone.BAD, _("nobody got one")
+        tone, words = Tone.NEUTRAL if is_again else Tone.BAD, none_words
     elif members.needing_you:
         tone, words = Tone.ATTENTION, _("some members need you")
     else:

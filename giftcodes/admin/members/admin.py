@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db.models import Case, IntegerField, When
 from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect, QueryDict
 from django.urls import reverse
@@ -60,6 +61,15 @@ if TYPE_CHECKING:
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
 #: The two links to the page for a player's wishes. The page of a member shows at most one of them.
 WISHES = ("wishes", "opt_out")
+
+#: The members for whom codes are redeemed come first, and inactive ones last. As an expression, it
+#: is no column that the list marks as sorted.
+_GOES_FIRST = Case(
+    When(active=True, opted_out=False, then=0),
+    When(active=True, then=1),
+    default=2,
+    output_field=IntegerField(),
+)
 
 
 class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -168,6 +178,7 @@ class MemberAdmin(KeepsHistory):
     )
     list_select_related = ["guild"]
     list_filter = [NeedsFilter, "active", "opted_out", "guild__provider", "guild"]
+    ordering = [_GOES_FIRST, "guild", "nickname", "player_id"]
     search_fields = ["player_id", "nickname", "guild__name"]
     search_help_text = _("Player ID, nickname or guild")
     autocomplete_fields = ["guild"]

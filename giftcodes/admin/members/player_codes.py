@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from giftcodes import tasks
-from giftcodes.admin.common import not_saved, scope
+from giftcodes.admin.common import corrected, not_saved, scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import (
@@ -83,16 +83,16 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
     form = None
     if request.method == "POST":
         form = _form(request.POST.get("offered") or request.POST.get("realm", ""))
-        corrected = next((one for one in memberships if str(one.pk) == _chosen(request)), None)
-        if corrected is None or not request.user.has_perm(_CHANGE):
+        chosen = next((one for one in memberships if str(one.pk) == _chosen(request)), None)
+        if chosen is None or not request.user.has_perm(_CHANGE):
             raise PermissionDenied
         if form.is_valid():
-            _correct(request, corrected, form.cleaned_data["realm"])
+            _correct(request, chosen, form.cleaned_data["realm"])
             return HttpResponseRedirect(page_before(request) or player_url(member.pk))
         if back := page_before(request):
-            _send_back(request, corrected, form)
+            _send_back(request, chosen, form)
             return HttpResponseRedirect(back)
-        form.corrected_id = corrected.pk  # type: ignore[attr-defined]
+        form.corrected_id = chosen.pk  # type: ignore[attr-defined]
     player = _player(request, memberships)
     context = {
         **admin.site.each_context(request),
@@ -340,9 +340,9 @@ def _correct(request: HttpRequest, member: Member, number: int | None) -> None:
         member: the membership.
         number: the state or kingdom. None means the guild's.
     """
-    corrected = correct_members([member.pk], number, person=request.user)
-    changed, same = corrected.changed, corrected.same
-    for sentence in corrected.refused:
+    result = correct_members([member.pk], number, person=request.user)
+    changed, same = result.changed, result.same
+    for sentence in result.refused:
         messages.error(request, sentence)
     log(request, changed, _("Set the state or kingdom."))
     for one in [*changed, *same]:
@@ -355,6 +355,7 @@ def _correct(request: HttpRequest, member: Member, number: int | None) -> None:
             words = _("%(member)s is in %(place)s %(number)s now.") % names
             again = asked_again_words(changed) or _("No code waited for this correction.")
             messages.success(request, f"{words} {again}")
+            corrected.keep(request, one)
             tasks.enqueue_on_commit(tasks.catch_up, [one.guild_id])
         else:
             words = _(

@@ -66,6 +66,7 @@ SIGNS = {
     State.FAILED: "✗",
     State.CANCELLED: "–",
 }
+MISSING_STATE = "missing"
 MISSING = gettext_lazy("not part of the redemption")
 
 
@@ -98,13 +99,16 @@ class Row:
         member: the member.
         cells: the cells, in the order of the codes.
         missing: the open codes that the member does not have, for the layout of a phone.
-        missed: the closed codes that the member did not get.
+        missed: the closed codes that the member did not get. Codes that the game never knew, or
+            that the member was never to get, are left out.
+        total: the number of codes that the member has, lacks or missed.
     """
 
     member: Member
     cells: list[Cell]
     missing: list[Missing]
     missed: list[Missing]
+    total: int
 
     @property
     def url(self) -> str:
@@ -195,10 +199,12 @@ def coverage(request: HttpRequest) -> TemplateResponse:
     if wish.guild:
         columns = _columns(wish.guild, wish)
         page = Paginator(_members(wish.guild, wish, columns), ROWS).get_page(request.GET.get("p"))
+        rows = _rows(page, columns)
         context |= {
             "columns": columns,
             "page": page,
-            "rows": _rows(page, columns),
+            "rows": rows,
+            "complete_number": sum(not row.missing for row in rows),
             "query": _query(request),
             "needing": _needing(wish.guild, columns),
             "needing_url": _address(request, show=NEEDS_YOU),
@@ -285,7 +291,7 @@ def _rows(page: Iterable[Member], columns: list[Column]) -> list[Row]:
     by_id = {code.pk: code for code in codes}
     found = standings(members, codes)
     cells = {pair: cell(standing, by_id[pair[1]]) for pair, standing in found.items()}
-    missing = Cell("missing", "·", str(MISSING))
+    missing = Cell(MISSING_STATE, "·", str(MISSING))
     return [
         _row(member, codes, [cells.get((member.pk, code.pk), missing) for code in codes])
         for member in members
@@ -294,11 +300,18 @@ def _rows(page: Iterable[Member], columns: list[Column]) -> list[Row]:
 
 def _row(member: Member, codes: list[GiftCode], cells: list[Cell]) -> Row:
     left = [(code, one) for code, one in zip(codes, cells, strict=True) if not one.has_code]
+    missing = [pair for pair in left if pair[0].is_open and not pair[0].is_unknown]
+    missed = [
+        (code, one)
+        for code, one in left
+        if not (code.is_open or code.is_unknown or one.state == MISSING_STATE)
+    ]
     return Row(
         member,
         cells,
-        missing=_by_reason([pair for pair in left if pair[0].is_open]),
-        missed=_by_reason([pair for pair in left if not pair[0].is_open]),
+        missing=_by_reason(missing),
+        missed=_by_reason(missed),
+        total=len(cells) - len(left) + len(missing) + len(missed),
     )
 
 

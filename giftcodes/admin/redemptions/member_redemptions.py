@@ -104,7 +104,12 @@ class MemberRedemptionAdmin(History):
     phone_columns = ("player_id", "nickname", "gift_code", "state_shown")
     list_select_related = ["member", "gift_code", "redemption__guild"]
     list_filter = ["state", "gift_code__provider", "redemption__guild"]
-    linked_lookups = ("redemption__id__exact", "gift_code__id__exact")
+    linked_lookups = (
+        "redemption__id__exact",
+        "gift_code__id__exact",
+        "member__active__exact",
+        "member__opted_out__exact",
+    )
     search_fields = ["=player_id", "member__nickname", "gift_code__code", "redemption__guild__name"]
     search_help_text = _("Player ID, nickname, code or guild")
     # Ordering by redemption would join and sort the whole table, so the order is by id.

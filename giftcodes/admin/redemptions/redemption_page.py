@@ -144,7 +144,11 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
             "label": label,
             "number": tally[state],
             "url": list_url(
-                MemberRedemption, redemption__id__exact=redemption.pk, state__exact=state.value
+                MemberRedemption,
+                redemption__id__exact=redemption.pk,
+                state__exact=state.value,
+                member__active__exact=1,
+                member__opted_out__exact=0,
             ),
         }
         for state, label in STATE_LABELS.items()
