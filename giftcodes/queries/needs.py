@@ -7,7 +7,7 @@ takes at most a fixed number of statements, however many guilds and members ther
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from giftcodes.models import (
     Member,
     MemberRedemption,
 )
-from giftcodes.queries.player_codes import FEWEST_MATES, place_of
+from giftcodes.queries.player_codes import FEWEST_MATES, place_of, refused_places
 
 #: A guild's own state or kingdom counts as wrong only if at least this many of its members are
 #: unknown to the game.
@@ -43,13 +43,16 @@ class MemberToCorrect:
         member: the member, with the guild.
         codes: the number of active codes that wait for the correction.
         is_no_player: whether the game said that it has no player with this ID at all.
-        offers: the states or kingdoms of guild-mates, each with the number of mates.
+        offers: the states or kingdoms of guild-mates, each with the number of mates. Those in which
+            the game does not know the member are left out.
+        refused: the states or kingdoms in which the game does not know the member.
     """
 
     member: Member
     codes: int = 0
     is_no_player: bool = False
     offers: tuple[tuple[int, int], ...] = ()
+    refused: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -64,7 +67,7 @@ class GuildToCorrect:
         members: the number of members for whom codes are redeemed.
         first: some of the unknown members. It is empty if the guild itself must be corrected.
         offers: the states or kingdoms in which the game knows other members, each with their
-            number.
+            number. Those in which it does not know more members than it knows are left out.
     """
 
     guild: Guild
@@ -107,7 +110,7 @@ class Refusing(NamedTuple):
 def guilds_to_correct(
     members: QuerySet[Member], *, most: int, most_members: int, long_before: dt.datetime
 ) -> tuple[list[GuildToCorrect], int]:
-    """The active guilds with members whom the game does not know, in five statements.
+    """The active guilds with members whom the game does not know, in seven statements.
 
     Args:
         members: the members to choose from.
@@ -141,6 +144,7 @@ def guilds_to_correct(
     for one in found:
         one.members = sum(number for number, _unknown in places[one.guild.pk].values())
         one.offers = _offers(one.guild.pk, places, without={one.guild.realm})
+    _leave_out_refused(found, unknown)
     by_member = [one.guild.pk for one in found if not one.is_whole]
     some = unknown.filter(guild__in=by_member).select_related("guild")
     _add_members(found, list(some.order_by("-refused_at", "pk")[:most_members]), places)
@@ -179,10 +183,26 @@ def _places(guilds: Sequence[Guild]) -> _Places:
     return found
 
 
+def _leave_out_refused(guilds: Iterable[GuildToCorrect], unknown: QuerySet[Member]) -> None:
+    """Leave out the offers for whole guilds whose members the game does not know there, either."""
+    concerned = {one.guild.pk: one for one in guilds if one.is_whole and one.offers}
+    if not concerned:
+        return
+    members = {one.pk: one for one in unknown.filter(guild__in=concerned)}
+    refused: dict[int, Counter[int]] = defaultdict(Counter)
+    for pk, numbers in refused_places(members.values()).items():
+        refused[members[pk].guild_id].update(numbers)
+    for pk, one in concerned.items():
+        one.offers = tuple(
+            (place, known) for place, known in one.offers if refused[pk][place] <= known
+        )
+
+
 def _add_members(
     guilds: Iterable[GuildToCorrect], members: Sequence[Member], places: _Places
 ) -> None:
     codes = _waiting_codes(members)
+    refused = refused_places(members)
     by_guild = {one.guild.pk: one for one in guilds}
     for member in members:
         number, no_player = codes.get(member.pk, (0, 0))
@@ -194,9 +214,10 @@ def _add_members(
                 _offers(
                     member.guild_id,
                     places,
-                    without={place_of(member), member.refused_realm or 0},
+                    without={place_of(member), *refused[member.pk]},
                     fewest=FEWEST_MATES,
                 ),
+                tuple(sorted(refused[member.pk])),
             )
         )
 

@@ -69,10 +69,17 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
     shown = board(request.user, guild)
     return {
         **shown,
+        "has_needs": _has_needs(shown),
         "template": TEMPLATE,
         "parts": PARTS,
         "again_in_seconds": again_in_seconds(shown),
     }
+
+
+def _has_needs(shown: dict[str, Any]) -> bool:
+    """Whether the tab lists something that needs a person."""
+    named = ("to_correct", "unclear", "waiting_requests")
+    return any(shown.get(name) for name in named) or bool(shown["alarms"]["lines"])
 
 
 def again_in_seconds(shown: dict[str, Any]) -> float:
