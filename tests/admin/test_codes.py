@@ -503,6 +503,7 @@ def test_an_officer_reads_of_no_button_that_only_administrators_have(db: None) -
             found = re.search(f"“({buttons})”", response.content.decode())
             assert bool(found) == (role == "administrator"), (state, role)
         assert "ask an administrator" in texts["officer"].content.decode()
+        assert re.search(r"<h2[^>]*>\s*Origin and dates", texts["officer"].content.decode())
 
 
 @pytest.mark.parametrize(

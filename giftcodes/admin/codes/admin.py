@@ -143,8 +143,7 @@ class GiftCodeAdmin(CodeEntry):
             if not sees_all and not scope.sees_times(obj, request.user):
                 left_out |= _OF_RUNS
             names = [name for name in _PIPELINE_FIELDS if name not in left_out]
-            heading = _("Origin and dates") if sees_all else _("State")
-            return [self.fieldsets[0], (heading, {"fields": names})]
+            return [self.fieldsets[0], (self.fieldsets[1][0], {"fields": names})]
         if scope.sees_all(request.user):
             return self.fieldsets[:1]
         end = ["expires_at"] if must_propose(request.user) else []
