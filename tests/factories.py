@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from giftcodes.models import (
+    Attempt,
     GiftCode,
     Guild,
     Member,
@@ -63,6 +64,26 @@ def member_redemption(of: Member, code: GiftCode, state: str, **fields: Any) -> 
     )
     return MemberRedemption.objects.create(
         redemption=run, member=of, gift_code=code, player_id=of.player_id, state=state, **fields
+    )
+
+
+def answered(
+    of: MemberRedemption, *, realm: int, outcome: str, token: int = 1, **fields: Any
+) -> Attempt:
+    """A request that the game has just answered."""
+    now = timezone.now()
+    return Attempt.objects.create(
+        **{
+            "member_redemption": of,
+            "gift_code": of.gift_code,
+            "player_id": of.player_id,
+            "realm": realm,
+            "token": token,
+            "sent_at": now,
+            "answered_at": now,
+            "outcome": outcome,
+            **fields,
+        }
     )
 
 

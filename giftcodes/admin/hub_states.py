@@ -35,6 +35,7 @@ from giftcodes.models import (
     DirectoryLookup,
     Feed,
     Heartbeat,
+    Member,
     MemberRedemption,
     PrunedFigure,
     RateBudget,
@@ -47,6 +48,7 @@ from giftcodes.models.games import games
 from giftcodes.models.start_rules import providers_on
 from giftcodes.queries.connections import ConnectionState, connections
 from giftcodes.queries.heartbeat import STALE_SECONDS
+from giftcodes.queries.needs import unknown_by_guild
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -118,6 +120,13 @@ def _newest(rows: Any, field: str, words: str, nothing: str) -> CardState:
 
 def _alarms(request: HttpRequest) -> CardState:
     if not (number := _visible(Alarm.objects.standing(), request).count()):
+        if needing := _needing(request):
+            words = ngettext(
+                "No open alarm, but {number} member needs you",
+                "No open alarm, but {number} members need you",
+                needing,
+            )
+            return _state(Tone.ATTENTION, words, number=_number(needing))
         return _state(Tone.GOOD, _("No open alarm"))
     words = ngettext("{number} open alarm", "{number} open alarms", number)
     return _state(Tone.BAD, words, number=_number(number))
@@ -135,10 +144,22 @@ def _requests(request: HttpRequest) -> CardState:
 def _member_redemptions(request: HttpRequest) -> CardState:
     # The index of rows that wait keeps this count short, however many rows there are.
     number = _visible(MemberRedemption.objects.filter(state=State.PENDING), request).count()
+    words = ngettext("{number} waits for a request", "{number} wait for a request", number)
+    if needing := _needing(request):
+        need = ngettext("{needing} member needs you", "{needing} members need you", needing)
+        words = f"{need}, {words}" if number else need
+        return _state(Tone.ATTENTION, words, number=_number(number), needing=_number(needing))
     if not number:
         return _state(Tone.NEUTRAL, _("No member waits for a code"))
-    words = ngettext("{number} waits for a request", "{number} wait for a request", number)
     return _state(Tone.BUSY, words, number=_number(number))
+
+
+def _needing(request: HttpRequest) -> int:
+    """How many members the game does not know. 0 if the person may not see members."""
+    if not request.user.has_perm("giftcodes.view_member"):
+        return 0
+    members = scope.visible(Member.objects.all(), request.user)
+    return sum(unknown_by_guild(members).values())
 
 
 # --- Games and feeds ------------------------------------------------------------------------------
@@ -147,6 +168,10 @@ def _connections(_request: HttpRequest) -> CardState:
     broken = [one for one in found if one.state is ConnectionState.UNREACHABLE]
     if broken:
         return _of_games([one.config.name for one in broken], _("{game} cannot be used"), _many_bad)
+    failing = [one for one in found if one.state is ConnectionState.FEED_FAILS]
+    if failing:
+        words = ngettext("{number} feed fails", "{number} feeds fail", len(failing))
+        return _state(Tone.BAD, words, number=_number(len(failing)))
     number = sum(one.state is ConnectionState.CONNECTED for one in found)
     if not number:
         return _state(Tone.ATTENTION, _("No game is connected yet"))

@@ -376,7 +376,7 @@ class Result:
             case ResultKind.USED_UP:
                 return gettext("The game gives this code to no more players.")
             case ResultKind.CODE_CLOSED:
-                return gettext("To continue the run, press “Reopen code” on the page of the code.")
+                return gettext("The run continues if an administrator reopens the code.")
             case ResultKind.STOPPED:
                 return gettext("To continue the run, press “Resume” on its page.")
             case ResultKind.NOTHING if not served.total:

@@ -73,6 +73,7 @@ def with_stored(config: ProviderConfig, stored: Any) -> ProviderConfig:
     }
     if not changes:
         return config
+    changes["from_browser"] = frozenset(changes)
     if "is_enabled" in changes:
         changes["is_enabled"] = changes["is_enabled"] == "1"
     for url, hosts in (("api_url", "api_hosts"), ("feed_url", "feed_hosts")):

@@ -161,10 +161,21 @@ class Redemption(models.Model):
         self.unlocked_at = self.stop_requested_at = None
 
     def end_run(self, state: RunState, *, now: datetime, detail: str = "") -> None:
-        """End the run and journal it."""
+        """End the run and journal it, with the person who requested it.
+
+        Args:
+            state: how it ended: complete or stopped.
+            now: the time.
+            detail: the result, as `domain.run_end.RunEnd` stores it.
+        """
         self.state, self.unlocked_at, self.stop_requested_at = state, now, None
         self.save(update_fields=["state", "unlocked_at", "stop_requested_at"])
-        self.journal(EventKind.UNLOCKED, trigger=Trigger(self.trigger), detail=detail)
+        self.journal(
+            EventKind.UNLOCKED,
+            trigger=Trigger(self.trigger),
+            user_id=self.triggered_by_id,
+            detail=detail,
+        )
 
     def journal(
         self,

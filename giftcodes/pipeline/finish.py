@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import F
 
 from giftcodes.domain import log_lines
+from giftcodes.domain.run_end import RunEnd
+from giftcodes.domain.served import Phase, Result
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import CancelKind, Redemption, RunState, database_now
 from giftcodes.models.announcement import queue_complete
@@ -28,12 +31,13 @@ def finish(redemption_id: int) -> bool:
         )
         if not _is_over(redemption):
             return False
+        state = RunState.COMPLETE
         if redemption.stop_requested_at is not None:
             redemption.member_redemptions.cancel(CancelKind.STOPPED)
-            redemption.end_run(RunState.STOPPED, now=database_now(), detail="Stopped by a person.")
-        else:
-            redemption.end_run(RunState.COMPLETE, now=database_now())
+            state = RunState.STOPPED
         tally = redemption.tally()
+        end = _end_of(redemption, state, tally)
+        redemption.end_run(state, now=database_now(), detail=end.stored)
         queue_complete(redemption, tally)
     _log_end(redemption, tally)
     return True
@@ -50,6 +54,15 @@ def _is_over(redemption: Redemption) -> bool:
     if redemption.stop_requested_at is not None:
         return not redemption.member_redemptions.in_flight().exists()
     return not redemption.member_redemptions.open().exists()
+
+
+def _end_of(redemption: Redemption, state: RunState, tally: dict[State, int]) -> RunEnd:
+    served = redemption.shares_of(tally)
+    ending = redemption.gift_code.ending
+    redeemed = redemption.member_redemptions.filter(
+        state=State.REDEEMED, settled_at__gte=F("redemption__locked_at")
+    )
+    return RunEnd(Result.of(served, phase=Phase(state), ending=ending), redeemed.count())
 
 
 def _log_end(redemption: Redemption, tally: dict[State, int]) -> None:

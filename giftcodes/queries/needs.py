@@ -15,11 +15,10 @@ from typing import NamedTuple
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from giftcodes.domain.outcomes import WRONG_PLAYER, Outcome
+from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import State, values
 from giftcodes.models import (
-    Attempt,
     Channel,
     CodeState,
     GiftCode,
@@ -28,7 +27,7 @@ from giftcodes.models import (
     Member,
     MemberRedemption,
 )
-from giftcodes.queries.player_codes import FEWEST_MATES, place_of
+from giftcodes.queries.player_codes import FEWEST_MATES, place_of, refusals_of, refused_places
 
 #: A guild's own state or kingdom counts as wrong only if at least this many of its members are
 #: unknown to the game.
@@ -45,13 +44,16 @@ class MemberToCorrect:
         member: the member, with the guild.
         codes: the number of active codes that wait for the correction.
         is_no_player: whether the game said that it has no player with this ID at all.
-        offers: the states or kingdoms of guild-mates, each with the number of mates.
+        offers: the states or kingdoms of guild-mates, each with the number of mates. Those in which
+            the game does not know the member are left out.
+        refused: the states or kingdoms in which the game does not know the member.
     """
 
     member: Member
     codes: int = 0
     is_no_player: bool = False
     offers: tuple[tuple[int, int], ...] = ()
+    refused: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class GuildToCorrect:
         members: the number of members for whom codes are redeemed.
         first: some of the unknown members. It is empty if the guild itself must be corrected.
         offers: the states or kingdoms in which the game knows other members, each with their
-            number.
+            number. Those in which it does not know more members than it knows are left out.
         refused_in: other states or kingdoms in which the game did not know most of these members
             either, if no code was ever redeemed for any of them. Only if `is_whole`.
     """
@@ -112,7 +114,7 @@ class Refusing(NamedTuple):
 def guilds_to_correct(
     members: QuerySet[Member], *, most: int, most_members: int, long_before: dt.datetime
 ) -> tuple[list[GuildToCorrect], int]:
-    """The active guilds with members whom the game does not know, in seven statements at most.
+    """The active guilds with members whom the game does not know, in eight statements at most.
 
     Args:
         members: the members to choose from.
@@ -154,38 +156,36 @@ def guilds_to_correct(
 
 
 def _add_refusals(guilds: Sequence[GuildToCorrect], unknown: QuerySet[Member]) -> None:
-    """Set `refused_in` of guilds, in two statements at most.
+    """Set `refused_in` of guilds, and leave out the offers that were refused to more members.
 
-    The answers for active codes are enough: each correction has these codes asked for again.
+    An offer stays if the game knows at least as many members there as it refused.
+
+    Two statements at most.
     """
     if not guilds:
         return
-    members = unknown.filter(guild__in=[one.guild.pk for one in guilds]).order_by()
-    having = MemberRedemption.objects.filter(
-        member__in=members.values("pk"), state__in=values(HAVING)
-    )
-    known_once = set(having.order_by().values_list("redemption__guild_id", flat=True).distinct())
-    never_known = [one for one in guilds if one.guild.pk not in known_once]
-    if not never_known:
-        return
+    members = unknown.filter(guild__in=[one.guild.pk for one in guilds]).order_by().values("pk")
     counted = (
-        Attempt.objects.filter(
-            member_redemption__member__in=members.values("pk"),
-            member_redemption__redemption__guild__in=[one.guild.pk for one in never_known],
-            gift_code__state=CodeState.ACTIVE,
-            outcome__in=[outcome.value for outcome in WRONG_PLAYER],
-        )
-        .order_by()
-        .values_list("member_redemption__redemption__guild_id", "realm")
+        refusals_of(members)
+        .values_list("member_redemption__member__guild_id", "realm")
         .annotate(number=Count("member_redemption__member", distinct=True))
     )
-    found: dict[int, list[int]] = defaultdict(list)
-    numbers = {one.guild.pk: one.number for one in never_known}
+    refused: dict[int, dict[int, int]] = defaultdict(dict)
     for guild_id, realm, number in counted:
-        if is_guild_wrong(number, numbers[guild_id]):
-            found[guild_id].append(realm)
-    for one in never_known:
-        one.refused_in = tuple(sorted(set(found[one.guild.pk]) - {one.guild.realm}))
+        refused[guild_id][realm] = number
+    having = MemberRedemption.objects.filter(member__in=members, state__in=values(HAVING))
+    known_once = set(having.order_by().values_list("member__guild_id", flat=True).distinct())
+    for one in guilds:
+        numbers = refused[one.guild.pk]
+        one.offers = tuple(
+            (place, known) for place, known in one.offers if numbers.get(place, 0) <= known
+        )
+        if one.guild.pk not in known_once:
+            one.refused_in = tuple(
+                place
+                for place, number in sorted(numbers.items())
+                if place != one.guild.realm and is_guild_wrong(number, one.number)
+            )
 
 
 def unknown_by_guild(members: QuerySet[Member]) -> dict[int, int]:
@@ -224,6 +224,7 @@ def _add_members(
     guilds: Iterable[GuildToCorrect], members: Sequence[Member], places: _Places
 ) -> None:
     codes = _waiting_codes(members)
+    refused = refused_places(members)
     by_guild = {one.guild.pk: one for one in guilds}
     for member in members:
         number, no_player = codes.get(member.pk, (0, 0))
@@ -235,9 +236,10 @@ def _add_members(
                 _offers(
                     member.guild_id,
                     places,
-                    without={place_of(member), member.refused_realm or 0},
+                    without={place_of(member), *refused[member.pk]},
                     fewest=FEWEST_MATES,
                 ),
+                tuple(sorted(refused[member.pk])),
             )
         )
 

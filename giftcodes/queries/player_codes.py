@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.outcomes import WRONG_PLAYER, Outcome
 from giftcodes.domain.served import HAVING, Ending, Served, Share, share_of
 from giftcodes.domain.transitions import SETTLED, State, values
 from giftcodes.models import (
+    Attempt,
     CancelKind,
     CodeState,
     GiftCode,
@@ -34,6 +35,8 @@ MOST_CODES = 200
 MOST_PLACES = 5
 #: A state or kingdom is offered for a member only if at least this many guild-mates are in it.
 FEWEST_MATES = 2
+#: A request is answered within this time.
+_ANSWERED_WITHIN = dt.timedelta(hours=1)
 
 #: If the player is in several guilds, the row whose state comes first here counts.
 _RANK = {
@@ -272,7 +275,7 @@ def place_of(member: Member) -> int:
 def places_of_mates(member: Member) -> list[tuple[int, int]]:
     """The states or kingdoms of the other members of the guild, the most frequent first.
 
-    The member's present state or kingdom and the one in which the game did not find the member are
+    The member's present state or kingdom and those in which the game did not find the member are
     left out, and so are those with fewer than `FEWEST_MATES` members. Other members whom the game
     does not know in their state or kingdom are not counted.
 
@@ -284,8 +287,50 @@ def places_of_mates(member: Member) -> list[tuple[int, int]]:
         `MOST_PLACES` pairs.
     """
     mates = _known_in(member.guild_id).exclude(pk=member.pk)
-    counted = mates.exclude(place__in=[place_of(member), member.refused_realm or 0])
+    refused = refused_places([member])[member.pk]
+    counted = mates.exclude(place__in=[place_of(member), *refused])
     return list(_counted(counted).filter(number__gte=FEWEST_MATES)[:MOST_PLACES])
+
+
+def refused_places(members: Iterable[Member]) -> dict[int, set[int]]:
+    """The states or kingdoms in which the game does not know these members, in one statement.
+
+    Only answers since the game last knew the member count, because a player may have moved.
+
+    Args:
+        members: the members. Those whom the game knows get an empty set.
+
+    Returns:
+        The numbers of the states or kingdoms, by the member's id.
+    """
+    unknown = [one for one in members if one.refused_realm is not None]
+    found: dict[int, set[int]] = defaultdict(set)
+    for member in unknown:
+        assert member.refused_realm is not None
+        found[member.pk].add(member.refused_realm)
+    if not unknown:
+        return found
+    refusals = refusals_of([one.pk for one in unknown])
+    pairs = refusals.values_list("member_redemption__member", "realm").distinct()
+    for member_id, realm in pairs:
+        found[member_id].add(realm)
+    return found
+
+
+def refusals_of(members: Any) -> QuerySet[Attempt]:
+    """The requests that the game refused because it did not know the member, without an order.
+
+    Only those since the game last knew the member count, because a player may have moved.
+
+    Args:
+        members: the ids of the members, or a queryset of them.
+    """
+    since = F("member_redemption__member__refused_since") - Value(_ANSWERED_WITHIN)
+    return Attempt.objects.filter(
+        member_redemption__member__in=members,
+        outcome__in=[outcome.value for outcome in WRONG_PLAYER],
+        sent_at__gte=since,
+    ).order_by()
 
 
 def _known_in(guild_id: int) -> QuerySet[Any]:

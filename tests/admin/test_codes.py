@@ -26,6 +26,7 @@ from giftcodes.pipeline.poll import FeedLineKind, decide
 from tests.admin.conftest import Browser, TaskQueue, address, errors, messages_of
 from tests.admin.past import attempt, redemption
 from tests.factories import astray, gift_code, guild, member
+from tests.security.people import everyone
 
 
 def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
@@ -84,7 +85,8 @@ def test_the_state_and_the_buttons_follow_the_code(browser: Browser) -> None:
     assert f'name="back" value="{address("giftcode_change", code.pk)}"' in after["buttons"]
     assert "badge-closed" in after["state"]
     assert "The game does not know this code." in after["state"]
-    assert "The state of the code has changed" in after["changed"]
+    assert "The code has changed" in after["changed"]
+    assert "press-first" not in after["buttons"], "opening it again is seldom right"
     page = browser.open("giftcode_change", code.pk).content.decode()
     (asked,) = re.findall(r'data-live="([^"]+)"', page)
     assert "has changed" not in parts(browser, asked)["changed"]
@@ -475,6 +477,33 @@ def test_the_page_of_a_code_shows_no_empty_rows_and_says_who_added_it(browser: B
     text = browser.open("giftcode_change", again.pk).content.decode()
     assert ">Issue</label>" in text
     assert ">Probes since it was closed</label>" in text
+
+
+def test_the_page_says_that_it_is_old_only_if_a_field_has_changed(browser: Browser) -> None:
+    code = gift_code("FROST")
+
+    def note(asked: str) -> str:
+        return parts(browser, asked)["changed"]
+
+    page = browser.open("giftcode_change", code.pk).content.decode()
+    (asked,) = re.findall(r'data-live="([^"]+)"', page)
+    GiftCode.objects.filter(pk=code.pk).update(last_seen_at=timezone.now(), state="probing")
+    assert "Load the page again" not in note(asked)
+    GiftCode.objects.filter(pk=code.pk).update(rewards="Gems")
+    assert "Load the page again" in note(asked)
+
+
+def test_an_officer_reads_of_no_button_that_only_administrators_have(db: None) -> None:
+    people = everyone(guild())
+    for state, buttons in ((CodeState.CLOSED, "Reopen code|Reissue"), ("deleted", "Bring back")):
+        code = gift_code(state=state, closed_outcome="code_not_found")
+        url = address("giftcode_change", code.pk)
+        texts = {role: people[role].client.get(url) for role in ("administrator", "officer")}
+        for role, response in texts.items():
+            found = re.search(f"“({buttons})”", response.content.decode())
+            assert bool(found) == (role == "administrator"), (state, role)
+        assert "ask an administrator" in texts["officer"].content.decode()
+        assert re.search(r"<h2[^>]*>\s*Origin and dates", texts["officer"].content.decode())
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,30 @@ def test_a_wrong_salt_is_reported_in_plain_words(
     assert "Cannot be used" in shown
     assert "the salt is wrong, or has changed" in shown
     assert "SIMULATOR_SALT" not in shown
+    assert "Salt<" not in shown.partition('class="findings"')[2].partition("</ul>")[0]
+
+
+def test_a_game_whose_feed_fails_is_not_simply_connected(
+    send: Any, admin_client: Client, simulator: Simulator
+) -> None:
+    wrong = simulator.feed_url.replace("/feed", "/nothing-here")
+    send("save", salt=SALT, api_url=simulator.api_url, feed_url=wrong)
+    tasks.check_connection("simulator", 1)
+    shown = html(admin_client)
+    assert "Connected, but its feed fails" in shown
+    advice = "Check the address of the feed under “Connect a game”."
+    assert advice in shown
+    assert "SIMULATOR_FEED_URL in" not in shown
+    home = admin_client.get("/admin/").content.decode()
+    steps = home.split('class="panel steps"')[1].split("<li")[1]
+    assert "step-done" not in steps
+    assert advice in steps
+    assert "The feed of Simulator fails, so no new code is found" in home
+    live = reverse("admin:live_games")
+    assert "1 feed fails" in admin_client.get(live).json()["parts"]["connect_game"]
+    send("save", feed_url=simulator.feed_url)
+    tasks.check_connection("simulator", 2)
+    assert "Connected<" in html(admin_client)
 
 
 def test_a_game_that_does_not_answer_is_reported(send: Any, admin_client: Client) -> None:

@@ -212,6 +212,22 @@ def test_each_finished_step_offers_the_next_one_and_the_last_one_ends_the_list(
     assert "Next step:" not in page
 
 
+def test_what_needs_a_person_stands_above_the_next_steps(browser: Browser, wolves: Guild) -> None:
+    def places() -> tuple[int, int]:
+        page = shown(browser, "overview", wolves)
+        assert page.count("Next for this guild") == 1
+        return page.index('id="needs-heading"'), page.index("Next for this guild")
+
+    needs, steps = places()
+    assert steps < needs
+    astray(wolves, gift_code())
+    needs, steps = places()
+    assert needs < steps
+    assert (
+        "press press-first" not in shown(browser, "overview", wolves)[steps:].partition("</ol>")[0]
+    )
+
+
 def test_an_older_guild_is_shown_no_next_steps(browser: Browser, wolves: Guild) -> None:
     assert "Next for this guild" in shown(browser, "overview", wolves)
     Guild.objects.update(created_at=timezone.now() - YOUNG - dt.timedelta(hours=1))

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 
 from giftcodes.models import Guild, Redemption
-from tests.admin.conftest import Browser, TaskQueue, errors
+from tests.admin.conftest import Browser, TaskQueue, address, errors
 from tests.admin.past import redemption
 from tests.factories import gift_code, guild
 
@@ -151,7 +151,15 @@ def test_redeem_now_on_a_guild_starts_all_active_codes(
         gift_code("CCC", state="closed"),
         gift_code("DDD", provider="whiteout"),
     )
-    messages = browser.press("redeem_now", wolves)
+    page = address("guild_changelist")
+    pressed = {"action": "redeem_now", "_selected_action": wolves.pk, "index": 0, "back": page}
+    preview = browser.client.post(page, pressed)
+    assert [str(one["line"].code) for one in preview.context["lines"]] == ["AAA", "BBB"]
+    assert preview.context["total"].requests == 2
+    assert f'name="back" value="{page}"' in preview.content.decode()
+    assert not Redemption.objects.exists()
+    assert task_queue.enqueued == []
+    messages = browser.press("redeem_now", wolves, confirm="yes")
     assert messages == [
         ("success", "Started for guild Wolves with code AAA."),
         ("success", "Started for guild Wolves with code BBB."),
@@ -161,6 +169,21 @@ def test_redeem_now_on_a_guild_starts_all_active_codes(
         ("BBB", "running"),
     }
     assert ["simulator"] in task_queue.arguments("dispatch")
+
+
+def test_of_the_codes_of_a_guild_the_chosen_ones_are_started(
+    browser: Browser, task_queue: TaskQueue
+) -> None:
+    wolves = guild("Wolves", members=1)
+    codes = [gift_code() for _ in range(5)]
+    pairs = [f"{wolves.pk}-{code.pk}" for code in codes[:3]]
+    ((_level, words),) = browser.press(
+        "redeem_now", wolves, chosen="yes", pair=pairs, confirm="yes"
+    )
+    assert words.startswith("3 started\n")
+    assert Redemption.objects.filter(state="running").count() == 3
+    logged = LogEntry.objects.filter(change_message="Redeem now: started.")
+    assert {entry.object_repr for entry in logged} == {str(row) for row in Redemption.objects.all()}
 
 
 def test_redeem_now_on_a_guild_without_codes_says_that_there_is_nothing_to_do(

@@ -109,6 +109,20 @@ def test_the_link_is_made_changed_renewed_and_ended_by_an_officer(
     ]
 
 
+def test_changes_by_people_list_what_officers_decided_about_requests(
+    officer: Browser, wolves: Guild
+) -> None:
+    first, second = ask(wolves), ask(wolves, "200000009", "Bea")
+    press(officer, wolves, "approve", chosen=[first.pk])
+    press(officer, wolves, "refuse", chosen=[second.pk])
+    logged = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
+    assert list(logged) == [
+        (str(wolves.members.get()), "An officer approved the player's request to join."),
+        (str(wolves), "Refused 1 request to join."),
+    ]
+    assert "Bea" not in str(list(LogEntry.objects.values()))
+
+
 @pytest.mark.parametrize("fields", [{}, {"approval": "maybe"}, {"approval": "yes", "days": "x"}])
 def test_invalid_conditions_make_no_link(
     officer: Browser, wolves: Guild, fields: dict[str, str]

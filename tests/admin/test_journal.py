@@ -7,14 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin import site
+from django.contrib.auth.models import Permission, User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from giftcodes.domain.run_end import RunEnd
+from giftcodes.domain.served import Result, ResultKind, Served
 from giftcodes.models import Attempt, Guild, Redemption, RedemptionEvent
 from tests.admin.conftest import Browser
-from tests.factories import gift_code, guild, member, member_redemption
+from tests.factories import gift_code, guild, member, member_redemption, on_trial
 
 
 def event(of: Guild, kind: str = "locked", trigger: str = "catch_up", **fields: Any) -> str:
@@ -99,6 +103,73 @@ def test_the_end_of_a_run_is_shown_with_its_result(browser: Browser) -> None:
     assert "a test of the code" in page
     Redemption.objects.update(run_number=3)
     assert "nobody got it" not in browser.open("redemptionevent_changelist").content.decode()
+
+
+#: Those of an officer who reads the journal.
+PERMISSIONS = ("view_redemptionevent", "view_redemption", "view_giftcode", "view_guild")
+
+
+def end(of: Redemption, result: ResultKind, served: Served, *, gained: int) -> None:
+    of.run_number += 1
+    detail = RunEnd(Result(result, served), gained).stored
+    of.end_run("complete", now=timezone.now(), detail=detail)  # type: ignore[arg-type]
+
+
+def test_each_run_keeps_its_result_when_later_runs_end(browser: Browser) -> None:
+    run = Redemption.objects.create(guild=guild("Wolves"), gift_code=gift_code(), trigger="admin")
+    run.triggered_by = User.objects.get(username="admin")
+    end(run, ResultKind.SERVED_NONE, Served(needs_you=3), gained=0)
+    end(run, ResultKind.NEEDS_YOU, Served(has=2, needs_you=1), gained=2)
+    end(run, ResultKind.DONE, Served(has=3), gained=1)
+    end(run, ResultKind.DONE, Served(has=3), gained=0)
+    page = browser.open("redemptionevent_changelist").content.decode()
+    shown = [
+        re.sub(r"<[^>]+>|\s+", " ", cell).split()
+        for cell in re.findall(r"field-detail_shown[^>]*>(.*?)</td>", page, re.DOTALL)
+    ]
+    assert [" ".join(words[1:]) for words in shown] == [
+        "done, everyone has it 3 of 3 have it, nobody got it in this run",
+        "done, everyone has it 3 of 3 have it, 1 got it in this run",
+        "done, 1 needs you 2 of 3 have it",
+        "nobody got it 0 of 3 have it",
+    ]
+    assert len(re.findall(r"field-user_shown[^>]*>\s*admin", page)) == 4
+    newest = RedemptionEvent.objects.first()
+    assert newest
+    one = browser.open("redemptionevent_change", newest.pk).content.decode()
+    on_page = browser.open("redemption_change", run.pk).content.decode()
+    for text in (one, on_page):
+        assert "done, everyone has it (3 of 3 have it, nobody got it in this run)" in text
+        assert "gained" not in text
+
+
+def test_a_phone_shows_the_results(browser: Browser) -> None:
+    assert "detail_shown" in site._registry[RedemptionEvent].phone_columns  # type: ignore[attr-defined]
+
+
+def test_the_journal_names_the_officer_who_added_a_code_to_those_who_may_read_it(
+    browser: Browser,
+) -> None:
+    wolves, code = guild("Wolves"), gift_code()
+    officer = on_trial(code)
+    run = Redemption.objects.create(guild=wolves, gift_code=code, run_number=1)
+    run.journal("locked", trigger="admin")  # type: ignore[arg-type]
+    run.journal("joined", trigger="sweep")  # type: ignore[arg-type]
+
+    def by(client: Client) -> list[str]:
+        page = client.get(reverse("admin:giftcodes_redemptionevent_changelist")).content.decode()
+        return re.findall(r"field-user_shown[^>]*>\s*([^<]*?)\s*<", page)
+
+    assert by(browser.client) == ["–", officer.username]
+    assert "a person" in browser.open("redemptionevent_changelist").content.decode()
+    for user, name in ((User.objects.create_user("other"), "–"), (officer, officer.username)):
+        user.is_staff = True
+        user.save()
+        user.user_permissions.set(Permission.objects.filter(codename__in=PERMISSIONS))
+        wolves.officers.add(user)
+        client = Client()
+        client.force_login(user)
+        assert by(client) == ["–", name]
 
 
 def test_more_ends_of_runs_take_no_more_queries(browser: Browser) -> None:

@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from giftcodes.admin_menu import MENU
-from giftcodes.models import Alarm, Guild
+from giftcodes.models import Alarm, Guild, Member
 from tests.admin import past
 from tests.admin.conftest import Browser, address
-from tests.factories import gift_code, guild, member
+from tests.factories import astray, gift_code, guild, member
 from tests.security.people import Person, everyone
 
 #: The lists of earlier versions, by the names of their addresses. Later versions must keep them.
@@ -250,6 +250,29 @@ def test_the_cards_cost_the_same_with_more_rows(browser: Browser, hub: str) -> N
     few = cost()
     past.live(5)
     assert cost() == few
+
+
+def test_the_cards_sound_no_good_news_while_members_need_a_person(
+    people: dict[str, Person],
+) -> None:
+    own = Guild.objects.order_by("pk").first()
+    assert own is not None
+    Alarm.objects.standing().clear_all()
+    Member.objects.update(refused_at=None, refused_realm=None)
+    astray(own), astray(guild("Strangers"))
+
+    def cards(role: str) -> dict[str, str]:
+        found = people[role].client.get(reverse("admin:live_activity")).json()["parts"]
+        return {name: " ".join(html.split()) for name, html in found.items()}
+
+    for role, number in (("administrator", "2 members need"), ("officer", "1 member needs")):
+        shown = cards(role)
+        assert f"No open alarm, but {number} you" in shown["giftcodes_alarm"]
+        assert "tone-attention" in shown["giftcodes_alarm"]
+        assert f"{number} you" in shown["giftcodes_memberredemption"]
+    Member.objects.update(refused_at=None, refused_realm=None)
+    assert "tone-good" in cards("administrator")["giftcodes_alarm"]
+    assert "need you" not in cards("administrator")["giftcodes_memberredemption"]
 
 
 def test_the_cards_of_an_officer_count_only_their_own_guilds(

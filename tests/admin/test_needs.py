@@ -35,7 +35,7 @@ from giftcodes.models import (
 from giftcodes.models.games import fingerprint
 from tests.admin import past
 from tests.admin.conftest import Browser, address, messages_of
-from tests.factories import REALM, astray, gift_code, guild, member, member_redemption
+from tests.factories import REALM, answered, astray, gift_code, guild, member, member_redemption
 
 WEBHOOK = "https://discord.com/api/webhooks/1/aVerySecretToken"
 
@@ -230,6 +230,31 @@ def test_a_member_is_corrected_on_the_home_page_which_then_opens_again(browser: 
     bo.refresh_from_db()
     assert bo.realm == 77
     assert titles(browser.client) == []
+
+
+def test_a_realm_that_the_game_refused_for_a_member_is_not_offered_again(browser: Browser) -> None:
+    owls = guild("Owls", members=9)
+    Member.objects.filter(guild=owls).update(realm=77)
+    bo = astray(owls, gift_code(), nickname="Bo")
+    assert "(9 guild-mates)" in needs(browser.client)
+    answered(bo.member_redemptions.get(), realm=77, outcome="wrong_realm")
+    shown = needs(browser.client)
+    assert "guild-mate" not in shown
+    assert "77 and 1042. The player ID may be wrong: check it, too." in shown
+
+
+def test_a_realm_that_most_members_were_refused_in_is_not_offered_to_the_guild(
+    browser: Browser,
+) -> None:
+    owls, code = guild("Owls"), gift_code()
+    member(owls, realm=77)
+    lost = [astray(owls, code) for _ in range(3)]
+    assert 'name="offered" value="77"' in needs(browser.client)
+    for one in lost:
+        answered(one.member_redemptions.get(), realm=77, outcome="wrong_realm")
+    shown = needs(browser.client)
+    assert 'id="guild-realm-' in shown
+    assert 'name="offered"' not in shown
 
 
 def test_a_refused_realm_is_shown_again_where_it_was_entered(browser: Browser) -> None:

@@ -7,6 +7,8 @@ from importlib import import_module
 import pytest
 from django.db import connection
 
+from giftcodes.domain.run_end import RunEnd
+from giftcodes.domain.served import ResultKind, Served
 from giftcodes.models import MemberRedemption, Redemption, RunState, Trigger
 from giftcodes.models.member_redemption import COVERED
 from tests.factories import gift_code, guild, member
@@ -108,6 +110,14 @@ def test_redeem_now_on_a_finished_run_tries_only_members_who_are_not_settled(wor
     assert [request["player"] for request in world.requests[asked:]] == [poor.player_id]
     assert states(redemption)[poor.player_id] == "redeemed"
     assert redemption.run_number == 2
+    details = (
+        redemption.events.filter(kind="unlocked").order_by("pk").values_list("detail", flat=True)
+    )
+    ends = [RunEnd.read(detail) for detail in details]
+    assert [end and (end.result.kind, end.result.served, end.gained) for end in ends] == [
+        (ResultKind.DONE, Served(has=2, not_eligible=1), 2),
+        (ResultKind.DONE, Served(has=3), 1),
+    ]
 
 
 def test_redeem_now_with_nothing_left_to_do_starts_nothing(world: World) -> None:

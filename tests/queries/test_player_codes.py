@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,15 +11,16 @@ from django.test.utils import CaptureQueriesContext
 
 from giftcodes.domain.served import Share
 from giftcodes.domain.transitions import State
-from giftcodes.models import Guild, Member, MemberRedemption, Redemption
+from giftcodes.models import Attempt, Guild, Member, MemberRedemption, Redemption
 from giftcodes.queries.player_codes import (
     Player,
     memberships_of,
     places_of_mates,
     player_of,
+    refused_places,
     served_by_member,
 )
-from tests.factories import astray, gift_code, guild, member, member_redemption
+from tests.factories import answered, astray, gift_code, guild, member, member_redemption
 
 pytestmark = pytest.mark.django_db
 
@@ -171,6 +173,21 @@ def test_the_realms_of_guild_mates_are_offered_and_the_most_frequent_comes_first
     member(wolves, realm=1070, refused_realm=1070, refused_at=ann.refused_at)
     assert places_of_mates(ann) == [(1050, 2)]  # One member in 1043 is too few.
     member(wolves, realm=1043)
+    assert places_of_mates(ann) == [(1043, 2), (1050, 2)]
+
+
+def test_a_realm_in_which_the_game_did_not_find_the_member_is_not_offered(wolves: Guild) -> None:
+    ann = astray(wolves, gift_code())
+    for realm in (1043, 1043, 1050, 1050):
+        member(wolves, realm=realm)
+    row = ann.member_redemptions.get()
+    refusal = answered(row, realm=1043, outcome="wrong_realm")
+    assert places_of_mates(ann) == [(1050, 2)]
+    assert refused_places([ann]) == {ann.pk: {wolves.realm, 1043}}
+    # The player may have moved since the game last knew the member.
+    Attempt.objects.update(sent_at=refusal.sent_at - timedelta(days=2))
+    assert places_of_mates(ann) == [(1043, 2), (1050, 2)]
+    answered(row, realm=1050, outcome="already_received", token=2)
     assert places_of_mates(ann) == [(1043, 2), (1050, 2)]
 
 

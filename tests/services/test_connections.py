@@ -92,7 +92,8 @@ def test_a_later_answer_for_a_member_outweighs_a_failed_test(world: World) -> No
     RateBudget.objects.get_or_create(
         provider="simulator", defaults={"last_answer_at": database_now()}
     )
-    assert state() is ConnectionState.CONNECTED
+    # The game works again. Its feed, which the test asked too, has not answered since.
+    assert state() is ConnectionState.FEED_FAILS
 
 
 def test_a_game_that_refuses_us_is_not_connected_whatever_it_answered_before(world: World) -> None:
@@ -106,8 +107,27 @@ def test_a_game_that_refuses_us_is_not_connected_whatever_it_answered_before(wor
     )
 
 
-def test_all_games_take_three_statements(world: World) -> None:
-    assert len(statements(connections)) == 3
+def test_a_game_whose_feed_fails_is_not_simply_connected(world: World) -> None:
+    world.poll()
+    RateBudget.objects.update_or_create(pk="simulator", defaults={"last_answer_at": database_now()})
+    assert state() is ConnectionState.CONNECTED
+    # A feed that has worked is given a few polls.
+    Feed.objects.update(failures=2, error="The feed's server failed (HTTP 502).")
+    assert state() is ConnectionState.CONNECTED
+    Feed.objects.update(failures=3)
+    one = connection_of(games()["simulator"])
+    assert (one.state, one.reason) == (
+        ConnectionState.FEED_FAILS,
+        "The feed's server failed (HTTP 502).",
+    )
+    Feed.objects.update(enabled=False)
+    assert state() is ConnectionState.CONNECTED
+    Feed.objects.update(enabled=True, failures=1, answered_at=None)
+    assert state() is ConnectionState.FEED_FAILS
+
+
+def test_all_games_take_four_statements(world: World) -> None:
+    assert len(statements(connections)) == 4
     assert {one.config.name for one in connections()} == set(games())
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.codes.code_entry import CodeEntry
 from giftcodes.admin.codes.code_form import must_propose
-from giftcodes.admin.codes.code_page import context
+from giftcodes.admin.codes.code_page import context, fields_seen
 from giftcodes.admin.codes.skip import skip
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
@@ -122,13 +122,10 @@ class GiftCodeAdmin(CodeEntry):
         return _BUTTONS[CodeState(row.state)]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """What the page shows besides the fields, such as the reasons for the state of the code.
-
-        If the game does not know the code, opening it again is seldom right, so that button is not
-        the main one.
-        """
+        """What the page shows besides the fields, such as the reasons for the state of the code."""
         code = self.get_object(request, unquote(object_id))
-        return {**context(code, request.user), "quiet_buttons": code.is_unknown}
+        seen = fields_seen(self, request, code)
+        return {**context(code, request.user), "fields_seen": seen}
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
         """Leave out the fields of the pipeline when a code is added.
@@ -146,8 +143,7 @@ class GiftCodeAdmin(CodeEntry):
             if not scope.sees_times(obj, request.user):
                 left_out |= _OF_RUNS
             names = [name for name in _PIPELINE_FIELDS if name not in left_out]
-            heading = _("Origin and dates") if sees_all else _("State")
-            return [self.fieldsets[0], (heading, {"fields": names})]
+            return [self.fieldsets[0], (self.fieldsets[1][0], {"fields": names})]
         if scope.sees_all(request.user):
             return self.fieldsets[:1]
         end = ["expires_at"] if must_propose(request.user) else []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils import timezone
@@ -69,16 +71,20 @@ def _board(code: GiftCode, person: Any) -> dict[str, Any]:
         "provers": _shown(
             proving_answers(code), person, foreign=_("The game has accepted this code.")
         ),
-        "events": journal_lines(scope.visible(decisions(code), person)[:EVENTS_SHOWN]),
+        "events": journal_lines(scope.visible(decisions(code), person)[:EVENTS_SHOWN], person),
         "shows_times": scope.sees_times(code, person),
+        "may_decide": person.has_perm("giftcodes.change_giftcode"),
+        "may_redeem": person.has_perm("giftcodes.change_redemption"),
+        # If the game does not know the code, opening it again is seldom right.
+        "quiet_buttons": code.is_unknown,
     }
 
 
 def live(request: HttpRequest, code_id: int) -> JsonResponse:
     """Respond with the parts of the page that change.
 
-    The address says in `seen` which state the code had when the page was loaded. If the code has
-    another state now, the page says that its fields are out of date.
+    The address says in `seen` what the fields of the page showed when it was loaded
+    (`fields_seen`). If they would show something else now, the page says so.
 
     Raises:
         PermissionDenied: the person may not see codes.
@@ -91,12 +97,27 @@ def live(request: HttpRequest, code_id: int) -> JsonResponse:
     if code is None:
         raise Http404
     page = cast("Page", admin.site.get_model_admin(GiftCode))
+    seen = request.GET.get("seen", "")
     shown = {
-        **_board(code, request.user),
         **page.buttons_for(request, code),
-        "seen": request.GET.get("seen", ""),
+        **_board(code, request.user),
+        "are_fields_old": bool(seen) and seen != fields_seen(page, request, code),
     }
     return answer(parts_of(request, PARTS, shown), again_in_seconds=shown["again_in_seconds"])
+
+
+def fields_seen(page: Page, request: HttpRequest, code: GiftCode) -> str:
+    """A fingerprint of what the fields of the page show to the person.
+
+    It leaves out when the feed had the code last, because that changes with each poll.
+    """
+    fieldsets = page.get_fieldsets(request, code)
+    names = [str(name) for name in flatten_fieldsets(fieldsets) if name != "last_seen_at"]
+    shown = [
+        (name, str(getattr(page, name)(code) if hasattr(page, name) else getattr(code, name)))
+        for name in names
+    ]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 def _served(code: GiftCode, person: Any) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Report:
     """Collects lines by level. A line that comes up several times is shown once, with its count."""
 
     def __init__(self) -> None:
+        #: Whether the lines of `done` are about runs, which have only begun.
+        self.is_about_starts = False
         self._lines: dict[int, Counter[str]] = {level: Counter() for level in _ORDER}
         self._together: list[str] = []
 
@@ -65,7 +67,8 @@ class Report:
             lines = _texts(self._lines[level])
             has_lines = has_lines or bool(lines)
             if len(lines) >= FOLDED:
-                text = _folded(level, lines, number=self._lines[level].total())
+                heading = self._heading(level, self._lines[level].total())
+                text = _folded(heading, lines)
                 messages.add_message(request, level, text, extra_tags=FOLDED_TAG)
                 lines = []
             if level == messages.SUCCESS:
@@ -75,6 +78,11 @@ class Report:
         if not has_lines and not is_silent:
             messages.info(request, _("There was nothing to do."))
 
+    def _heading(self, level: int, number: int) -> str:
+        if level == messages.SUCCESS and self.is_about_starts:
+            return ngettext("%d started", "%d started", number) % number
+        return _heading(level, number)
+
 
 def _texts(lines: Counter[str]) -> list[str]:
     return [
@@ -83,9 +91,9 @@ def _texts(lines: Counter[str]) -> list[str]:
     ]
 
 
-def _folded(level: int, lines: list[str], *, number: int) -> str:
+def _folded(heading: str, lines: list[str]) -> str:
     """One text: the heading, and below it each line. Links in the lines stay links."""
-    shown = [_heading(level, number), *lines[:SHOWN]]
+    shown = [heading, *lines[:SHOWN]]
     if len(lines) > SHOWN:
         shown.append(_("… and %d more.") % (len(lines) - SHOWN))
     if any(isinstance(line, SafeData) for line in shown):

@@ -31,7 +31,7 @@ from giftcodes.admin.games.connection_forms import (
     base_of,
     default_of,
 )
-from giftcodes.domain.findings import TOPIC_LABELS
+from giftcodes.domain.findings import TOPIC_LABELS, Finding, FindingKind, Topic
 from giftcodes.models import ConnectionCheck, Guild, RateBudget, StoredSetting, database_now
 from giftcodes.models.games import SECRETS, games, is_fixed
 from giftcodes.models.site_settings import OPERATOR_CHANNEL, SITE_URL, site_url
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 #: How long the page waits between two requests for the result of a running test.
 _AGAIN_SECONDS = 1.0
 
+#: Findings which show that the salt is wrong.
+_SALT_REFUSED = {FindingKind.SIGNATURE_REFUSED, FindingKind.SERVICE_REFUSES}
 _FIELD_LABELS = {
     "salt": _("salt"),
     "api_url": _("address of the game"),
@@ -274,10 +276,18 @@ def _tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
                 ],
                 "words": finding.words_with(NAMES),
             }
-            for topic, finding in (check.found if check is not None else [])
+            for topic, finding in (_findings(check) if check is not None else [])
         ],
         "again_in_seconds": _AGAIN_SECONDS if is_under_way else None,
     }
+
+
+def _findings(check: ConnectionCheck) -> list[tuple[Topic, Finding]]:
+    """The findings to show. That a salt is set is left out if the game refuses it."""
+    found = check.found
+    if any(one.kind in _SALT_REFUSED for _topic, one in found):
+        return [(topic, one) for topic, one in found if one.kind is not FindingKind.SALT_SET]
+    return found
 
 
 def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:

@@ -36,12 +36,12 @@ from giftcodes.admin.guilds import codes, joining, members, officers, overview
 from giftcodes.admin.guilds.channels_tab import channels_tab
 from giftcodes.admin.guilds.correction import correct_guild, own_places_words, tell_asked_again
 from giftcodes.admin.guilds.tabs import SETTINGS, TABS, frame, tab_named
+from giftcodes.admin.redemptions import redeem_preview
 from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.domain.served import Tone
-from giftcodes.models import GiftCode, Guild, Member, Redemption
+from giftcodes.models import Guild, Member, Redemption
 from giftcodes.models.game_words import place_noun, places
 from giftcodes.models.roles import promote_to_officers
-from giftcodes.models.start_rules import guild_obstacle
 from giftcodes.queries.needs import is_guild_wrong, unknown_by_guild
 from giftcodes.queries.served import last_results
 from giftcodes.services.corrections import TooManyCorrectionsError, count_of_guild
@@ -290,29 +290,26 @@ class GuildAdmin(KeepsHistory):
             )
         tasks.enqueue_on_commit(tasks.catch_up, [form.instance.pk])
 
-    @admin.action(description=_("Redeem now: all active codes"), permissions=["redeem"])
-    def redeem_now(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
-        """Start a run of each active code for each guild, even if automatic redeeming is off."""
+    @admin.action(description=_("Redeem now: all active codes …"), permissions=["redeem"])
+    def redeem_now(self, request: HttpRequest, guilds: QuerySet[Guild]) -> HttpResponse | None:
+        """Show the effects for each active code. After confirmation, start the chosen runs.
+
+        This works even if automatic redeeming is off.
+        """
         report = Report()
-        pairs: list[tuple[int, int]] = []
-        for guild in guilds:
-            if obstacle := guild_obstacle(guild):
-                report.refused(obstacle.words)
-                continue
-            codes = (
-                GiftCode.objects.active()
-                .filter(provider=guild.provider)
-                .in_order()
-                .values_list("pk", flat=True)
-            )
-            if not codes:
-                words = gettext(
-                    "There is no active code for guild %s. Add one, or wait for the feed."
-                )
-                report.nothing(words % guild)
-            pairs += [(guild.pk, code_id) for code_id in codes]
-        redeem_now(pairs, user_id=request.user.pk, report=report)
+        lines = redeem_preview.lines_of_guilds(guilds, report)
+        chosen = redeem_preview.chosen_of(lines, request)
+        if lines and "confirm" not in request.POST:
+            report.tell(request, is_silent=True)
+            context = {
+                **self.admin_site.each_context(request),
+                **redeem_preview.context(lines, chosen, request, returns=True),
+                "list_url": self.list_url,
+            }
+            return TemplateResponse(request, "admin/giftcodes/redeem_preview.html", context)
+        redeem_now([line.pair for line in chosen], user_id=request.user.pk, report=report)
         report.tell(request)
+        return None
 
     @admin.action(description=_("Activate"), permissions=["operate"])
     def activate(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:

@@ -27,7 +27,7 @@ from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url, link
 from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
 from giftcodes.domain.numbers import row_id
-from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
+from giftcodes.models import Guild, JoinLink, OptOut, PublicPage, SelfServiceKind
 from giftcodes.models.game_words import place_word
 from giftcodes.models.opted_out import player_hash
 from giftcodes.services import join_decisions, joining
@@ -220,6 +220,7 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
     number = len(decision.approved)
     if number:
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
+        log(request, decision.approved, str(SelfServiceKind.APPROVED.label))
         words = ngettext(
             "%d request is approved. The codes that still work are redeemed now.",
             "%d requests are approved. The codes that still work are redeemed now.",
@@ -261,9 +262,8 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
 
 
 def _refuse(request: HttpRequest, guild: Guild) -> None:
-    _say_refused(
-        request, join_decisions.refuse(guild.pk, _chosen(request), user_id=_user_id(request))
-    )
+    number = join_decisions.refuse(guild.pk, _chosen(request), user_id=_user_id(request))
+    _say_refused(request, guild, number)
 
 
 def _refuse_all(request: HttpRequest, guild: Guild) -> None:
@@ -279,13 +279,15 @@ def _refuse_listed(request: HttpRequest, guild: Guild, *, only_old: bool) -> Non
     number = join_decisions.refuse_listed(
         guild.pk, last, user_id=_user_id(request), only_old=only_old
     )
-    _say_refused(request, number)
+    _say_refused(request, guild, number)
 
 
-def _say_refused(request: HttpRequest, number: int) -> None:
+def _say_refused(request: HttpRequest, guild: Guild, number: int) -> None:
     if not number:
         messages.info(request, _NONE_CHOSEN)
         return
+    done = ngettext("Refused %d request to join.", "Refused %d requests to join.", number)
+    log(request, [guild], done % number)
     words = ngettext(
         "%d request is refused, and what the player entered is deleted.",
         "%d requests are refused, and what the players entered is deleted.",

@@ -72,6 +72,7 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
     shown = live_context(request, guild)
     return {
         **shown,
+        "has_needs": _has_needs(shown),
         "template": TEMPLATE,
         "parts": PARTS,
         "again_in_seconds": again_in_seconds(shown),
@@ -87,6 +88,12 @@ def live_context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
     """
     outcomes = corrected.outcomes(request, guild=guild)
     return {**board(request.user, guild), "outcomes": outcomes}
+
+
+def _has_needs(shown: dict[str, Any]) -> bool:
+    """Whether the tab lists something that needs a person."""
+    named = ("to_correct", "unclear", "waiting_requests")
+    return any(shown.get(name) for name in named) or bool(shown["alarms"]["lines"])
 
 
 def again_in_seconds(shown: dict[str, Any]) -> float:

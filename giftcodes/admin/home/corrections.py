@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from giftcodes.admin.common.html import guild_url, model_url, player_url
 from giftcodes.admin.home.need import Button
+from giftcodes.admin.members.correction import refused_words
 from giftcodes.models import Member
 from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.queries.needs import GuildToCorrect, MemberToCorrect
@@ -91,6 +92,8 @@ def _words(row: MemberToCorrect) -> str:
     """What the game said, and how many codes wait."""
     if row.is_no_player:
         said = _("The game has no player with this ID.")
+    elif len(row.refused) > 1:
+        said = refused_words(row.member, row.refused)
     else:
         place = place_word(row.member.guild.provider)
         said = _("Unknown in %(place)s %(number)s.") % {

@@ -82,6 +82,7 @@ def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
 #: The states of a game's connection. The state that needs the least work comes first.
 _BEST_FIRST = (
     ConnectionState.CONNECTED,
+    ConnectionState.FEED_FAILS,
     ConnectionState.TESTING,
     ConnectionState.UNTESTED,
     ConnectionState.UNREACHABLE,
@@ -112,6 +113,7 @@ def _state(game: dict[str, Any]) -> ConnectionState:
 
 _CONNECTION_WORDS = {
     ConnectionState.CONNECTED: _("%(game)s is connected."),
+    ConnectionState.FEED_FAILS: _("%(game)s is connected, but its feed fails. %(reason)s"),
     ConnectionState.TESTING: _("The connection to %(game)s is being tested."),
     ConnectionState.UNTESTED: _(
         "%(game)s is set up, and has not given an answer yet. Test the connection."

@@ -25,7 +25,7 @@ GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 
 def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
-    """The guilds with members whom the game does not know, in seven SQL statements at most."""
+    """The guilds with members whom the game does not know, in eight SQL statements at most."""
     if not person.has_perm("giftcodes.view_member"):
         return
     found, left_out = guilds_to_correct(

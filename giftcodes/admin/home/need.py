@@ -112,6 +112,10 @@ class Alarms:
         """Remove and return an alarm, if there is one, so that it gets no line of its own."""
         return self._rows.pop((kind, str(subject)), None)
 
+    def has(self, kind: str, subject: Any) -> bool:
+        """Whether there is this alarm, and no line is about it yet."""
+        return (kind, str(subject)) in self._rows
+
     @property
     def left(self) -> list[Alarm]:
         """The alarms that no line is about."""

@@ -143,6 +143,10 @@ def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iter
             )
         elif not game["is_on"]:
             yield _not_connected(game, page)
+        elif game["connection"]["state"] == ConnectionState.FEED_FAILS and not alarms.has(
+            Alarm.Kind.FEED_SILENT, game["name"]
+        ):
+            yield _feed_fails(game)
 
 
 def _not_connected(game: dict[str, Any], page: dict[str, Any]) -> Need:
@@ -160,6 +164,18 @@ def _not_connected(game: dict[str, Any], page: dict[str, Any]) -> Need:
         joined(game["connection"]["reason"], until_then),
         Tone.BAD,
         **page,
+    )
+
+
+def _feed_fails(game: dict[str, Any]) -> Need:
+    by_hand = _("Until it works, codes are added by hand.")
+    return Need(
+        Urgency.FEED,
+        _("The feed of %s fails, so no new code is found") % game["title"],
+        joined(game["connection"]["reason"], by_hand),
+        Tone.BAD,
+        game["connect_url"] or game["url"],
+        _("Connect the game") if game["connect_url"] else _("The page of the game"),
     )
 
 

@@ -28,7 +28,7 @@ from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, part
 from giftcodes.admin.common.standing import reason_now, state_badge
 from giftcodes.admin.members import player_page
 from giftcodes.admin.members.bulk_actions import RealmForm
-from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.admin.members.correction import asked_again_words, refused_words
 from giftcodes.admin.members.player_page import may_do_all
 from giftcodes.admin.members.reply import reply_to
 from giftcodes.domain.numbers import row_id
@@ -46,6 +46,7 @@ from giftcodes.queries.player_codes import (
     place_of,
     places_of_mates,
     player_of,
+    refused_places,
 )
 from giftcodes.services.corrections import correct_members
 
@@ -304,6 +305,7 @@ def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[s
             continue
         place = place_word(member.guild.provider)
         shown = form if is_sent else _form(member=member)
+        refused = refused_places([member])[member.pk]
         found.append(
             {
                 "member": member,
@@ -312,6 +314,7 @@ def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[s
                 "number": place_of(member),
                 "waiting": player.waiting_for.get(member.pk, 0),
                 "offers": places_of_mates(member),
+                "refused_words": refused_words(member, refused) if len(refused) > 1 else "",
                 "field": shown["realm"],
                 "add_url": model_url(
                     Member,

@@ -11,13 +11,16 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link, page_url, result_badge
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
 from giftcodes.domain.outcomes import meaning, without_next_steps
+from giftcodes.domain.run_end import RunEnd
 from giftcodes.models import (
     Attempt,
     EventKind,
+    GiftCode,
     PrunedFigure,
     Redemption,
     RedemptionEvent,
@@ -38,19 +41,61 @@ BURST = timedelta(minutes=10)
 _GROUPED = frozenset({EventKind.LOCKED, EventKind.UNLOCKED, EventKind.JOINED})
 
 
-def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
-    """For each event, the values that the journals on other pages show."""
+def journal_lines(events: QuerySet[RedemptionEvent], person: Any) -> list[dict[str, Any]]:
+    """For each event, the values that the journals on other pages show to this person."""
+    found = list(events.select_related("user"))
+    adders = _adders(found, person)
     return [
         {
             "kind": event.kind,
             "label": event.get_kind_display(),
             "at": event.at,
             "run_number": event.run_number,
-            "who": event.user or trigger_words(event.trigger),
-            "detail": event.detail,
+            "who": _who(event, adders) or trigger_words(event.trigger),
+            "detail": _detail_words(event),
         }
-        for event in events.select_related("user")
+        for event in found
     ]
+
+
+def _who(event: RedemptionEvent, adders: dict[int, str]) -> str:
+    """The person who asked for what happened, or who added the code. Empty if it was nobody."""
+    if event.user:
+        return event.user.get_username()
+    return adders.get(event.gift_code_id, "") if _is_first_of_person(event) else ""
+
+
+def _is_first_of_person(event: RedemptionEvent) -> bool:
+    """Whether an entry is about the first run of a code that a person added, and names nobody."""
+    is_of_person = event.user_id is None and event.trigger == Trigger.ADMIN
+    is_of_run = event.kind in (EventKind.LOCKED, EventKind.UNLOCKED)
+    return is_of_person and is_of_run and event.run_number == 1
+
+
+def _detail_words(event: RedemptionEvent) -> str:
+    """The detail in words. For the end of a run, this is its result."""
+    end = _end_of(event)
+    return end.words if end else event.detail
+
+
+def _end_of(event: RedemptionEvent) -> RunEnd | None:
+    """How the run of an entry ended, if the entry is about an end and its result was stored."""
+    return RunEnd.read(event.detail) if event.kind == EventKind.UNLOCKED else None
+
+
+def _adders(events: list[RedemptionEvent], person: Any) -> dict[int, str]:
+    """The names of the officers who added the codes of entries without a person, by code id.
+
+    The journals of guilds do not store them, because the officers of these guilds must not read
+    them. Only the officer and people who see all guilds do.
+    """
+    codes = {event.gift_code_id for event in events if _is_first_of_person(event)}
+    if not codes:
+        return {}
+    added = GiftCode.history.filter(id__in=codes, history_type="+", history_user__isnull=False)
+    if not scope.sees_all(person):
+        added = added.filter(history_user=person)
+    return dict(added.values_list("id", "history_user__username"))
 
 
 def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
@@ -86,7 +131,10 @@ def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
 
 
 def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
-    """Whether an entry records how its redemption's newest run ended. Only that result is known."""
+    """Whether an entry records how its redemption's newest run ended.
+
+    Earlier releases did not store results. For their entries, only this result is known.
+    """
     return (
         event.kind == EventKind.UNLOCKED
         and event.run_number == run.run_number
@@ -112,9 +160,10 @@ class RedemptionEventAdmin(History):
         "code_shown",
         "run_shown",
         "trigger_shown",
-        "user",
+        "user_shown",
         "detail_shown",
     ]
+    phone_columns = ("at", "kind_shown", "guild", "code_shown", "detail_shown")
     list_select_related = ["redemption__guild", "redemption__gift_code", "gift_code", "user"]
     list_filter = ["kind", ("trigger", TriggerFilter), "gift_code__provider", "redemption__guild"]
     linked_lookups = ("redemption__id__exact", "gift_code__id__exact")
@@ -129,14 +178,15 @@ class RedemptionEventAdmin(History):
         "run_number",
         "trigger_shown",
         "user",
-        "detail",
+        "detail_in_words",
     ]
-    readonly_fields = ["kind_shown", "redemption_link", "trigger_shown"]
+    readonly_fields = ["kind_shown", "redemption_link", "trigger_shown", "detail_in_words"]
 
     def decorate(self, request: HttpRequest, rows: list[RedemptionEvent]) -> None:
         """Group the entries of catch-up and sweep, unless the person has sorted the list.
 
-        Each entry about the end of a run gets the run's result, in one SQL statement for all.
+        Each entry about the end of a run gets the run's result, and each entry about a code that
+        an officer added gets the officer's name, in two SQL statements for all.
         """
         if ORDER_VAR in request.GET:
             for row in rows:
@@ -147,14 +197,18 @@ class RedemptionEventAdmin(History):
             event.pk: event.redemption
             for row in rows
             for event in _together(row)
-            if event.redemption and _is_last_end(event, event.redemption)
+            if event.redemption and _end_of(event) is None and _is_last_end(event, event.redemption)
         }
         found = with_results({run.pk: run for run in last.values()}.values())
         results = {one.redemption.pk: one.result for one in found}
+        adders = _adders(rows, request.user)
         for row in rows:
             row.results = [  # type: ignore[attr-defined]
-                results[last[event.pk].pk] for event in _together(row) if event.pk in last
+                end.result if end else results[last[event.pk].pk]
+                for event in _together(row)
+                if (end := _end_of(event)) or event.pk in last
             ]
+            row.who = _who(row, adders)  # type: ignore[attr-defined]
 
     @admin.display(description=_("trigger"), ordering="trigger")
     def trigger_shown(self, event: RedemptionEvent) -> str:
@@ -185,11 +239,23 @@ class RedemptionEventAdmin(History):
         If several entries are shown as one and their details differ, only the page of each entry
         shows its detail.
         """
+        ends = [end for one in _together(event) if (end := _end_of(one))]
         details = {one.detail for one in _together(event)}
         detail = event.detail if len(details) == 1 else ""
+        if ends:
+            detail = ends[0].numbers if len(ends) == 1 else ""
         badges = {result.words: result_badge(result) for result in event.results}  # type: ignore[attr-defined]
         parts = [*badges.values(), *([detail] if detail else [])]
         return format_html_join(" ", "{}", ((part,) for part in parts)) or NOTHING
+
+    @admin.display(description=_("detail"))
+    def detail_in_words(self, event: RedemptionEvent) -> str:
+        return _detail_words(event) or NOTHING
+
+    @admin.display(description=_("by"), ordering="user")
+    def user_shown(self, event: RedemptionEvent) -> str:
+        """Who asked for it, or who added the code."""
+        return event.who or NOTHING  # type: ignore[attr-defined]
 
     @admin.display(description=_("event"), ordering="kind")
     def kind_shown(self, event: RedemptionEvent) -> SafeString:

@@ -1,4 +1,4 @@
-"""The preview of the codes' action “Redeem now”, where the person chooses the guilds."""
+"""The preview of “Redeem now” for codes or for guilds, where the person chooses what to redeem."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
 from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption
 from giftcodes.models.fields import without_notes
-from giftcodes.models.start_rules import code_obstacle
+from giftcodes.models.start_rules import code_obstacle, guild_obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,13 +89,38 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
     for code in able:
         if not any(line.code == code for line in lines):
             report.refused(_("Code %s cannot be redeemed: no guild of its game is active.") % code)
-    if len(lines) > MOST:
-        report.refused(
-            _("That would be %(number)d redemptions at once. Choose fewer: at most %(most)d.")
-            % {"number": len(lines), "most": MOST}
-        )
-        return []
-    return lines
+    return _not_too_many(lines, report)
+
+
+def lines_of_guilds(guilds: Iterable[Guild], report: Report) -> list[Line]:
+    """A line for each of these guilds and each active code of its game.
+
+    Args:
+        guilds: the guilds to redeem for.
+        report: gets the reasons why nothing can be redeemed for a guild.
+    """
+    lines = []
+    for guild in guilds:
+        if obstacle := guild_obstacle(guild):
+            report.refused(obstacle.words)
+            continue
+        codes = list(GiftCode.objects.active().filter(provider=guild.provider).in_order())
+        if not codes:
+            words = _("There is no active code for guild %s. Add one, or wait for the feed.")
+            report.nothing(words % guild)
+        lines += [Line(guild, code, is_wanted=True) for code in codes]
+    return _not_too_many(lines, report)
+
+
+def _not_too_many(lines: list[Line], report: Report) -> list[Line]:
+    """The lines, or none if they are too many for one action."""
+    if len(lines) <= MOST:
+        return lines
+    report.refused(
+        _("That would be %(number)d redemptions at once. Choose fewer: at most %(most)d.")
+        % {"number": len(lines), "most": MOST}
+    )
+    return []
 
 
 def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
@@ -110,8 +135,17 @@ def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
     return [line for line in lines if line.name in names]
 
 
-def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict[str, Any]:
-    """The context of the page's template, in a fixed number of queries."""
+def context(
+    lines: list[Line], chosen: list[Line], request: HttpRequest, *, returns: bool = False
+) -> dict[str, Any]:
+    """The context of the page's template, in a fixed number of queries.
+
+    Args:
+        lines: all lines.
+        chosen: those that the person has chosen.
+        request: the person's request.
+        returns: whether the confirmation leads back to the page before this one.
+    """
     seen = scope.guild_ids(request.user)
     found = previews((line.pair for line in chosen), seen=seen)
     names = {line.name for line in chosen}
@@ -132,6 +166,7 @@ def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across", "0"),
         "back": page_before(request),
+        "returns": returns,
     }
 
 

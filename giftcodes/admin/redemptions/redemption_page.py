@@ -110,7 +110,7 @@ def board(redemption: Redemption, person: Any) -> dict[str, Any]:
         "members": _members(redemption),
         "members_number": sum(tally.get(state, 0) for state in WITHOUT_CODE),
         "members_url": list_url(MemberRedemption, redemption__id__exact=redemption.pk),
-        "events": journal_lines(redemption.events.order_by("-id")[:EVENTS_SHOWN]),
+        "events": journal_lines(redemption.events.order_by("-id")[:EVENTS_SHOWN], person),
         "journal_url": list_url(RedemptionEvent, redemption__id__exact=redemption.pk),
     }
 

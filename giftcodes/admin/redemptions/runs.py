@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.utils.translation import gettext as _
 
 from giftcodes import tasks
@@ -46,6 +47,7 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
         user_id: the id of the person who starts the runs.
         report: gets a line for each result.
     """
+    report.is_about_starts = True
     wanted = list(dict.fromkeys(pairs))
     if len(wanted) > MOST:
         report.refused(
@@ -63,11 +65,14 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
                 "ones are refused."
             )
             report.done(words % requests.requested)
+            _log_pairs(wanted, user_id, _("Redeem now was pressed."))
     else:
         results = [
             start_run(guild_id, code_id, trigger=Trigger.ADMIN, user_id=user_id)
             for guild_id, code_id in wanted
         ]
+        started = [pair for pair, result in zip(wanted, results, strict=True) if result.done]
+        _log_pairs(started, user_id, _("Redeem now: started."))
         refusals = _refusals([one.running_id for one in results if one.running_id])
         for result in results:
             _report(result, report, words=refusals.get(result.running_id or 0, ""))
@@ -76,13 +81,42 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
 def stop_now(redemptions: Iterable[Redemption], *, user_id: int | None, report: Report) -> None:
     """Stop runs."""
     for redemption in redemptions:
-        _report(stop_run(redemption, trigger=Trigger.ADMIN, user_id=user_id), report)
+        result = stop_run(redemption, trigger=Trigger.ADMIN, user_id=user_id)
+        _log_done(result, redemption, user_id, _("Stopped."))
+        _report(result, report)
 
 
 def resume(redemptions: Iterable[Redemption], *, user_id: int | None, report: Report) -> None:
     """Continue runs that are stopped or being stopped."""
     for redemption in redemptions:
-        _report(resume_run(redemption, trigger=Trigger.ADMIN, user_id=user_id), report)
+        result = resume_run(redemption, trigger=Trigger.ADMIN, user_id=user_id)
+        _log_done(result, redemption, user_id, _("Resumed."))
+        _report(result, report)
+
+
+def _log_pairs(pairs: list[tuple[int, int]], user_id: int | None, words: str) -> None:
+    """Record what a person did with the redemptions of these guilds and codes, in two statements.
+
+    Redemptions without a row yet are left out: the journal has an entry for each when it starts.
+    """
+    wanted = set(pairs)
+    rows = Redemption.objects.filter(
+        guild__in={guild_id for guild_id, _code in pairs},
+        gift_code__in={code_id for _guild, code_id in pairs},
+    ).select_related("guild", "gift_code")
+    _log([row for row in rows if (row.guild_id, row.gift_code_id) in wanted], user_id, words)
+
+
+def _log_done(
+    result: ActionResult, redemption: Redemption, user_id: int | None, words: str
+) -> None:
+    if result.done:
+        _log([redemption], user_id, words)
+
+
+def _log(rows: list[Redemption], user_id: int | None, words: str) -> None:
+    if rows and user_id is not None:
+        LogEntry.objects.log_actions(user_id, rows, CHANGE, words)
 
 
 def _report(result: ActionResult, report: Report, *, words: str = "") -> None:

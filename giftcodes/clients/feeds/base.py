@@ -41,6 +41,8 @@ class FeedConfig(Protocol):
     @property
     def feed_format(self) -> str: ...
     @property
+    def from_browser(self) -> frozenset[str]: ...
+    @property
     def feed_hosts(self) -> PrivateHosts | None: ...
 
 
@@ -262,4 +264,11 @@ def _problem(config: FeedConfig, response: Response) -> str:
 
 
 def _check(config: FeedConfig, setting: str) -> str:
+    """Where to check a value: where it was entered, or where the feed's address was entered."""
+    is_unset = setting == "FEED_KEY" and not config.feed_key
+    if setting.lower() in config.from_browser or (is_unset and "feed_url" in config.from_browser):
+        return f"Check the {_FIELDS[setting]} of the feed under “Connect a game”."
     return f"Check {config.name.upper()}_{setting} in the settings."
+
+
+_FIELDS = {"FEED_URL": "address", "FEED_KEY": "key"}

@@ -75,6 +75,8 @@ class ProviderConfig:
     is_enabled: bool = True
     #: The names of the fields that the environment sets, so that the browser cannot change them.
     from_environment: frozenset[str] = field(default=frozenset(), repr=False)
+    #: The names of the fields whose values were entered in the browser.
+    from_browser: frozenset[str] = field(default=frozenset(), repr=False)
     #: The private hosts that `api_url` and `feed_url` may lead to. None allows every host. The
     #: hosts are limited only if the address was entered in the browser.
     api_hosts: PrivateHosts | None = None

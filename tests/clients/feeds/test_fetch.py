@@ -204,6 +204,23 @@ def test_a_failure_has_a_description(serve: Serve, status: str, body: bytes, wor
     assert (reading.codes, reading.skipped_count) == ((), 0)
 
 
+@pytest.mark.parametrize(
+    ("status", "key", "words"),
+    [
+        ("404 Not Found", FEED_KEY, "Check the address of the feed under “Connect a game”."),
+        ("401 Unauthorized", "", "Check the key of the feed under “Connect a game”."),
+        ("401 Unauthorized", FEED_KEY, "Check WHITEOUT_FEED_KEY in the settings."),
+    ],
+)
+def test_the_advice_names_the_place_where_the_value_was_entered(
+    serve: Serve, status: str, key: str, words: str
+) -> None:
+    url = serve(answering(http(b"", status=status))).url
+    config = config_for("", feed_url=url, feed_key=key, from_browser=frozenset({"feed_url"}))
+    reading = fetch(config, total_seconds=60.0, connect_seconds=60.0)
+    assert reading.error.endswith(words)
+
+
 def test_a_failure_says_how_long_to_wait(serve: Serve) -> None:
     assert (
         poll_once(serve, b"", status="429 Slow", headers="Retry-After: 90\r\n").retry_after_seconds
