@@ -1,4 +1,4 @@
-"""Measures how fast a worker handles the messages that beat enqueued in an hour without workers."""
+"""Measures how fast a worker handles the tasks that an hour without workers has left."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The rows belong to django-celery-beat, and people edit them. The scheduler of django-celery-beat
 ends beat when a row cannot be read or saved, or when its next time cannot be computed. Beat would
-then end at every start, and nothing would be redeemed.
+then end each time it is started, and nothing would be redeemed.
 """
 
 from __future__ import annotations

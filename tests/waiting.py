@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: Longer than anything takes on the slowest machine: only what never happens reaches it.
+#: Longer than anything takes on the slowest machine. A wait is this long only if the event never
+#: happens.
 PATIENCE_SECONDS = 120.0
 
 #: The first and the longest pause between two checks of the condition. The pause grows, because a

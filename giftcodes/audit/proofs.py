@@ -13,12 +13,13 @@ PROOFS = (
         name="settled_rows_have_a_proof",
         section=Section.PROOFS,
         sentence=(
-            "Every member redemption that its own request settled has an attempt that proves it."
+            "Every member redemption that was settled by its own request has an attempt that "
+            "proves its state."
         ),
         of=PROVEN,
         # RECEIVED proves “redeemed” if an earlier request of ours may have been granted. Here every
-        # earlier request counts, whatever its answer is now: the answer may have come only after
-        # the row was settled.
+        # earlier request counts, even if its answer now says that nothing was granted: this answer
+        # may not have been there yet when the row was settled.
         broken="""
             SELECT m.id, m.player_id, m.state, c.code
             FROM giftcodes_memberredemption m

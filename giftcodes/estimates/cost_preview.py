@@ -57,7 +57,7 @@ class Preview:
 
 
 def preview(*, guild_id: int, gift_code_id: int, seen: Collection[int] | None = None) -> Preview:
-    """The cost of redeeming a code for a guild. This takes six statements and changes nothing.
+    """The cost of redeeming a code for a guild. This changes nothing.
 
     The arguments are explained at `previews`.
 
@@ -79,9 +79,10 @@ def previews(
 
     Args:
         pairs: the guild id and the code id of each run.
-        seen: the ids of the guilds that an officer may see; None for an administrator. An officer
-            reopens fewer rows. Requests that wait or are under way in other guilds are not
-            considered for an officer: they would tell who is in these guilds.
+        seen: the ids of the guilds that an officer may see; None for an administrator. A run of
+            an officer reopens fewer rows than one of an administrator. For an officer, requests
+            that wait or are under way in other guilds are not considered, because they would tell
+            who is in these guilds.
 
     Returns:
         A preview for each pair whose guild plays the code's game, in the order of the guilds'

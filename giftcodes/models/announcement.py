@@ -127,9 +127,8 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
 
     A channel that is told of every run gets one if the start was announced there, or would have
     been if the channel had existed. A channel that is told only when a person is needed gets one if
-    the result needs a person. If this is not the redemption's first run, and its trigger is
-    not always announced, then more than `FEW_MEMBERS` members must also have come to need a person
-    during the run.
+    the result needs a person. In later runs of a redemption, unless the feed or a person triggered
+    the run, more than `FEW_MEMBERS` members must also have begun to need a person during the run.
 
     Args:
         redemption: the redemption, whose run has ended.

@@ -78,8 +78,9 @@ class CodeLife(CodeSpellings):
     #: member at a time.
     held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
 
-    #: The end of the last wait that a person cut short. Until then, no person can cut short another
-    #: wait. Otherwise the officers of one guild could use up the tries of all guilds.
+    #: When the last wait that a person cut short would have ended. Until this time, no person can
+    #: cut short another wait. Otherwise the officers of one guild could use up the tries of all
+    #: guilds.
     released_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 #: Added to the length of a window, because clocks and networks are not exact.
 MARGIN_SECONDS = 0.1
-#: After a 429 the game was observed to accept requests again two seconds after a whole window.
+#: After a 429, the game was observed to accept requests again after a whole window plus two
+#: seconds.
 REFUSED_MARGIN_SECONDS = 2.0
 #: The window's length if the game reports a limit and no rate is configured.
 USUAL_WINDOW_SECONDS = 60.0
@@ -227,8 +228,8 @@ class RateBudget(models.Model):
         """Allow no more requests until the game's next window, because it refused one.
 
         If the game does not say when the next window opens, it is taken to open when this window
-        ends. If the refused request should have opened this window, the end of the window is not
-        known, and the wait is a whole window.
+        ends. If the refused request was the one that opened this window, the end of the window is
+        not known, and the wait is a whole window.
         """
         reported = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (
@@ -250,7 +251,8 @@ class RateBudget(models.Model):
             self.used = max(self.used, UNLIMITED - 1)
             return
         self._count(limit)
-        # The game refused this request, so it has counted another program's request instead.
+        # `used` counts this request, but the game refused it and did not count it. So one of the
+        # requests that the game counted was sent by another program.
         self.others = min(self.others + 1, limit - 1)
 
     # --- The pause --------------------------------------------------------------------------------
@@ -309,8 +311,8 @@ class RateBudget(models.Model):
         ends_a_streak = bool(self.unknown_players)
         if ends_a_streak:
             self.unknown_players, self.unknown_codes = [], []
-        # `last_answer_at` is not set at every answer, so that the row is seldom written. It is
-        # always set after unknown answers.
+        # `last_answer_at` is set at most every ten seconds, so that the row is seldom written. The
+        # first recognised answer after unknown ones always sets it.
         if (
             ends_a_streak
             or self.last_answer_at is None

@@ -1,7 +1,8 @@
 """Codes that an officer added, and that the game has not yet accepted.
 
-Such a code may be invented, and most players of a guild may be unknown to the game, so that no
-answer judges the code. Until it is proven, it is asked for only in the guilds of the officer.
+Such a code may be invented. If the game does not know most players of a guild either, its answers
+are about the players, and do not show whether the code exists. Until it is proven, a code is asked
+for only in the guilds of the officer.
 """
 
 from __future__ import annotations

@@ -5,6 +5,6 @@
 - `/codes/…`: a guild's codes, for anyone, without names.
 
 The pages work without JavaScript, which only adds buttons that copy and share. A GET changes
-nothing. The address of a page of the first two kinds has a secret token, so these pages are not
-cached, not indexed, and not named to other sites.
+nothing. The address of a page of the first two kinds has a secret token, so these pages are neither
+cached nor indexed, and browsers do not tell their addresses to other sites.
 """

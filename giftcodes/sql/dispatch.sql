@@ -15,7 +15,8 @@ SELECT EXISTS (
 
 -- name: in_flight
 -- The numbers of requests under way: of all, of those that open a window, and of probes. This runs
--- under the game's lock. The server keeps its plan, so it takes 0.14 ms; the ORM would take 0.9 ms.
+-- under the game's lock. PostgreSQL keeps the plan of the statement, so it takes 0.14 ms; the ORM
+-- would take 0.9 ms.
 SELECT count(*), count(*) FILTER (WHERE m.permit_until IS NULL),
        count(*) FILTER (WHERE m.is_probe)
 FROM giftcodes_memberredemption m
@@ -128,7 +129,8 @@ ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, redem
 LIMIT %(permits)s
 
 -- name: claim
--- The state is checked again: the run may have been stopped before its redemption was locked.
+-- The state is checked again: after these rows were chosen, the run may have been stopped before
+-- this transaction locked its redemption.
 UPDATE giftcodes_memberredemption m
 SET state = 'in_flight', token = m.token + 1, confirming = (m.state = 'unconfirmed'),
     is_probe = %(is_probe)s, permit_until = %(permit_until)s,

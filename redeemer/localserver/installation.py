@@ -251,8 +251,8 @@ def _check_data_folder(store: SecretStore, data: Path) -> None:
     before = store.get("postgres_data") or str(data)
     if before != str(data) and not _has_data(data) and _has_data(Path(before)):
         raise CannotStartError(
-            f"This installation's database is in {before}, and would now be in {data}: move it "
-            "there first."
+            f"This installation's database is in {before}, but Redeemer looks for it in {data} "
+            "now. Move it there, and start again."
         )
     store.set("postgres_data", str(data))
 

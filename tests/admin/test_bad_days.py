@@ -30,9 +30,9 @@ __all__ = ["world"]
 GREEN, YELLOW, GREY, RED = 0x2ECC71, 0xF1C40F, 0x95A5A6, 0xE74C3C
 #: Words that say that a run went well.
 GOOD = re.compile(r"✅|✓|\bcomplete\b", re.IGNORECASE)
-#: Classes of a page that say in green that a run went well.
+#: CSS classes that show in green that a run went well.
 GREEN_CLASSES = re.compile(r"tone-good|badge-complete")
-#: Classes of a page that say in green that a member has the code.
+#: CSS classes that show in green that a member has the code.
 GREEN_MEMBERS = re.compile(r"badge-redeemed|badge-success|share-has\"|cell-redeemed")
 
 
@@ -130,7 +130,7 @@ def test_no_page_calls_the_result_good_and_each_page_names_it(
         "home": "/admin/",
     }
     for name, url in pages.items():
-        # Without the first steps: a step that is done there says nothing about a code.
+        # The list of first steps is left out: a step that is done says nothing about a code.
         html = re.sub(
             r'(?s)data-part="steps".*?</ol>', "", browser.client.get(url).content.decode()
         )

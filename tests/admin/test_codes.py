@@ -663,4 +663,4 @@ def test_the_page_of_a_code_that_is_held_back_shows_the_unclear_answers(browser:
     assert "The code is tried for one member at a time" in page
     assert "“MOON PHASE ERROR” (41234)" in page
     assert address("attempt_change", row.pk) in page
-    assert "it is requested as odd" in page
+    assert "these spellings are tried: odd" in page

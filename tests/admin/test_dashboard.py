@@ -222,11 +222,11 @@ def test_six_codes_are_shown_and_all_are_counted_by_state(browser: Browser) -> N
         gift_code(f"CODE{number}X")
     gift_code("GONE", state="deleted")
     shown = parts(browser)["codes"]
-    assert shown.count("known since") == 6
+    assert shown.count("first seen") == 6
     assert "CODE7X" in shown
     assert "GONE" not in shown
     assert f'href="{address("giftcode_changelist")}?state__exact=active">8 active</a>' in shown
-    assert "Not asked for in your guilds." in shown
+    assert "Not redeemed for your guilds." in shown
 
 
 def test_a_code_that_does_not_exist_is_shown_without_any_green(browser: Browser) -> None:

@@ -24,7 +24,7 @@ from tests.factories import gift_code, guild, member
 WORDS = "This date is out of bounds. Set one from 2000-01-01 to 2100-01-01."
 ZONES = ["America/New_York", "Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "UTC"]
 #: Dates out of bounds. Python's last date (here) and first date (in `LONG_AGO`) cannot be converted
-#: to every other time zone.
+#: to some time zones.
 FAR = [
     ("9999-12-31", "23:59"),
     ("9999-12-31", "00:00"),

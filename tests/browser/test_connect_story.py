@@ -72,7 +72,7 @@ def _connect_with_a_wrong_salt_first(page: Page, running: System) -> None:
     expect(page.get_by_text("It has no salt")).to_be_visible()
 
     page.get_by_label("Salt").fill("mistyped")
-    page.get_by_text("The game has moved, or is a simulator").click()
+    page.get_by_text("If the game has moved, or is a simulator").click()
     page.get_by_label("Address of the game").fill(running.game_url)
     page.get_by_role("button", name="Save and test").click()
     expect(page.get_by_text(f"Did you mean {running.game_url}/api/gift_code?")).to_be_visible()

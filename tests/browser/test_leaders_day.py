@@ -23,9 +23,9 @@ OFFICERS_PASSWORD = "also-only-for-this-test"
 MEMBERS = 40
 #: The realm of most members, and that of those who moved.
 HOME, AWAY = 1042, 77
-#: The seconds that the game takes for an answer: first while the leader watches a run, and then
-#: until a second start of this run is refused. Eight members are asked at a time, so the run lasts
-#: long enough.
+#: The seconds that the game takes for an answer while the leader watches a run, and while a second
+#: start of this run is tried. Eight requests are sent at a time, so the run is still going when the
+#: second start is refused.
 WATCHED_SECONDS, HELD_SECONDS = 3, 10
 
 
@@ -35,7 +35,11 @@ LAST_NAMES = ("Bold", "Calm", "Dire", "Early", "Fair", "Grim", "Happy", "Icy")
 
 @dataclass(frozen=True)
 class Day:
-    """The names of one day. Each kind of hand has its own game, so that no day disturbs another."""
+    """The guilds, codes and players of one day.
+
+    Each way to use the site (mouse, phone, keyboard) has its own game, so that no day disturbs
+    another.
+    """
 
     hand: str
     game: str
@@ -235,7 +239,7 @@ def _is_refused_during_the_run(hand: Hand, day: Day) -> None:
 
 
 def _presses_redeem_now_after_the_run(hand: Hand, day: Day) -> None:
-    """Only the members who have not got the code are asked for again."""
+    """The code is requested again only for the members who have not got it."""
     _waits_for_the_end_of_the_runs(hand)
     with hand.without_reload():
         hand.read(f"{MEMBERS + 3 - len(day.astray)} of {MEMBERS + 3} have it")
@@ -245,7 +249,7 @@ def _presses_redeem_now_after_the_run(hand: Hand, day: Day) -> None:
         expect(hand.field(guild)).to_be_checked()
     hand.press(hand.button("Redeem now"))
     hand.read(f"Started for guild {day.wolves} with code {day.code}.")
-    # Until the run has asked for them again, the members wait for the game and not for a person.
+    # While the run is going, these members wait for the game and do not need a person.
     _waits_for_the_end_of_the_runs(hand)
 
 

@@ -38,8 +38,8 @@ def test_a_whole_run_agrees_with_the_ledger(world: World) -> None:
 
     assert (said.status, said.err) == (0, ""), said.out
     assert (
-        "✓ Every member redemption that its own request settled has an attempt that proves it. "
-        "(5 settled member redemptions, 0 broken)" in said.lines
+        "✓ Every member redemption that was settled by its own request has an attempt that proves "
+        "its state. (5 settled member redemptions, 0 broken)" in said.lines
     )
     assert "Ledger: 5 requests, 5 grants, 0 repeats." in said.lines
     assert said.lines[-1] == f"✓ All {len(INVARIANTS) + 6} invariants hold."

@@ -24,8 +24,8 @@ from tests.settings.copied import Copy
 pytestmark = pytest.mark.slow
 
 _GENEROUS_SECONDS = 120.0
-#: A pool whose waits went on doubling took 82 s to resume after an outage of 70 s. A short outage
-#: does not show that.
+#: Long enough to show this fault: a pool that doubled the wait after each failed connection took
+#: another 82 s to resume after an outage of 70 s. After a short outage it is not noticed.
 _LONG_SECONDS = 70.0
 _AGAIN_SECONDS = 60
 _PASSWORD = "only-for-tests"

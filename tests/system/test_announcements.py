@@ -1,4 +1,7 @@
-"""A run is announced once although workers are killed, unless one is killed while it sends."""
+"""If workers are killed, a run is never announced twice.
+
+An announcement may be missing only if a worker was killed while it sent it.
+"""
 
 from __future__ import annotations
 

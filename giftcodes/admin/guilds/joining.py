@@ -55,7 +55,7 @@ class LinkForm(forms.Form):
         label=_("Who decides"),
         choices=[
             ("yes", _("An officer approves each request")),
-            ("no", _("Everybody who has the link joins at once")),
+            ("no", _("Everybody who has the link joins immediately")),
         ],
     )
     days = forms.ChoiceField(label=_("The link works"), choices=list(_DAYS.items()), required=False)

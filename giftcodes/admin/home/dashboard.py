@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 RUNS_SHOWN = 8
 #: The time between two requests for the parts of the page that take long to count.
 SLOW_SECONDS = 300.0
-#: How many times longer than its counting the chart is left as it is.
+#: The chart is left unchanged for this many times as long as it took to count.
 _CHART_REST = 50
 
 _FOLDER = "admin/giftcodes/home"
@@ -108,8 +108,9 @@ def chart_again_in_seconds(took_seconds: float, *, is_busy: bool) -> float:
     """The seconds until the page fetches the chart again.
 
     Args:
-        took_seconds: how long the answers took to count. Counting two weeks of a large site is
-            slow, so such a chart is fetched rarely: counting takes at most a fiftieth of the time.
+        took_seconds: how long the answers took to count. Counting the answers of two weeks
+            is slow on a large site, so the pause before the next count is `_CHART_REST` times as
+            long, but not longer than `SLOW_SECONDS`.
         is_busy: whether a run is under way.
     """
     least = BUSY_SECONDS if is_busy else IDLE_SECONDS

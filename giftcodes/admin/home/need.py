@@ -66,7 +66,8 @@ class Need:
         url, link: the page on which a person can do what `todo` says, and the words of the link.
         more: further links, each with its words.
         since: when the trouble or the wait began.
-        until, until_words: when Redeemer tries again, as ISO 8601, and the words before this time.
+        until, until_words: when Redeemer tries again, as ISO 8601, and the words that precede
+            it in the line.
         guild: the form to correct a guild, as `guild_correction_of` makes it.
         corrections: the forms to correct members, as `correction_of` makes them.
         button: an action that the person can run from this line.

@@ -17,7 +17,7 @@ class Command(ServerCommand):
     help = (
         "Write all data that is kept about a player as JSON: memberships and their changes, "
         "redemptions, requests to the game and its answers. No other person is named. Exit "
-        "status: 0, or 1 if no data is kept about the player."
+        "status: 0, or 1 if no data is kept about the player or the file cannot be written."
     )
     requires_system_checks: list[str] = []
 

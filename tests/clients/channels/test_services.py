@@ -1,4 +1,5 @@
-"""What Apprise really sends to each service: no name in it pings, or is a link or markup."""
+"""What Apprise really sends to each service: a name in a message never pings anyone, and is never a
+link or markup."""
 
 from __future__ import annotations
 
@@ -145,7 +146,8 @@ def test_no_name_pings_or_is_a_link_or_markup(
 
 
 def test_a_private_host_gets_nothing_unless_it_is_allowed(address: str, recorder: Recorder) -> None:
-    """The stand-in is on this machine. Even a service's fixed host may not lead there."""
+    """The stand-in is on this machine. Even a service's fixed host is refused if its
+    name leads to this machine."""
     client = channel_client_for(address, total_seconds=60, connect_seconds=60)
 
     delivery = client.create(Message(title="Started"))
