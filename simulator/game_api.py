@@ -41,8 +41,9 @@ def decide(world: World, fields: Mapping[str, str], *, salt: str, now: float) ->
     """Return the game's message for a request processed at `now` (Unix seconds). Grants nothing.
 
     docs/reference/protocol.md says only that player and realm are checked before the code. Here,
-    the gap between a player's requests is checked between the two: it can be checked only for a
-    known player, and a request that comes too soon should reach no later check.
+    the gap between a player's requests is checked after player and realm, because it can be checked
+    only for a known player. It is checked before the code, because a request that comes too soon
+    should reach no later check.
     """
     if any(not fields.get(name) for name in _REQUIRED):
         return "params error"

@@ -26,12 +26,12 @@ class Entry:
         n: the request's number in the ledger, from 1.
         at: when the whole request had arrived.
         player, realm, code: the values as they were sent. None if they were not sent.
-        window_opened_at: when the window opened in which the request was counted. None if no rate
+        window_opened_at: the start of the window in which the request was counted. None if no rate
             is set, or if the game never saw the request.
         window_number: the request's number within that window. None in the same cases.
         answered_at: when the exchange ended. For a dropped response, this is when the connection
             was closed. None if the exchange has not ended, or if the process was killed before the
-            end. If it was killed and there is a `status`, that was while it sent the response.
+            end. If it was killed and there is a `status`, it was killed while it sent the response.
         status: the HTTP status. None if no status was sent, or none has been sent yet.
         msg: the game's message, without a full stop.
         fault, fault_when: the kind and the `when` of the fault that affected the request.

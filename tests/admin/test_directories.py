@@ -58,7 +58,11 @@ def test_without_a_directory_of_the_game_the_member_s_page_does_not_mention_one(
 
 @pytest.mark.usefixtures("_on")
 def test_an_answer_from_before_the_guild_s_own_consent_is_not_shown(browser: Browser) -> None:
-    """Another guild's consent led to that answer. An earlier day of consent does not show it."""
+    """Another guild's consent led to that answer, so it stays hidden from this guild.
+
+    It stays hidden even if this guild's day of consent is earlier than the answer. What counts is
+    when the consent was recorded.
+    """
     member(guild("Bears"), "300000001", consented_on=date(2026, 1, 1))
     earlier = {"asked_at": database_now(), "answered_at": database_now()}
     own = member(guild("Wolves"), "300000001")

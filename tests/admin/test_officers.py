@@ -416,7 +416,10 @@ def test_an_officer_can_record_no_wish_except_an_opt_out(
 def test_the_history_of_a_member_names_no_officer_of_another_guild(
     amber: Browser, stranger: Browser, browser: Browser, guilds: Guilds
 ) -> None:
-    """An earlier release noted in each guild of the player which officer recorded the opt-out."""
+    """An opt-out was recorded by an officer of one guild.
+
+    An earlier release noted the officer's name in every guild of the player.
+    """
     own = guilds.wolves.members.get()
     version = own.history.last() or own.history.create(
         id=own.pk, guild=own.guild, player_id="200", history_type="~", history_date=timezone.now()

@@ -33,10 +33,10 @@ from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-#: These models have no list, but are shown on other pages. Join links and join requests are on a
-#: page of the guild, and a personal link is on its member's page. Password links and the rules
-#: for officers have their own pages. The settings of a game and their tests are on the page
-#: “Connect a game”. Cursors of periodic steps, counts of uses and requested runs are shown nowhere.
+#: These models have no list. Most are shown on other pages: join links and join requests on a page
+#: of the guild, a personal link on its member's page, the settings of a game and their tests on the
+#: page “Connect a game”. Password links and the rules for officers have their own pages. Cursors of
+#: periodic steps, counts of uses and requested runs are shown nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),

@@ -217,7 +217,7 @@ def test_a_name_that_no_account_has_is_guarded_in_the_same_way(db: None, setting
 
 
 def test_a_site_without_addresses_guards_accounts_too(db: None) -> None:
-    """Behind a proxy on a Unix socket that sends no address, all logins come from one network."""
+    """A proxy on a Unix socket may send no address. Then all logins come from one network."""
     request = RequestFactory().get("/", REMOTE_ADDR="")
     AxesProxyHandler.update_request(request)
     AccessAttempt.objects.create(

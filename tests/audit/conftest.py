@@ -37,8 +37,8 @@ def healthy(world: World) -> World:
     """FROST is done, and ICE runs for both guilds.
 
     FROST was granted to two members of Wolves, the third is not eligible, and the game does not
-    know the fourth. One who has the code is in Bears too, and is covered there. For ICE one member
-    of Wolves is in flight, and all others wait.
+    know the fourth. One of the two who have FROST is in Bears, too, and is covered there. For ICE,
+    one member of Wolves is in flight, and all others wait.
     """
     wolves, bears = guild("Wolves", members=1), guild("Bears")
     low = member(wolves)

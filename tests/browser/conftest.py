@@ -88,7 +88,7 @@ def _is_trouble(message: Any) -> bool:
 
 
 def log_in(context: BrowserContext, url: str, user: Any) -> None:
-    """Give a browser the session of a user, past the login form."""
+    """Give a browser the session of a user, without the login form."""
     client = Client()
     client.force_login(user)
     context.add_cookies(

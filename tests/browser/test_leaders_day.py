@@ -23,9 +23,9 @@ OFFICERS_PASSWORD = "also-only-for-this-test"
 MEMBERS = 40
 #: The realm of most members, and that of those who moved.
 HOME, AWAY = 1042, 77
-#: The seconds that the game takes for an answer while the leader watches a run, and while a second
-#: start of this run is tried. Eight requests are sent at a time, so the run is still going when the
-#: second start is refused.
+#: The seconds that the game takes for each answer: first while the leader watches a run, then while
+#: a second start of this run is tried. At most eight of the 40 requests are under way at a time, so
+#: the run is still going when the second start is refused.
 WATCHED_SECONDS, HELD_SECONDS = 3, 10
 
 
@@ -249,7 +249,7 @@ def _presses_redeem_now_after_the_run(hand: Hand, day: Day) -> None:
         expect(hand.field(guild)).to_be_checked()
     hand.press(hand.button("Redeem now"))
     hand.read(f"Started for guild {day.wolves} with code {day.code}.")
-    # While the run is going, these members wait for the game and do not need a person.
+    # Until the run ends, the members without the code wait for the game and do not need a person.
     _waits_for_the_end_of_the_runs(hand)
 
 

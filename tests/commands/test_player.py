@@ -34,7 +34,10 @@ WHO = (ANNA, "--provider", "simulator")
 
 @pytest.fixture
 def wolves(world: World) -> Guild:
-    """A guild with Anna, who is in a second guild too: refused, corrected, then redeemed for."""
+    """A guild with Anna, who is in a second guild, too.
+
+    The game refused her realm. It was corrected, and then the code was redeemed for her.
+    """
     wolves, bears = guild("Wolves"), guild("Bears")
     for of in (wolves, bears):
         anna = member(of, ANNA, nickname="Anna", realm=7)

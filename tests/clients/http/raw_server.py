@@ -87,8 +87,8 @@ class RawServer:
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    #: Connections that the server has closed: the client's kernel has received all their bytes
-    #: and their end.
+    #: The number of connections that the server has closed. The client's kernel has received all
+    #: their bytes and their end.
     closed: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
