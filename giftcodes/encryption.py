@@ -6,7 +6,7 @@ that it encrypted.
 
 A stored secret is `enc1:<name of the key>:<Fernet token>`. Fernet encrypts with AES-128 in CBC mode
 and authenticates with HMAC-SHA256: https://github.com/fernet/spec. The name of a key is derived
-from the key. By the name, a query can select the rows that can be read.
+from the key. With these names, a query selects the rows that can be read.
 """
 
 from __future__ import annotations

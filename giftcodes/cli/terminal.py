@@ -92,7 +92,7 @@ class Screen:
         return self.console().status(Text(what)) if self.is_terminal else nullcontext()
 
     def console(self) -> Console:
-        """A Rich console on stdout. It ignores markup, since a guild may be called `[red]`."""
+        """A Rich console on stdout. It ignores markup, because a guild can be named `[red]`."""
         is_plain = self._style.ERROR("x") == "x"
         return Console(
             file=sys.stdout, no_color=is_plain, markup=False, highlight=False, emoji=False

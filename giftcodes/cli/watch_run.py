@@ -128,7 +128,7 @@ def watch(
     Args:
         redemption: the run.
         screen: shows the progress.
-        warn: called with the reason when the run cannot go on, once for each reason.
+        warn: called with the reason when the run cannot go on, and with each new reason.
         pause: waits for a number of seconds.
 
     Returns:

@@ -227,7 +227,7 @@ class Finding:
 
     @property
     def is_down(self) -> bool:
-        """Whether the service is down, so that further questions are useless."""
+        """Whether the service is down. If so, further questions are useless."""
         return self.kind is FindingKind.SERVICE_DOWN
 
     @property

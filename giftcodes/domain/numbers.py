@@ -22,7 +22,8 @@ _DECIMAL = re.compile(r"[0-9]+[.,\u066b][0-9]*[1-9][0-9]*")
 _ZERO_FRACTION = re.compile(r"([0-9]{1,20})[.,\u066b]0+")
 _SIGNED = re.compile(r"[+\-\u2212][0-9]+")
 _WRAPPED = re.compile(r"[^0-9]*([0-9]+)[^0-9]*")
-#: A longer text is not a number. The time that some patterns take grows with its length squared.
+#: A longer text is compared only with the first two patterns. The time that some of the others take
+#: grows with the square of the text's length.
 _MOST_CHARACTERS = 100
 #: The most digits in a proposal. A longer one would not help.
 _PROPOSAL_DIGITS = 20

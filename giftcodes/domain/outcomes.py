@@ -76,7 +76,7 @@ class Meaning:
         words: the game's message, or our words if the game sends none. Log lines show this.
         reason: what happened and what to do, for people.
         proves_code: whether the answer proves that the code works. If so, the player was just
-            granted it, or already has it.
+            granted it, already has it, or has another code of the same group.
         decisive: whether the effect in the game is known. After an attempt that is not decisive,
             the code may have been granted.
         recognised: whether the answer is a known one of the game. If so, it ends a series of

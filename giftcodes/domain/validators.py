@@ -30,8 +30,8 @@ validate_player_id = RegexValidator(
 #: Realms have four digits today. A number of more than six is a player ID in the wrong place.
 REALM_DIGITS = 6
 #: The bounds of every day and time that a person, a list or a feed sets. PostgreSQL can store dates
-#: that Python cannot read (the year 10000), and a time that is close to Python's last cannot be
-#: converted to another zone.
+#: that Python cannot read (the year 10000), and Python cannot convert a time close to
+#: `datetime.max` to every zone.
 EARLIEST_DAY, LATEST_DAY = dt.date(2000, 1, 1), dt.date(2100, 1, 1)
 EARLIEST = dt.datetime.combine(EARLIEST_DAY, dt.time(), dt.UTC)
 LATEST = dt.datetime.combine(LATEST_DAY, dt.time(), dt.UTC)

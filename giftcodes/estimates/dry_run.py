@@ -84,7 +84,8 @@ def plan(
         gift_code_id: the code. None if it is not stored yet.
         names_guilds: whether the words may say that a player has the code through another guild,
             and name that guild. False stands for a run that an officer starts: it reopens fewer
-            rows, and the plan does not consider requests under way in other guilds.
+            rows than an administrator's run, and the plan does not consider requests under way in
+            other guilds.
     """
     own = MemberRedemption.objects.filter(redemption__guild=guild_id, gift_code=gift_code_id)
     rows = fetch_as(

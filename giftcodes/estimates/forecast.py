@@ -33,7 +33,7 @@ class Run:
         is_stopping: whether the run is being stopped. Requests under way finish, and no more are
             sent.
         is_proven: whether the code is proven: a player certainly has it.
-        hindrance: the reason why it is unknown when the requests will be sent, in words. It is
+        hindrance: the reason, in words, why it is unknown when the requests will be sent. It is
             empty if nothing prevents the requests. Other runs do not wait for these requests.
     """
 
@@ -162,8 +162,8 @@ class _Line:
         total: the number of requests in the whole queue.
         confirmed_first: the number of due requests for unconfirmed members. They go first.
         ahead: the number of due requests of better rank, plus `confirmed_first`.
-        later: the sorted seconds until a request is due, for each request of better rank and each
-            request for an unconfirmed member that is not due yet.
+        later: the seconds, sorted, until requests that are not due yet become due. These are the
+            requests of better rank, and all requests for unconfirmed members.
     """
 
     pace: Pace
@@ -188,7 +188,7 @@ class _Line:
                 insort(self.later, seconds)
 
     def place(self, nth: int) -> int:
-        """The place in the whole queue of the nth request of this rank.
+        """The place that the nth request of this rank has in the whole queue.
 
         Requests of better rank that become due before it go first.
         """
@@ -213,7 +213,7 @@ class _Line:
     def answered_from(self, seconds: float) -> float:
         """Seconds until the answer to a request that is not due yet.
 
-        Once the request is due, it is sent before those that are waiting.
+        As soon as the request is due, it is sent before the requests that are waiting.
 
         Args:
             seconds: the seconds until the request is due.

@@ -49,7 +49,7 @@ class Pace:
         threads: the maximum number of requests under way at once, at least 1.
         in_flight: the number of requests under way now.
         held_for: the seconds for which nothing is sent, because of a pause or a refusal.
-        is_on_trial: whether the game is paused, so that a probe must be answered first.
+        is_on_trial: whether the game is paused. If so, a probe must be answered first.
         hindrance: the reason why nothing will be sent, in words. It is empty if nothing prevents
             requests.
     """
@@ -87,7 +87,7 @@ class Pace:
 
     @property
     def _held(self) -> float:
-        """Seconds until requests are sent again: the pause is over, and its probe is answered."""
+        """Seconds until requests are sent again, after the pause and the answer to its probe."""
         noticed = TICK_WAIT_SECONDS if self.held_for else 0.0
         return self.held_for + noticed + (self.latency if self.is_on_trial else 0.0)
 

@@ -127,8 +127,9 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
 
     A channel that is told of every run gets one if the start was announced there, or would have
     been if the channel had existed. A channel that is told only when a person is needed gets one if
-    the result needs a person. In later runs of a redemption, unless the feed or a person triggered
-    the run, more than `FEW_MEMBERS` members must also have begun to need a person during the run.
+    the result needs a person. A later run of a redemption has one more condition, unless the feed
+    or a person triggered it: during the run, more than `FEW_MEMBERS` members must have begun to
+    need a person.
 
     Args:
         redemption: the redemption, whose run has ended.

@@ -204,7 +204,7 @@ class Channel(models.Model):
 
     @property
     def is_resting(self) -> bool:
-        """Whether the channel refused a message, so that nothing is sent to it for now."""
+        """Whether nothing is sent to the channel for now, because it refused a message."""
         return bool(self.refused_since and self.not_before and self.not_before > timezone.now())
 
     @property

@@ -154,7 +154,7 @@ class GiftCode(CodeLife):
 
     @property
     def is_over(self) -> bool:
-        """Whether the code has ended or does not exist, so that no one needs a person for it."""
+        """Whether the code has ended or does not exist. If so, no one needs a person for it."""
         return self.ending is not Ending.OPEN
 
     @property

@@ -217,10 +217,11 @@ class CodeLife(CodeSpellings):
     def _oddness_is_the_codes(self, answer: CodeAnswer) -> bool:
         """Whether unclear answers count against the code, and not against the game or a member.
 
-        An unclear message from the game counts at once if the code was never granted, and otherwise
-        after `ODD_PLAYERS` players. An unreadable answer or a server error counts only after that
-        many players, and only if the game has answered for other codes since. Once the code is held
-        back, every unclear answer counts.
+        An unclear message from the game counts at once if the code was never granted. Otherwise it
+        counts only if `ODD_PLAYERS` players in a row have had unclear answers. An unreadable answer
+        or a server error needs that many players, too, and counts only if the game has answered for
+        other codes since the first unclear answer. If the code is held back already, every unclear
+        answer counts.
         """
         if self.is_held:
             return True

@@ -1,6 +1,6 @@
 """The spellings of a code: which one is in use, and which others are tried.
 
-The model is abstract. Redeemer ignores capitals when it compares codes, and the game does not
+The model is abstract. Redeemer ignores capitals when it compares codes, but the game does not
 (decision 19).
 """
 
@@ -75,7 +75,7 @@ class CodeSpellings(models.Model):
 
     @property
     def _is_closed_as_unknown(self) -> bool:
-        """Whether the code is closed because the game did not know it as it was requested."""
+        """Whether the code is closed because the game did not know the requested spelling."""
         return self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
 
     def spellings(self) -> list[str]:
@@ -121,8 +121,8 @@ class CodeSpellings(models.Model):
 
         If the code is open, the new spelling is used only after the game has said that it does not
         know the current one. If the code is closed, a person's spelling reopens it, and the feed's
-        spelling is probed. Spellings that people typed before any feed had the code come after the
-        first one of the feed.
+        spelling is probed. Spellings that people typed before any feed had the code are tried after
+        the feed's first spelling.
         """
         others = [one for one in self.other_spellings if one != spelling]
         if self.is_open:

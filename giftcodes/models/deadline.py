@@ -13,9 +13,9 @@ DAYS_AHEAD = 1
 
 
 #: On its first day a new code is served as if it ended in an hour, so that it does not wait behind
-#: the members of older codes. A code whose known end is even nearer goes first. So that new
-#: codes stay in order among themselves, a tiny part (1/SHRUNK) of the time until each one's known
-#: or estimated end is added to the hour.
+#: the members of older codes. A code whose known end is even nearer goes first. A tiny part
+#: (1/SHRUNK) of the time until the code's known or estimated end is added to the hour, so that new
+#: codes stay in order among themselves.
 NEW_FOR = "1 day"
 NEW_LASTS = "1 hour"
 SHRUNK = 1_000_000

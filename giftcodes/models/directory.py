@@ -89,7 +89,7 @@ class Directory(models.Model):
         return sorted(at for at in self.sent if at > now.timestamp() - seconds)
 
     def take(self, *, rate: Rate | None, lease: dt.timedelta, now: dt.datetime) -> None:
-        """Count a request that is sent now, and claim the directory. No claim may be open."""
+        """Count a request that is sent now, and claim the directory. It must not be claimed yet."""
         today = now.astimezone(dt.UTC).date()
         self.day, self.used_today = today, self.used_today + 1 if self.day == today else 1
         self.asked_at, self.lease_until, self.token = now, now + lease, self.token + 1

@@ -22,7 +22,7 @@ else:
 class Unreadable(str):
     """A secret whose key is missing. It is an empty text.
 
-    If it is saved, the table keeps the encrypted value, so that the secret can be read again once
+    If it is saved, the table keeps the encrypted value, so that the secret can be read again when
     the key is back.
     """
 
@@ -54,7 +54,7 @@ class EncryptedTextField(TextField):
             return Unreadable(value)
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Encrypt the value. A value that is encrypted already comes from a dump, and stays so.
+        """Encrypt the value. A value from a dump is encrypted already, and is not changed.
 
         Raises:
             ImproperlyConfigured: no key is set.

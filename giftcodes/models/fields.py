@@ -136,8 +136,8 @@ class NotesField(TextField):
 def without_notes(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
     """The same rows, without the notes of the rows and of the rows that they refer to.
 
-    Lists use this, because they show no notes, and a list has many rows. Notes that are used
-    after all are read from the database, one row at a time.
+    Lists use this, because they show no notes, and a list has many rows. If code uses the notes
+    nevertheless, they are read from the database, one row at a time.
     """
     return rows.defer(*_paths_of_notes(rows.model, _FURTHEST))
 

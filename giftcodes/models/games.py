@@ -46,7 +46,7 @@ def game(name: str) -> ProviderConfig:
 
 
 def is_fixed(config: ProviderConfig, field: str) -> bool:
-    """Whether the environment decides a field of a game, so that the browser cannot change it.
+    """Whether the environment decides a field of a game. If so, the browser cannot change it.
 
     Args:
         config: the game, as in `settings.PROVIDERS`.

@@ -1,8 +1,8 @@
 """HTTP for Apprise's plug-ins, without proxies and redirects, and with a record of the answers.
 
-The functions of the module `requests`, which a plug-in calls, read proxies and passwords from the
-environment. And a plug-in returns only True or False, but not the answers. So the name `requests`
-in the plug-ins' modules is bound to the object `_REQUESTS`, which is defined here.
+A plug-in calls the functions of the module `requests`, and these read proxies and passwords from
+the environment. And a plug-in returns only True or False, but not the answers. So the name
+`requests` in the plug-ins' modules is bound to the object `_REQUESTS`, which is defined here.
 """
 
 from __future__ import annotations

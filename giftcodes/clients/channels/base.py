@@ -16,8 +16,8 @@ from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
 ERROR_LENGTH = 300
 #: The error of a message says this if no connection to the service was made.
 UNREACHED = "could not be reached"
-#: The wait after an HTTP 429 that does not say how long to wait. It may be short, because the
-#: outbox has its own back-off, which is longer and grows.
+#: The wait after an HTTP 429 that does not say how long to wait. A short wait is enough, because
+#: the outbox has its own back-off, which is longer and grows.
 UNNAMED_WAIT_SECONDS = 1.0
 _JOINER = "\u200d"
 _LOOSE_ENDS = " \t\r\n,;:-"

@@ -14,7 +14,7 @@ from typing import Any
 from giftcodes.clients.channels.base import BadAddressError, ChannelRules
 from giftcodes.clients.channels.safe_text import Markup
 
-#: Arguments that every service may have. `format` may only be `text`, as messages are plain text.
+#: Arguments that every service may have. `format` must be `text`: messages are plain text.
 _COMMON = frozenset({"verify", "user", "pass", "password", "format"})
 #: Arguments that no service may have, not even a service that a setting adds. They would change the
 #: request, its retries or its result, or read a local file.

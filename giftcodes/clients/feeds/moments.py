@@ -48,7 +48,7 @@ def end_of(value: object) -> dt.datetime | None:
 
 
 def _of_number(value: float) -> dt.datetime:
-    # Compare before dividing: an integer in JSON may be larger than any float, so that the division
+    # Compare before dividing: an integer in JSON may be larger than any float, and its division
     # would fail. The comparison also refuses NaN.
     if not 0 <= value < _MILLISECONDS_FROM * 1000:
         raise ValueError("not between 2000 and 2100")

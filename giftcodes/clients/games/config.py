@@ -73,7 +73,7 @@ class ProviderConfig:
     directory_per_day: int = 5_000
     #: Whether the game is switched on. A game that is switched off keeps its salt.
     is_enabled: bool = True
-    #: The names of the fields that the environment sets, so that the browser cannot change them.
+    #: The names of the fields that the environment sets. The browser cannot change them.
     from_environment: frozenset[str] = field(default=frozenset(), repr=False)
     #: The names of the fields whose values were entered in the browser.
     from_browser: frozenset[str] = field(default=frozenset(), repr=False)
