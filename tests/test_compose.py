@@ -213,7 +213,7 @@ class Engine:
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
     def make_owner(self) -> None:
-        """Run what the image of PostgreSQL runs in a new volume, under names that are free here."""
+        """Run the script that PostgreSQL's image runs in a new volume, with names that fit here."""
         script = COMPOSE["configs"]["postgres-owner"]["content"]
         for there, here in {
             "--username postgres": "--username redeemer",

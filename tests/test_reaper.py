@@ -83,7 +83,7 @@ def test_a_run_that_ends_early_leaves_no_process_behind(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        # A shell makes its background processes ignore Ctrl-C, and their children inherit that.
+        # If a shell runs this test in the background, the test and its children ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: all((folder / name).exists() for name in ("one", "two")), "both tests to run")

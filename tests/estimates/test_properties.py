@@ -139,7 +139,7 @@ def test_the_turns_are_those_of_a_round_robin(requests: list[int]) -> None:
 @given(paces(), queues())
 @settings(deadline=None)
 def test_a_better_rank_is_never_held_up_by_a_worse_one(pace: Pace, queue: list[Run]) -> None:
-    """Left out are unconfirmed members, who go first, and members who are not due yet."""
+    """It leaves out unconfirmed members, who go first, and members who are not due yet."""
     queue = [replace(run, confirmations=(), later=()) for run in queue]
     whole = forecast(pace, queue)
     for _rank, group in groupby(queue, key=lambda run: run.rank):

@@ -121,7 +121,7 @@ def test_a_file_of_another_user_is_ignored_with_one_line(
     def refuse(*_: object, **__: object) -> str:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "read_text", refuse)  # As root, the test could read any file.
+    monkeypatch.setattr(Path, "read_text", refuse)  # Root could read any real file.
 
     load_running_environment()
 

@@ -280,7 +280,7 @@ def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> N
 
 @pytest.mark.django_db
 def test_a_process_that_is_frozen_in_a_transaction_keeps_its_locks_for_half_a_minute() -> None:
-    """The class that starts the database of `make up` also starts the database of the tests."""
+    """The tests' database shows the setting of `make up`, because one class starts both of them."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW idle_in_transaction_session_timeout")
         assert cursor.fetchone() == ("30s",)

@@ -1,4 +1,4 @@
-"""The broker starts after any damage to its data, which may be lost: nothing depends on them."""
+"""The broker starts after any damage to its data. Lost data do no harm: nothing depends on them."""
 
 from __future__ import annotations
 

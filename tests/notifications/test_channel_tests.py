@@ -102,7 +102,7 @@ def test_the_reason_is_known_at_once_and_nothing_is_sent_twice(
     assert (row.state, words in row.error) == (state, True)
     assert len(discord.requests) == 1
     assert TOKEN not in row.error
-    # The person who sent the test reads the reason. An alarm is for people who did not send it.
+    # An alarm would be for other people. The person who sent the test reads the reason anyway.
     assert not Alarm.objects.exists()
 
 

@@ -50,7 +50,7 @@ def test_announcements_keep_their_state_and_get_their_channel() -> None:
             trigger="poll",
             locked_at=database_now(),
         )
-        # The ids of the channels are not those of the guilds.
+        # A channel's id need not be the id of its guild.
         kept = make["Channel"](guild=guild, address=encrypted(address)) if address else None
         make["Announcement"](
             redemption=run,

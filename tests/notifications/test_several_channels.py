@@ -229,7 +229,7 @@ def test_a_run_of_members_who_joined_later_is_told_only_if_many_need_a_person(
     world.has(code)
     redemption = world.redeem(wolves, code, Trigger.POLL)
     send_due(world)
-    # The first member's trouble is older than the next run.
+    # The first member needed a person before the next run. That run does not count the member.
     redemption.member_redemptions.update(updated_at=F("updated_at") - timedelta(minutes=5))
     for _ in range(newcomers):
         member(wolves)

@@ -93,7 +93,7 @@ def test_one_wrong_answer_does_not_close_a_code_that_works(world: World) -> None
 def test_a_doubted_code_gets_its_second_opinion_from_a_player_who_is_in_both_guilds(
     world: World,
 ) -> None:
-    """That the player waits in one guild must not prevent the second opinion in the other guild."""
+    """A player who waits in one guild must still give the second opinion in the other guild."""
     wolves, bears = guild(priority=1), guild()
     member(wolves, "300000002")
     for of in (wolves, bears):

@@ -216,7 +216,7 @@ NEVER = Named()
         (Named(9, T[1], T[3]), GameAnswers(), GameAnswers(), False),
         # The game refused what the directory still says.
         (Named(2, T[1], T[3]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), False),
-        # The game refused it before the directory named it again: the player has moved back.
+        # The game refused the realm before the directory named it again: the player has moved back.
         (Named(2, T[3], T[4]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), True),
         (Named(1, T[3], T[4]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), True),
     ],

@@ -125,8 +125,8 @@ def test_the_request_because_of_which_the_answer_received_counts_as_redeemed_is_
     world.has(code)
     redemption = world.redeem(wolves, code)
     (proof,) = Attempt.objects.all()
-    # As if the first answer had been lost, the second one said RECEIVED, and the first one came
-    # late after all.
+    # As if the second request had been answered with RECEIVED, and the answer to the first request,
+    # TOO_FREQUENT, had come only after that.
     Attempt.objects.filter(pk=proof.pk).update(outcome="too_frequent")
     MemberRedemption.objects.update(token=2)
     last = {"token": 2, "outcome": "received", "answered_at": proof.answered_at, "realm": 1}

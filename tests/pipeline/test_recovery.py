@@ -255,8 +255,8 @@ def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
 ) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
-    # By the database's clock enough of the lease is left, but by the worker's own clock its time
-    # is used up.
+    # By the database's clock, enough of the lease is left. By the worker's own clock, it is too
+    # late to send the request.
     settings.LEASE_SECONDS = settings.HTTP_SECONDS + 1
 
     tasks.redeem_member(claim.pk, claim.token)

@@ -133,7 +133,7 @@ def test_a_code_that_people_typed_too_early_begins_again_when_a_feed_has_it(
     GiftCode.objects.update(probes=3, next_probe_at=None, tried_spellings=["EARLYBIRD"])
     assert GiftCode.objects.get().state == CodeState.CLOSED
 
-    # The feed lists it before it works, too.
+    # The feed, too, lists the code before the game knows it.
     before = len(world.requests)
     feed(world, f"{listed} 27.11.2026")
     live(world, 8)

@@ -340,8 +340,8 @@ def test_a_stranger_with_some_addresses_does_not_keep_players_out(
     waiting = set(JoinRequest.objects.values_list("player_id", flat=True))
     assert waiting == {*strangers[4:], *(f"31000000{number}" for number in range(4))}
     assert PlayerLink.objects.count() == 6
-    # Now each address has one request. None of these gives way, neither to a second request of the
-    # stranger nor to one of another player.
+    # Now each address has one request, and none of these is deleted any more. A second request of
+    # the stranger is refused, and so is a request from a new address.
     for address in ("203.0.113.0", "198.51.100.9"):
         visitor.client.defaults["REMOTE_ADDR"] = address
         assert "Very many requests" in visitor.join(link, "320000000").content.decode()

@@ -223,7 +223,7 @@ def broken_status(random: Random, _secrets: tuple[str, ...]) -> Case:
 
 
 def broken_headers(random: Random, secrets: tuple[str, ...]) -> Case:
-    """Broken headers and rate headers before a correct body, which the client may believe."""
+    """Broken headers, and rate headers, before a correct body. The client may believe the body."""
     lines = [
         random.choice([_rate_header, _odd_header])(random) for _ in range(random.randrange(1, 8))
     ]

@@ -34,8 +34,8 @@ def let_everything_end(flow: Flow) -> None:
         tasks.sweep()
         tasks.catch_up()
         flow.the_rules_hold()
-        # Checked after the catch-up, since the last answer may have reopened a code that new
-        # members do not have.
+        # This is checked after the catch-up, because the last answer may have reopened a code that
+        # new members do not have.
         if _is_quiet():
             break
         _let_the_members_have_their_turn(flow)

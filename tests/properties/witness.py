@@ -25,7 +25,7 @@ class Witness:
 
     @contextmanager
     def of_a_request(self, claim: Message) -> Iterator[None]:
-        """Check that the rows before the block allowed the request that is sent in it, if any."""
+        """If the block sends a request, check that the rows before the block allowed it."""
         row_id, token = claim.args
         row = _read(row_id)
         budget, now = RateBudget.objects.get(), database_now()
@@ -68,7 +68,7 @@ class Witness:
 
     @contextmanager
     def of_an_answer(self, request: Request) -> Iterator[None]:
-        """Check that an answer whose claim was lost changes the row only if it is SUCCESS."""
+        """If the claim of the answer was lost, check that only SUCCESS changes the row."""
         intent, outcome = request.intent, request.answer.outcome
         before = _read(intent.row_id)
         held = (before.state, before.token) == (State.IN_FLIGHT, intent.token)

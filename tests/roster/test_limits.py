@@ -360,7 +360,7 @@ def test_the_reader_imports_nothing_of_the_application() -> None:
     ],
 )
 def test_the_time_for_a_line_grows_no_faster_than_its_length(unit: str) -> None:
-    """Sixteen times the length would take 256 times the time, if it grew with the square."""
+    """If the time grew with the square, sixteen times the length would take 256 times the time."""
 
     def seconds(length: int) -> float:
         text = (unit * length)[:length]

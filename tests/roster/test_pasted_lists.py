@@ -143,7 +143,7 @@ def test_players_on_few_lines_count_against_the_limit_of_members() -> None:
 
 @pytest.mark.parametrize("unit", ["1 ", "123 ", "1.1.", "(", "+1 ", "0O", "12:34 ", "power ", "*"])
 def test_a_long_line_of_signs_is_read_as_one_line(unit: str) -> None:
-    """The work for a long line is bounded. No time is measured, as it depends on the machine."""
+    """The work for a long line is bounded. No time is measured: it depends on the machine."""
     line = (unit * MOST_CHARACTERS)[: MOST_CHARACTERS - 10] + " 410000101"
 
     assert len(review_of(line).lines) == 1

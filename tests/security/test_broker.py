@@ -1,4 +1,4 @@
-"""Elements in the broker's lists that are no messages do not end a worker."""
+"""A worker goes on when a list of the broker has an element that is not a message."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_the_fuzz_knows_every_address(world: worlds.World) -> None:
 
 
 def test_an_administrator_finds_the_forbidden_texts_on_the_pages(world: worlds.World) -> None:
-    """Only because of this, the next test proves something when other people see no such text."""
+    """If no page had these texts, the next test could not show that they are hidden from others."""
     client = world.clients["administrator"]
     lists = (
         "guild",

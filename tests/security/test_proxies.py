@@ -112,7 +112,7 @@ class Front:
 def front(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
-    """One proxy for all tests. A test with failed logins uses client addresses of its own."""
+    """One proxy for all tests. Logins use different addresses: failures block an address."""
     program, tmp_path = request.param, tmp_path_factory.mktemp(request.param)
     if not shutil.which(program):
         pytest.skip(f"{program} is not installed: install the Debian package {program}.")

@@ -111,7 +111,7 @@ def test_a_game_whose_feed_fails_is_not_simply_connected(world: World) -> None:
     world.poll()
     RateBudget.objects.update_or_create(pk="simulator", defaults={"last_answer_at": database_now()})
     assert state() is ConnectionState.CONNECTED
-    # A feed that has worked is given a few polls.
+    # A feed that has answered before counts as failing only after three failures in a row.
     Feed.objects.update(failures=2, error="The feed's server failed (HTTP 502).")
     assert state() is ConnectionState.CONNECTED
     Feed.objects.update(failures=3)

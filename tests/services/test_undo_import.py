@@ -26,7 +26,7 @@ LISTING = (
 @pytest.fixture
 def wolves() -> Guild:
     wolves = guild("Wolves")
-    # Written in bulk they have no versions, like members that are older than the versions.
+    # Rows written in bulk have no versions, like rows from before the first version was stored.
     Member.objects.bulk_create(
         [
             Member(guild=wolves, player_id=CORRECTED, nickname="Beech"),

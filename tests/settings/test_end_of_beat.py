@@ -32,7 +32,7 @@ def service() -> Iterator[Service]:
 def test_a_signal_during_a_statement_does_not_wait_for_the_connection(service: Service) -> None:
     """The handler only asks beat to end. The schedule is written after the tick."""
     connection.ensure_connection()
-    with connection.connection.lock:  # As a statement holds it.
+    with connection.connection.lock:  # A running statement holds it.
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert service._is_shutdown.is_set()

@@ -24,8 +24,8 @@ from tests.settings.copied import Copy
 pytestmark = pytest.mark.slow
 
 _GENEROUS_SECONDS = 120.0
-#: Long enough to show this fault: a pool that doubled the wait after each failed connection took
-#: another 82 s to resume after an outage of 70 s. After a short outage it is not noticed.
+#: Long enough to show this fault: a pool doubled its wait after each failed connection, and needed
+#: another 82 s to resume after an outage of 70 s. A short outage does not show the fault.
 _LONG_SECONDS = 70.0
 _AGAIN_SECONDS = 60
 _PASSWORD = "only-for-tests"

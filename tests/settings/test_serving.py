@@ -162,7 +162,7 @@ def test_an_incomplete_request_does_not_delay_the_end_of_the_server(site: Site) 
 def test_clients_that_do_not_read_their_responses_are_disconnected_and_others_are_served(
     site: Site,
 ) -> None:
-    """Each response is larger than the server's buffer for a client, so that its thread waits."""
+    """A response is larger than the server's buffer for a client, so its thread must wait."""
     unread = [site.connect() for _ in range(THREADS)]
     for connection in unread:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -39,7 +39,7 @@ def game(simulator) -> Simulator:
 
 @contextmanager
 def asking_in_vain(game: Simulator) -> Iterator[Future[requests.Response]]:
-    """A request for Anna under way, which ends when the game is stopped."""
+    """A request for Anna that is under way until the game is stopped."""
     with ThreadPoolExecutor() as pool:
         late = pool.submit(ask, game, timeout=ENDLESS_SECONDS)
         try:

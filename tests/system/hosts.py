@@ -1,9 +1,9 @@
 """Two hosts on one machine, each with its own address.
 
 They are unnamed network namespaces, each with a cable (a veth pair) to this machine. A namespace
-exists as long as a process in it, and its cable as long as the namespace. The kernel kills these
-processes when the tests end in any way, so nothing remains. Without the rights or the programs for
-that, two loopback addresses are used instead. The hosts cannot be unplugged then.
+exists as long as a process in it, and its cable as long as the namespace. However the tests end,
+the kernel kills these processes, so nothing remains. Where the rights or the programs for
+namespaces are missing, two loopback addresses are used instead. Such hosts cannot be unplugged.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _namespace(name: str, *, here: str, there: str) -> Iterator[Host]:
     finally:
         holder.kill()
         holder.wait()
-        # The kernel removes the cable shortly after the namespace. This does not wait for that.
+        # The kernel removes the cable only some time after the namespace. This removes it at once.
         subprocess.run(
             ["ip", "link", "del", cable], capture_output=True, check=False, timeout=_SECONDS
         )
