@@ -8,7 +8,7 @@ class GiftcodesConfig(AppConfig):
     verbose_name = "Gift codes"
 
     def ready(self) -> None:
-        """Register the system checks, and let dates be read that are out of Python's range."""
+        """Register the system checks, and allow reading dates that are outside Python's range."""
         from giftcodes import checks  # noqa: F401
         from giftcodes.models.date_bounds import read_patiently
 

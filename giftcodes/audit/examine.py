@@ -100,7 +100,7 @@ def audit(
 ) -> Report:
     """Check every invariant in one snapshot of the database. This only reads, and blocks nothing.
 
-    Some invariants may be broken until the system restores them within a known time. They are
+    The system needs some time to restore some of the invariants. If one of these is broken, it is
     examined again after that time.
 
     Args:

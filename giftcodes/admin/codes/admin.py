@@ -71,7 +71,7 @@ _PIPELINE_FIELDS: list[Any] = [
     "look_at",
 ]
 _NOT_FOR_OFFICERS = frozenset({"proven_at"})
-#: Officers see these fields if a guild of theirs has a redemption of the code.
+#: Officers see these fields only if a run of the code has begun for a guild of theirs.
 _OF_RUNS = frozenset({"closed_at", "probes", "next_probe_at"})
 _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
     CodeState.ACTIVE: [("redeem_now", ""), ("skip_codes", ""), ("close_codes", "")],
@@ -133,7 +133,8 @@ class GiftCodeAdmin(CodeEntry):
         Officers do not set dates, because a wrong end would close the code for all guilds. They may
         enter an end only in a proposal, because an administrator checks it. Officers do not see
         when the game accepted the code, because that is a moment in the run of some guild. For the
-        same reason, they see when a code was closed only if a guild of theirs asked for it.
+        same reason, they do not see the time at which a code was closed until a run of the code has
+        begun for a guild of theirs.
         """
         if obj:
             left_out = _plain(obj)

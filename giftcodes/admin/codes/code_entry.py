@@ -111,7 +111,7 @@ class CodeEntry(KeepsHistory):
         Args:
             request: the officer's request.
             typed: the code.
-            of_known: whether it is another spelling of a code that is not only the officer's.
+            of_known: whether it is another spelling of a known code that other guilds ask for, too.
         """
         assert request.user.pk is not None  # The site requires a login.
         proposal, is_new = propose(

@@ -102,7 +102,7 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
     respelled: GiftCode | None = None
     #: Whether the person may close and reopen codes.
     may_decide = True
-    #: The id of the officer who enters the code. None for a person whom no limits hold for.
+    #: The id of the officer who enters the code. None for a person who has no limits.
     officer_id: int | None = None
     #: Whether an administrator decides about the code.
     must_propose = False

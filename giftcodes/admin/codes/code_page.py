@@ -109,7 +109,7 @@ def live(request: HttpRequest, code_id: int) -> JsonResponse:
 def fields_seen(page: Page, request: HttpRequest, code: GiftCode) -> str:
     """A fingerprint of what the fields of the page show to the person.
 
-    It leaves out when the feed had the code last, because that changes with each poll.
+    It leaves out the time at which the feed last had the code, because each poll changes it.
     """
     fieldsets = page.get_fieldsets(request, code)
     names = [str(name) for name in flatten_fieldsets(fieldsets) if name != "last_seen_at"]

@@ -16,10 +16,10 @@ from giftcodes.models.trial import trials
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What happens to a new code for which no guild has begun.
+    """What happens to a new code for which no run has begun.
 
     Args:
-        members: the number of members for whom the code is about to be asked for.
+        members: the number of members for whom requests are about to be sent.
         guilds: the number of their guilds.
         obstacle: why no request can be sent to the game, or None.
     """

@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: From this many lines of one level on, they are one message: their number, and a list that can be
-#: opened.
+#: If a level has this many lines or more, they are shown as one message: their number, and a list
+#: that can be opened.
 FOLDED = 3
 #: The maximum number of lines in such a list.
 SHOWN = 50

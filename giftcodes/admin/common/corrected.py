@@ -67,7 +67,7 @@ class _Numbers:
 
     Args:
         members: their number.
-        unknown: how many of them the game does not know where they are now.
+        unknown: how many of them the game does not know in their present realm.
         waiting: for how many of them the game has still to answer.
         got: how many codes they have got since the correction.
     """
@@ -88,7 +88,7 @@ def keep(request: HttpRequest, row: Member | Guild) -> None:
 def outcomes(request: HttpRequest, *, guild: Guild | None = None) -> list[Outcome]:
     """What has come of the person's corrections of the last minutes, the newest first.
 
-    It takes no statement if there is none, and else a fixed number for each.
+    Each correction takes a fixed number of SQL statements. Without corrections, there are none.
 
     Args:
         request: the request of the person.

@@ -20,8 +20,8 @@ _EXPORT_LOCK = 1_155_002
 def only_export(request: Any) -> Iterator[bool]:
     """Hold the person's turn to export, in a transaction, until the file is written.
 
-    The database holds the turn, so that it counts for all processes of the site, and ends with the
-    transaction even if the process dies.
+    The turn is a lock in the database. So it counts for all processes of the site, and it ends with
+    the transaction, even if the process dies.
 
     Yields:
         Whether it is the person's turn. If not, the next page says so.

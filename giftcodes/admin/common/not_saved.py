@@ -32,7 +32,7 @@ def keep(request: HttpRequest, row: Model, value: str, error: str) -> None:
 def take(request: HttpRequest) -> dict[str, Any]:
     """The kept entry, for the template's variable `wrong`. Empty if there is none.
 
-    The id of the row has the name of its model, such as `member`.
+    The row's id is stored under the name of the row's model, such as `member`.
     """
     found: dict[str, Any] = request.session.pop(_KEY, {})
     return found

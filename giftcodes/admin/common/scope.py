@@ -111,8 +111,8 @@ def _guilds(person: Person) -> list[int]:
 def sees_times(code: GiftCode, person: Person) -> bool:
     """Whether a person may see when a code was closed, and when it is tried again.
 
-    The answers to other guilds decide about these moments. So an officer must see a guild for which
-    a run of the code has begun.
+    These moments depend on the answers to all guilds, and would tell what other guilds do. So an
+    officer sees them only if a run of the code has begun for a guild of this officer.
     """
     if sees_all(person):
         return True
@@ -147,8 +147,8 @@ def _codes(person: Person, path: str = "") -> Q:
 def _events(person: Person) -> Q:
     """Events of the redemptions in the person's guilds, and events of codes of these redemptions.
 
-    Events of a code itself belong to no redemption. If no run of the code has begun for a guild of
-    the person, these events would tell when other guilds asked for it.
+    Events of a code itself belong to no redemption. They are left out if no run of the code has
+    begun for a guild of the person, because they would tell when other guilds asked for the code.
     """
     own = Redemption.objects.filter(
         guild__in=_guilds(person), gift_code=OuterRef("gift_code"), run_number__gt=0

@@ -236,7 +236,7 @@ class Scoped(_Mixin):
     def get_actions(self, request: HttpRequest) -> Any:
         """The actions that this person may run.
 
-        Django offers an action that declares no permission to everyone who sees the list. Actions
+        If an action declares no permission, Django offers it to everyone who sees the list. Actions
         of other packages declare none, so here they need the change permission.
         """
         actions = super().get_actions(request)

@@ -30,8 +30,7 @@ from giftcodes.models.self_service_event import reason_words
 MOST_ENTRIES = 200
 #: The maximum number of characters of a value that a page shows.
 MOST_SHOWN = 300
-#: If a person saved a version and an action of theirs was logged within this time of it, both are
-#: one entry.
+#: If a version and a logged action of the same person are less than this apart, both are one entry.
 _SOON = dt.timedelta(seconds=2)
 #: Entries about members who moved. Earlier releases of Redeemer wrote the name of the other guild
 #: into such an entry.

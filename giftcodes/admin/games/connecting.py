@@ -1,8 +1,9 @@
 """The pages under “Connect a game”.
 
 They set the salt and the feed of each game, the channel for alarms, and the address of the site.
-Only administrators open these pages. What is entered is stored encrypted, and a worker tests it at
-once. The pages show who entered something and when, but never the value.
+Only administrators open these pages. What is entered is stored encrypted. A worker tests the
+channel, or the game if it is on, at once. The pages show who entered a value and when, but never a
+secret: of the addresses of a game and its feed, they show only the scheme and the host.
 """
 
 from __future__ import annotations
@@ -283,7 +284,7 @@ def _tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
 
 
 def _findings(check: ConnectionCheck) -> list[tuple[Topic, Finding]]:
-    """The findings to show. That a salt is set is left out if the game refuses it."""
+    """The findings to show, without the finding “a salt is set” if the game refuses the salt."""
     found = check.found
     if any(one.kind in _SALT_REFUSED for _topic, one in found):
         return [(topic, one) for topic, one in found if one.kind is not FindingKind.SALT_SET]

@@ -1,4 +1,4 @@
-"""The forms of “Connect a game”. What was entered is checked at once, and is never shown again."""
+"""The forms of “Connect a game”. Each entry is checked at once, and no secret is shown again."""
 
 from __future__ import annotations
 
@@ -270,8 +270,8 @@ def _insist_on_public_host(host: str) -> None:
 def _moves(address: str, before: str) -> bool:
     """Whether the entered address has another scheme or host than the previous address.
 
-    Also true if there is no previous address: the address for which the secret was entered has then
-    been removed.
+    Also true if there is no previous address, because in that case the address for which the secret
+    was entered has been removed.
     """
     if not address:
         return False

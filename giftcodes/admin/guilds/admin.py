@@ -279,7 +279,7 @@ class GuildAdmin(KeepsHistory):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Give new officers their role, and let the guild catch up on codes.
 
-        A guild that is new, is active again or has another realm has codes to catch up on.
+        A guild has codes to catch up on if it is new or active again, or if its realm changed.
         """
         super().save_related(request, form, formsets, change)
         if change and "realm" in form.changed_data:

@@ -91,7 +91,7 @@ class ChannelState:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a test is being sent, so that the page should look again soon."""
+        """Whether a test is being sent. If so, the page should look again soon."""
         return self.test is not None and self.test.tone is Tone.BUSY
 
 

@@ -42,7 +42,9 @@ class ChannelAdmin(Page):
         "Where the runs and alarms of each guild are announced: a Discord webhook, or an address "
         "for Apprise. A guild may have several channels."
     )
-    empty_hint = _("No guild has a channel yet: add one, and its next run is announced there.")
+    empty_hint = _(
+        "No guild has a channel yet. After you add one, the guild's next run is announced there."
+    )
     form = ChannelForm
     #: Channels have no versions, so the history has the actions that the admin logged.
     object_history_template = "admin/object_history.html"

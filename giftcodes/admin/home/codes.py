@@ -26,7 +26,7 @@ from giftcodes.queries.served import CodeServed
 SHOWN = 6
 #: If the newest codes have more redemptions than this, counting their members takes too long for
 #: a page that is fetched every few seconds. With 100 members each, 300 redemptions have 30,000
-#: rows.
+#: member redemptions.
 MOST_COUNTED = 300
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 RUNS_SHOWN = 8
 #: The time between two requests for the parts of the page that take long to count.
 SLOW_SECONDS = 300.0
-#: The chart is left unchanged for this many times as long as it took to count.
+#: After a count, the chart is left unchanged for this many times the duration of the count.
 _CHART_REST = 50
 
 _FOLDER = "admin/giftcodes/home"

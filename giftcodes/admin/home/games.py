@@ -17,9 +17,9 @@ from giftcodes.models import Feed, Guild, PauseKind, RateBudget
 def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     """The games that a person may see, in one SQL statement.
 
-    An officer sees only the games of their own guilds. The feed and the links are left out for
-    officers because they are for operators, and the numbers of requests because they tell what
-    other guilds do. Games that are off and that no guild plays are left out.
+    An officer sees only the games of their own guilds. The feed and the links are for operators, so
+    officers do not see them. They do not see the numbers of requests either, because these tell
+    what other guilds do. For everyone, games that are off and that no guild plays are left out.
 
     Args:
         games: the value `providers` of `queries.overview`.

@@ -62,8 +62,8 @@ PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
 #: The two links to the page for a player's wishes. The page of a member shows at most one of them.
 WISHES = ("wishes", "opt_out")
 
-#: The members for whom codes are redeemed come first, and inactive ones last. As an expression, it
-#: is no column that the list marks as sorted.
+#: The members for whom codes are redeemed come first, and inactive ones last. Because this is an
+#: expression, the list marks no column as sorted by it.
 _GOES_FIRST = Case(
     When(active=True, opted_out=False, then=0),
     When(active=True, then=1),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class OptOutAdmin(History):
     intro = _(
         "Players who do not want codes to be redeemed for them in any guild. No imported list "
-        "changes that. Who opted out of a single guild is shown in the list of members instead. "
+        "changes that. Opt-outs of a single guild are shown in the list of members instead. "
         "The player ID is not kept if the player is no longer a member of any guild."
     )
     empty_hint = _("No player has opted out.")

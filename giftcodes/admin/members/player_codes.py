@@ -328,7 +328,7 @@ def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[s
 
 
 def _send_back(request: HttpRequest, member: Member, form: RealmForm) -> None:
-    """Have an entry that is not a number shown again on the page where the person entered it."""
+    """Keep an entry that is not a number, so that the page where it was entered shows it again."""
     words = _("Nothing was changed. Enter the number of the %(place)s: digits, such as 1042.")
     messages.error(request, words % {"place": place_noun(member.guild.provider)})
     error = " ".join(map(str, form["realm"].errors))

@@ -74,7 +74,7 @@ def may_do_all(person: Any) -> bool:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the form and, once a player is chosen, the data and buttons. Act on a pressed button.
+    """Show the form. If a player is chosen, show the data and buttons, and act on a pressed one.
 
     With `?member` in the address, the player of this member is chosen already.
     """
@@ -155,7 +155,7 @@ def _chosen(member_id: str | None, person: scope.Person) -> Member | None:
 
 
 def _entered(chosen: Member | None) -> dict[str, str] | None:
-    """What the form would have been sent with to look this member up."""
+    """The form data that look up this member. None if no member was chosen."""
     if chosen is None:
         return None
     return {"provider": chosen.guild.provider, "player_id": chosen.player_id}

@@ -84,10 +84,10 @@ def _end_of(event: RedemptionEvent) -> RunEnd | None:
 
 
 def _adders(events: list[RedemptionEvent], person: Any) -> dict[int, str]:
-    """The names of the officers who added the codes of entries without a person, by code id.
+    """The names of the officers who added codes, by code id, for entries that name no person.
 
-    The journals of guilds do not store them, because the officers of these guilds must not read
-    them. Only the officer and people who see all guilds do.
+    The journals of guilds do not store these names, because the officers of these guilds must not
+    read them. Only the officer who added the code and people who see all guilds may read the name.
     """
     codes = {event.gift_code_id for event in events if _is_first_of_person(event)}
     if not codes:
@@ -133,7 +133,7 @@ def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
 def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
     """Whether an entry records how its redemption's newest run ended.
 
-    Earlier releases did not store results. For their entries, only this result is known.
+    Earlier releases did not store results. Of their runs, only the newest run's result is known.
     """
     return (
         event.kind == EventKind.UNLOCKED
@@ -331,7 +331,7 @@ class AttemptAdmin(History):
 
     @admin.display(description=_("outcome"), ordering="outcome")
     def outcome_shown(self, attempt: Attempt) -> SafeString:
-        """What the outcome means, and behind it the game's own text."""
+        """What the outcome means, followed by the game's own text."""
         if not attempt.outcome:
             return badge("in_flight", _("no answer yet"))
         known = meaning(attempt.outcome)

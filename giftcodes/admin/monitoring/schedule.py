@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
-#: What the names of the tasks of this software begin with.
+#: The beginning of the names of this software's tasks.
 _TASKS = "giftcodes.tasks."
 _WORDS = {
     "giftcodes.tasks.tick": _("Sends the requests to the games that are due."),
@@ -52,7 +52,7 @@ _WORDS = {
 }
 #: The scheduler notes the last runs in its rows only this often.
 _NOTED_EVERY = dt.timedelta(seconds=Scheduler.sync_every)
-#: A run may begin and be noted this much later.
+#: A run may begin late, and be noted late, by this much in all.
 _SLACK = dt.timedelta(minutes=1)
 _UNITS: dict[str, Callable[[int], str]] = {
     IntervalSchedule.DAYS: lambda number: ngettext("every day", "every %d days", number),
@@ -181,7 +181,7 @@ def _period(task: Any) -> dt.timedelta | None:
 
 
 def is_late(task: Any) -> bool:
-    """Whether no run is known of a time at which one would have been noted."""
+    """Whether the last known run is so old that a later run should have been noted by now."""
     known, period = _last_known(task), _period(task)
     if known is None or period is None:
         return False

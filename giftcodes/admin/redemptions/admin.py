@@ -111,7 +111,7 @@ class RedemptionAdmin(History):
 
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:
-        """The estimated time left, and how many requests of other runs come before its end.
+        """The estimated time left, and the number of requests of other runs before this run ends.
 
         Officers do not see the number, because it tells what other guilds do.
         """

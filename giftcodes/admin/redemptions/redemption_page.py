@@ -76,7 +76,7 @@ def context(redemption: Redemption, person: Any) -> dict[str, Any]:
 
 
 def again_in_seconds(redemption: Redemption) -> float:
-    """The seconds until the page polls again. Polling never ends, as a run may be started again."""
+    """The seconds until the page polls again, without an end: a run can be started again."""
     return BUSY_SECONDS if redemption.state == RunState.RUNNING else IDLE_SECONDS
 
 
