@@ -133,7 +133,7 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
 
 @shared_task
 def start_requested() -> None:
-    """Start a few runs that a person requested. Other messages are handled before the rest."""
+    """Start a few runs that a person requested. Other messages are handled before the next few."""
     providers = set()
     with FailureIsolation("requested runs") as isolation:
         for request in RunRequest.objects.claim(REQUESTS):
@@ -316,7 +316,7 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Mark the lookups of members who need a correction as due now, before the runs start.
+    """Make lookups due now, before the runs start: those of members who need a correction.
 
     This sends no request. The task `directory` starts the lookups a few seconds later.
     """

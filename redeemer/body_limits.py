@@ -232,7 +232,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return self._no_space_for(self.content_length)
 
     def _has_session_cookie(self) -> bool:
-        """Whether the client could be logged in. Django checks that when the body has arrived."""
+        """Whether the client sent a session cookie. Django checks it when the body has arrived."""
         return self._rules.session_cookie in parse_cookie(self.headers.get("COOKIE", ""))
 
     def _reserve(self, byte_count: int) -> BadRequest | None:

@@ -79,7 +79,7 @@ class Trouble:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
-    """Answer a request for a page that does not exist, or that this person may not know of."""
+    """Answer a request for a page that does not exist, or that is hidden from this person."""
     return _framed(
         request,
         Trouble(

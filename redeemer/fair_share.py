@@ -1,8 +1,8 @@
 """Limits how many requests of one logged-in person a web process answers at the same time.
 
 Without this limit, one session could occupy all threads with slow pages, and no one else would get
-an answer. The officers of a guild count as one person, because officers make accounts for their
-guilds by inviting.
+an answer. The officers of a guild count as one person. Otherwise an officer could get more threads
+with each account that the officer makes by an invitation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_OF_PERSON = max(3, THREADS // 2)
 
 
 class FairShareMiddleware:
-    """Refuses a request if MOST_OF_PERSON others of the person or a guild are being answered.
+    """Refuses a request if MOST_OF_PERSON others of the same person or guild are being answered.
 
     The count is kept in memory, because it is about the threads of this process. In MIDDLEWARE,
     this class belongs after the middleware that finds the person and the one that logs requests.

@@ -15,7 +15,7 @@ from giftcodes.domain.tokens import hide_tokens
 FORMATS = ("console", "json")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MAX_LINE_CHARACTERS = 2_000
-#: The secret in the address of a link with which a person gets an account (redeemer/urls.py).
+#: The secret in the address of an invitation, or of a link to a new password (redeemer/urls.py).
 _SECRET_IN_PATH = re.compile(r"(/(?:invitation|password-link)/)[^/\s'\"?&<>]+")
 #: The maximum length of what a stranger sends: a path, or a header. A path may have 30,000
 #: characters, and each request is logged in two lines.
@@ -176,7 +176,7 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
-            # Waitress logs the decoded path of a request, whose line breaks would forge lines.
+            # Waitress logs the decoded path of a request. Line breaks in a path would forge lines.
             "waitress": {"level": "WARNING", "filters": ["one line"]},
             # This logger warns whenever a request waits for a thread, even for a moment.
             "waitress.queue": {"level": "ERROR"},

@@ -2,9 +2,9 @@
 
     python -m redeemer.serving --bind 127.0.0.1:8000
 
-Waitress reads a whole request, header and body, before it passes it to a thread. It does not limit
-the time that this takes: a client that sends one byte every ten seconds counts as active. This
-module adds a limit.
+Waitress reads a whole request, header and body, before it passes the request to a thread. It does
+not limit the time that this reading takes: a client that sends one byte every ten seconds counts as
+active. This module adds a limit.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ OWN_THREADS = {"/healthz": 1, "/admin/login/": 2}
 REQUEST_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 16_384
 #: How long a connection may be idle between a response and the next request. Proxies close idle
-#: connections after 60 s, so a proxy never sends a request on a connection that we close.
+#: connections after 60 s, which is earlier. So a proxy never sends a request on a connection that
+#: we close.
 IDLE_SECONDS = 75.0
 #: A client that does not read its response for this long is disconnected, because a long response
 #: occupies a thread.

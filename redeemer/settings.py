@@ -245,8 +245,8 @@ CELERY_BEAT_SCHEDULER = "redeemer.beat:TolerantScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # --- The pipeline ---------------------------------------------------------------------------------
-#: The time limit for one request to the game, in seconds. The lease must be ten seconds longer
-#: (giftcodes.checks.numbers).
+#: The time limit for one request to the game, in seconds. LEASE_SECONDS must be at least ten
+#: seconds longer (giftcodes.checks.numbers).
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
@@ -319,8 +319,8 @@ SECURE_SSL_REDIRECT = HTTPS
 # Monitors request /healthz directly, without the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-# The owner of the domain decides whether HSTS includes subdomains (W005) and the browsers' preload
-# lists (W021).
+# The owner of the domain decides whether HSTS includes subdomains (W005), and whether the domain is
+# on the browsers' preload lists (W021).
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -1,8 +1,8 @@
 """Corrections of realms, and how many of them a guild may have in a day.
 
 After a correction, the game is asked again for what it refused, so endless corrections of one guild
-would use up the requests of all guilds. The database counts them for each guild and day.
-Administrators and the command line are not limited.
+would use up the requests of all guilds. The database counts the corrections of each guild and
+day. Administrators and the command line are not limited.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ class Corrected:
     Args:
         changed: the members with a new realm.
         same: the members who had this realm already.
-        refused: a sentence for each guild whose limit was reached, so that none of its members was
-            changed.
+        refused: a sentence for each guild whose limit was reached. None of its members was changed.
     """
 
     changed: list[Member] = field(default_factory=list)
@@ -89,7 +88,8 @@ def count_of_member(member: Member, person: Any) -> None:
         TooManyCorrectionsError: the limit is reached. Nothing was counted.
     """
     if is_limited(person):
-        # Members are locked before corrections are counted, as in corrections of many members.
+        # The member is locked before the correction is counted. Corrections of many members do the
+        # same, so that two corrections cannot deadlock.
         Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         count_of_members(member.guild, 1)
 
@@ -151,8 +151,8 @@ def correct_members(member_ids: Iterable[int], realm: int | None, *, person: Any
     Args:
         member_ids: the members.
         realm: the realm. None means the realm of each member's guild.
-        person: who corrects them. If that person is limited, all members of a guild are changed,
-            or none of them.
+        person: who corrects them. If that person is limited, either all or none of the members of
+            one guild are changed.
     """
     ids = list(member_ids)
     refused: list[str] = []

@@ -33,7 +33,7 @@ class DemoError(Exception):
 def fill_demo_guild() -> tuple[Guild, ImportResult]:
     """Create the demo guild if needed, and add the players that it does not have.
 
-    Existing members are not changed, since an operator may have edited them.
+    Existing members are not changed, because an operator may have edited them.
 
     Raises:
         DemoError: the simulator cannot be used, or a guild of another game is named “Demo guild”.

@@ -32,7 +32,7 @@ class Decision:
         without_room: the requests of players for whom the guild has no room. They still wait.
         too_many_added: the requests of players with whom the guild would exceed its limit of new
             players in seven days. They still wait.
-        too_many_corrected: the requests of former members who enter another realm, when the guild
+        too_many_corrected: the requests of former members who entered another realm, if the guild
             may have no more corrections today. They still wait.
     """
 

@@ -76,7 +76,10 @@ def make_join_link(
 
 
 def renew_join_link(guild_id: int) -> JoinLink | None:
-    """Replace the join link of a guild, with the same conditions. None if it has no link."""
+    """Replace the join link of a guild. None if it has no link.
+
+    The new link has the same conditions. But if the old one has ended, the new one has no end.
+    """
     link = JoinLink.objects.filter(guild_id=guild_id).first()
     if link is None:
         return None
@@ -202,7 +205,7 @@ def _joined_lately(guild: Guild) -> int:
 
 
 def _added(guild: Guild, wish: Wish) -> Member | None:
-    """The new member. None if another page has added the player at this moment."""
+    """The new member. None if another page has added the player in the meantime."""
     member = Member(
         guild=guild,
         player_id=wish.player_id,

@@ -26,8 +26,9 @@ INVITATION_DAYS = 7
 PASSWORD_DAYS = 2
 #: How many open invitations one person may have.
 MOST_OPEN = 50
-#: How many invitations the officers of one guild may make in a week, together. Each may become an
-#: account, which has limits of its own: for codes, for example.
+#: How many invitations the officers of one guild may make in a week, together. Each can become an
+#: account with limits of its own, for example for codes. So unlimited invitations would let the
+#: officers avoid these limits.
 MOST_OF_GUILD = 10
 _WEEK = 7 * 24 * 3_600
 
@@ -126,7 +127,7 @@ def renew(invitation_id: int, *, days: int = INVITATION_DAYS) -> str | None:
 
 @transaction.atomic
 def withdraw(invitation_id: int) -> bool:
-    """End an invitation. Returns whether it was open."""
+    """End an invitation. Returns False if it was accepted or withdrawn before."""
     row = Invitation.objects.select_for_update().get(pk=invitation_id)
     now = database_now()
     if row.used_at is not None or row.withdrawn_at is not None:
@@ -157,7 +158,7 @@ def make_password_link(user: User, *, made_by: User) -> str:
 
 # --- Using ----------------------------------------------------------------------------------------
 def open_invitation(secret_hash: str) -> Invitation:
-    """The invitation with this secret, which can be used now.
+    """The invitation with this secret, if it can be used now.
 
     Raises:
         LinkRefused: there is no such link, or it can no longer be used.
@@ -166,7 +167,7 @@ def open_invitation(secret_hash: str) -> Invitation:
 
 
 def open_password_link(secret_hash: str) -> PasswordLink:
-    """The password link with this secret, which can be used now.
+    """The password link with this secret, if it can be used now.
 
     Raises:
         LinkRefused: there is no such link, or it can no longer be used.

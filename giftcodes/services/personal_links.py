@@ -133,8 +133,8 @@ def stop(link: PlayerLink) -> None:
 def start_again(link: PlayerLink) -> bool:
     """Take back the opt-out that this link made. Returns whether it was taken back.
 
-    An opt-out that the player asked for in another way is not ended by a link, because an officer
-    may have the link, too.
+    A link does not end an opt-out that the player asked for in another way, because an officer
+    could have the link, too.
     """
     member = _locked(link)
     link.refresh_from_db(fields=["opted_out_at", "member"])
@@ -157,7 +157,7 @@ def may_start_again(link: PlayerLink) -> bool:
 
 
 def _opt_outs_of_all_guilds(link: PlayerLink) -> QuerySet[OptOut]:
-    """The player's opt-out in all guilds. A link may have made it in an earlier release."""
+    """The player's opt-out in all guilds. In an earlier release, a link could make it."""
     assert link.member is not None
     hashes = player_hashes(link.guild.provider, link.member.player_id)
     return OptOut.objects.filter(pk__in=hashes)
@@ -175,7 +175,7 @@ def download(link: PlayerLink) -> dict[str, Any]:
 def erase(link: PlayerLink) -> EraseResult:
     """Opt the player out in this guild, and remove what the guild knows of the player.
 
-    The link must be confirmed. An officer may have it, too, and must not learn from what is left
+    The link must be confirmed. An officer could have it, too, and must not learn from what is left
     whether other guilds know the player. So the same is left for each player.
     """
     assert link.is_confirmed

@@ -39,14 +39,14 @@ _BUSY = (
     "A code is being redeemed for this player right now. They are opted out, and nothing is erased "
     "yet: repeat this in a minute."
 )
-#: The values of an erased member's fields that versions have, too.
+#: What an erased member's fields are set to, both in the member's row and in its versions.
 _EMPTY_IN_VERSIONS: dict[str, Any] = {
     "nickname": "",
     "realm": None,
     "consented_on": None,
     "notes": "",
 }
-#: The values of an erased member's fields.
+#: The same for the row alone, which has more of these fields than a version.
 _EMPTY: dict[str, Any] = {
     **_EMPTY_IN_VERSIONS,
     "refused_realm": None,
@@ -144,7 +144,8 @@ def _mark(members: QuerySet[Member], *, opted_out: bool, reason: str) -> OptOutR
         member.opted_out = opted_out
         member._change_reason = reason or None  # type: ignore[attr-defined]
         member.save(update_fields=["opted_out"])
-    # A link may take back only the opt-out that it made. After this change, there is none.
+    # A link may take back only the opt-out that it made itself. After this change, none counts as
+    # made by a link: `personal_links.stop` marks its link only afterwards.
     PlayerLink.objects.filter(member__in=rows).update(opted_out_at=None)
     return OptOutResult(bool(changed), len(rows))
 
@@ -169,9 +170,10 @@ class EraseResult:
 def erase_player(provider: str, player_id: str) -> EraseResult:
     """Remove a player's ID and personal data from every row, for good, and opt them out.
 
-    What was redeemed stays under a pseudonym that no player ever had: it proves that no code was
-    redeemed twice, and keeps the figures true. The opt-out stays as a keyed hash, so that no import
-    brings the player back. A second call erases what a run has written since the first.
+    The rows of what was redeemed stay, under a pseudonym that no player ever had. They prove that
+    no code was redeemed twice, and keep the figures true. The opt-out stays as a keyed hash, so
+    that no import brings the player back. A second call erases what a run has written since the
+    first.
 
     Args:
         provider: the game.
@@ -184,8 +186,8 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
         members.update(active=False, opted_out=True)
     with transaction.atomic():
         result = _erase(provider, player_id, members)
-    # These updates are outside the transaction above, because the steps `dispatch` and `record`
-    # lock these rows before they lock member redemptions.
+    # These updates are outside the transaction above. The steps `dispatch` and `record` lock these
+    # rows before they lock member redemptions, and the opposite order could deadlock.
     RateBudget.objects.filter(provider=provider, unknown_players__contains=[player_id]).update(
         unknown_players=[], unknown_codes=[]
     )
@@ -269,7 +271,8 @@ def erase_in_guild(member: Member, *, reason: str = "") -> EraseResult:
 
     Args:
         member: the member.
-        reason: the change reason of the member's version, if nothing can be erased yet.
+        reason: the change reason of the version that the opt-out writes. An erasure deletes this
+            version, so it stays only if nothing can be erased yet.
     """
     # The opt-out is committed first, so that runs that start from now on leave the player out.
     opt_out_in(Member.objects.filter(pk=member.pk, opted_out=False), reason=reason)
@@ -287,8 +290,9 @@ def _erase_in_guild(member: Member) -> EraseResult:
         Member.objects.filter(pk=member.pk),
         JoinRequest.objects.filter(guild=member.guild_id, player_id=member.player_id),
     )
-    # A version without its values says that the player was added, which counts for a week
-    # (`Guild.may_add`). Otherwise each erasure would make room for one more player.
+    # A player who was added counts for a week (`Guild.may_add`). So a version from that week that
+    # says that the player was added is kept, but without its values. Otherwise each erasure would
+    # make room for one more player.
     versions = Member.history.filter(id=member.pk)
     added = versions.filter(history_type="+", history_date__gt=timezone.now() - ADDING_PERIOD)
     versions.exclude(pk__in=added.values("pk")).delete()

@@ -29,8 +29,8 @@ class RequestResult:
 def request_runs(pairs: Iterable[tuple[int, int]], *, user_id: int | None) -> RequestResult:
     """Store a request for each run that may start, so that workers start it.
 
-    Runs that cannot start are refused here, in a fixed number of statements. A run in progress is
-    refused and journalled, as `start` does it.
+    Runs that cannot start are refused here, in a fixed number of statements. If a run is under way
+    already, its refusal is journalled, as `start` does it.
 
     Args:
         pairs: the guild id and the code id of each run.

@@ -5,9 +5,9 @@
 -- during a run. A channel that is switched off gets tests only.
 -- The guilds take turns, so that no guild waits behind many messages of another one. A message's
 -- turn counts the messages of its guild that are under way or go before it. In a turn, the guild
--- that was served last goes last. Among the others, new messages go before edits, and then the
--- guild goes first that was served least recently. If several messages may be under way, no guild
--- takes all places.
+-- that was served last goes last. Among the others, new messages go before edits. Among messages of
+-- the same kind, the guild that was served least recently goes first. If several messages may be
+-- under way at once, no guild takes all places.
 WITH busy AS MATERIALIZED (
     SELECT a.channel_id, ch.guild_id
     FROM giftcodes_announcement a

@@ -48,8 +48,8 @@ SELECT max(id) AS last_id, false AS has_more_of_last, count(*) AS deleted FROM o
 -- is kept. So wherever pruning is interrupted, the starts and ends in the journal alternate, and
 -- the last one agrees with the redemption's state.
 -- The row lock of a redemption keeps two prunes from deleting the same runs. `first_id` and
--- `last_id` are ids of redemptions. If runs of the last redemption were deleted, it may have more to
--- delete.
+-- `last_id` are ids of redemptions. If runs of the last redemption were deleted, more of its runs
+-- may have to be deleted.
 WITH ended AS MATERIALIZED (
     SELECT r.id, e.run_number
     FROM giftcodes_redemptionevent e

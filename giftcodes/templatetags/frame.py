@@ -41,7 +41,7 @@ _EMPTY = ("", "None", *_DASHES)
 
 @register.filter
 def shown_fields(line: Iterable[Any]) -> list[Any]:
-    """The fields of a line of a form that a person can fill in, or that have a value.
+    """Those fields of a form's line that a person can fill in, or that have a value.
 
     A help text says what to enter, so a field that cannot be filled in loses it.
     """
@@ -133,7 +133,7 @@ def _url(opts: Any, page: str, *args: Any) -> str:
 
 @register.simple_tag
 def left_out_on_a_phone(cl: ChangeList) -> str:
-    """Classes for the table of a list, which name the columns that a phone leaves out."""
+    """CSS classes for a list's table. They name the columns that a phone leaves out."""
     named = getattr(cl.model_admin, "phone_columns", ())
     columns = list(cl.list_display)
     has_boxes = bool(columns) and columns[0] == "action_checkbox"

@@ -188,7 +188,7 @@ class Postgres:
     def _initialise(self) -> None:
         """Create the data folder under another name, and rename it.
 
-        So a folder that an interrupted call leaves does not look complete.
+        So a folder that is left by an interrupted call does not look complete.
         """
         self._check_can_initialise()
         draft, password = self.data.with_name("postgres.part"), self.folder / _PASSWORD_FILE

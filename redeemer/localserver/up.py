@@ -25,7 +25,7 @@ from redeemer.localserver.supervisor import StopRequest, Supervisor
 
 _KILLED_SITE_ENDS_WITHIN_SECONDS = 10.0
 
-#: How long to wait before the first check of beat, because it and the workers need time to start.
+#: How long to wait before the first check of beat. Beat and the workers need this time to start.
 _HEALTH_GRACE_SECONDS = 60.0
 _HEALTH_CHECK_SECONDS = 15.0
 #: The status of /healthz when beat does not tick (giftcodes.views).

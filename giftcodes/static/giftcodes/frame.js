@@ -1,6 +1,9 @@
-/* What Unfold leaves out: labels for the search fields of autocompletes, which are created after the page has loaded; a
-   cookie with the viewer's time zone, in which the server shows times (redeemer/zone.py); the search; the field with which a form begins; and a note while the
-   browser is offline. */
+/* What Unfold leaves out:
+   - labels for the search fields of autocompletes, which are created after the page has loaded
+   - a cookie with the viewer's time zone, which the server uses for times (redeemer/zone.py)
+   - the search in the bar
+   - the focus in the first empty field of a form for adding
+   - a note while the browser is offline */
 
 (() => {
     "use strict";

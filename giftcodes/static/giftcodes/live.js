@@ -1,7 +1,7 @@
-/* Keeps pages up to date without a reload. An element with data-live="address" fetches its parts from that address. The
-   parts are its elements with data-part="name". A part that has changed is replaced, but not while a person fills a field
-   in it. The server sets the interval. While the server does not answer, the interval grows; while the page is hidden,
-   nothing is fetched. There is no library, and the only requests go to this server. */
+/* Keeps pages up to date without a reload. An element with data-live="address" fetches its parts from that address.
+   The parts are its elements with data-part="name". A part that has changed is replaced, but not while a person fills
+   in one of its fields. The server sets the interval. While the server does not answer, the interval grows; while the
+   page is hidden, nothing is fetched. There is no library, and the only requests go to this server. */
 
 (() => {
     "use strict";
@@ -23,7 +23,7 @@
         || (field.defaultValue ?? field.value) !== field.value
         || field.getAttribute("aria-invalid") === "true";
 
-    /* Whether a person fills a field of the part in. Then the part is exchanged later. */
+    /* Whether a person is filling in a field of the part. If so, the part is exchanged later. */
     const isBeingFilled = (part) =>
         [...part.querySelectorAll("input:not([type=hidden]), select, textarea:not([readonly])")].some(isInUse);
 

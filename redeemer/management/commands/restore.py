@@ -101,8 +101,8 @@ class Command(ServerCommand):
                 "The backup was made with another SECRET_KEY than that of this installation: "
                 f"{opt_outs} would not be recognised, and codes would be redeemed for those "
                 "players again. Set SECRET_KEY in the environment or in .env to the key of the "
-                "installation where it was made (`secret_key` in its var/secrets.json); or add "
-                "--any-key to go on without the opt-outs."
+                "installation where the backup was made (`secret_key` in its var/secrets.json); or "
+                "add --any-key to go on without the opt-outs."
             )
         self.warn(
             f"The backup was made with another SECRET_KEY: {opt_outs} are not recognised, and "
