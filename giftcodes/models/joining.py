@@ -17,7 +17,10 @@ from giftcodes.models.player_link import PlayerLink
 
 class JoinLinkQuerySet(models.QuerySet["JoinLink"]):
     def with_token(self, token: str) -> JoinLink | None:
-        """The link with this token, with its guild. None if it has ended."""
+        """The link with this token, with its guild.
+
+        None if there is no such link, or it has ended, or the guild is inactive.
+        """
         lasts = models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=Clock())
         found = self.filter(lasts, token_hash=token_hash(token), guild__active=True)
         return found.select_related("guild").first()

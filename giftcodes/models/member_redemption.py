@@ -52,8 +52,9 @@ IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 #: this long.
 REFUSED_FOR = timedelta(days=7)
 
-#: An officer may have a parked or stopped row asked for again if it had at most this many requests
-#: in the last `ASKED_WITHIN`: as many as park a row. Requests that count as no tries are left out.
+#: An officer may reopen a parked or stopped row if the row had at most this many requests in the
+#: last `ASKED_WITHIN`. One request parks a row as not eligible, and `MAX_TRIES` or fewer park it as
+#: failed. Requests that do not count as tries are left out.
 ASKED_AT_MOST = {State.NOT_ELIGIBLE: 1, State.FAILED: MAX_TRIES, State.CANCELLED: MAX_TRIES}
 ASKED_WITHIN = timedelta(days=1)
 _COUNTED = ["", *UNDECIDED, *ACCOUNT_CONDITIONS, Outcome.CLAIM_LIMIT]
@@ -132,8 +133,8 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
 
         Args:
             is_person: whether a person asks. A person reopens more rows than the automatic steps.
-            is_limited: whether that person is an officer. All guilds share the requests, so an
-                officer cannot have the game asked the same question again and again.
+            is_limited: whether that person is an officer. All guilds share the limit of requests,
+                so an officer cannot have the game asked the same question again and again.
         """
         realm_now = Coalesce("member__realm", "member__guild__realm")
         is_refused = Q(

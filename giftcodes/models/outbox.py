@@ -30,9 +30,8 @@ class Outbox(models.Model):
     is set, the state becomes `unknown`.
 
     The end of a run may be announced by an edit of an earlier message (`Announcement.message_id`).
-    `sending_at` is set and cleared in the same way, but an edit without an answer is repeated. If
-    an edit had no answer, the end is not posted as a separate message, unless the message that was
-    edited is gone.
+    `sending_at` is set and cleared in the same way, but an edit without an answer is repeated.
+    After such an edit, the end is posted as a separate message only if the edited message is gone.
     """
 
     state = models.CharField(

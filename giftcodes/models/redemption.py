@@ -26,7 +26,7 @@ class RunState(models.TextChoices):
     STOPPED = "stopped", _("stopped")
 
 
-#: A run for at most this many members is not announced, unless it is the redemption's first run, or
+#: A run for at most this many members is announced only if it is the redemption's first run, or if
 #: a poll or a person started it. Otherwise each new member would be announced for each code.
 FEW_MEMBERS = 5
 

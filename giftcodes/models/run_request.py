@@ -66,9 +66,9 @@ class RunRequestQuerySet(models.QuerySet["RunRequest"]):
 
 
 class RunRequest(models.Model):
-    """A guild and a code whose run a person requested.
+    """A run that a person requested, for a guild and a code.
 
-    The row is deleted once the run has been started or the start has been refused.
+    The row is deleted as soon as the run has been started or refused.
     """
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="+")

@@ -1,8 +1,8 @@
 """Codes that an officer added, and that the game has not yet accepted.
 
-Such a code may be invented. If the game does not know most players of a guild either, its answers
-are about the players, and do not show whether the code exists. Until it is proven, a code is asked
-for only in the guilds of the officer.
+Such a code may be invented, and a guild's requests do not always show this: if the game does not
+know most of the guild's players, its answers are about the players, and not about the code. So a
+code that is not proven is asked for only in the guilds of the officer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 def is_own_trial(code: GiftCode, user_id: int) -> bool:
     """Whether a user added a code that the game has not accepted and that no feed has.
 
-    If the user is an officer, an open code of this kind is on trial in the officer's guilds.
+    If the user is an officer, an active code of this kind is on trial in the officer's guilds.
     """
     return (
         code.source == Source.ADMIN

@@ -48,7 +48,8 @@ PATIENCE = {
     Alarm.Kind.DIRECTORY_KEY: dt.timedelta(0),
     Alarm.Kind.DIRECTORY_FAILING: dt.timedelta(days=1),
     Alarm.Kind.UNSERVED: dt.timedelta(minutes=30),
-    # `Member.refused_since` counts the three days, so that a restart does not begin them again.
+    # `UNCORRECTED_FOR` counts from `Member.refused_since` instead. A time in this table would begin
+    # again after the system was down.
     Alarm.Kind.UNCORRECTED: dt.timedelta(0),
 }
 #: How long a member must need a correction until the guild's alarm is raised.

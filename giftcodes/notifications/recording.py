@@ -165,7 +165,8 @@ def _edit_seconds(row: Announcement) -> float:
 def _post_end_separately(job: Job, delivery: Delivery) -> None:
     """Post the end as a separate message, because the start's message cannot be edited.
 
-    If an earlier edit may have worked, the end is not posted, because it could be announced twice.
+    If an earlier edit may have worked, and the edited message is not gone, the end is not posted,
+    because it could be announced twice.
     """
     row = job.row
     is_gone = delivery.outcome is DeliveryOutcome.GONE

@@ -22,7 +22,7 @@ from giftcodes.models.game_words import spoken
 BAR_LENGTH = 20
 #: A message names at most this many of the members that need a person.
 NAMED = 10
-#: All known reasons are shorter than `REASON_LENGTH`, so that none of them is cut.
+#: `REASON_LENGTH` is longer than each known reason, so that none of them is cut.
 NAME_LENGTH, REASON_LENGTH, REWARD_LENGTH = 60, 240, 200
 
 

@@ -3,7 +3,7 @@
     poll            ask a game's feed, and store new codes
     fan_out         insert a redemption of a new code for each guild, with a row for each member
     start_or_refuse take the row lock and begin a run, or refuse the duplicate (start_or_refuse.sql)
-    start_many      begin the runs of all redemptions of a code that can be started
+    start_many      begin the runs of all startable redemptions of a code
     dispatch        claim rows, one for each permit that is available now
     redeem          for one claim: write the intent, ask the game, record the answer
     finish          unlock a run that is over

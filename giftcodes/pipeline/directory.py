@@ -62,7 +62,7 @@ class GameAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A player's realm as the directory names it, since when, and when its last answer came."""
+    """The realm that the directory names, since when it does, and when its last answer came."""
 
     realm: int | None = None
     since: dt.datetime | None = None
@@ -99,7 +99,7 @@ class LookupResult:
 
     Args:
         asked: whether a request was made.
-        may_go_on: whether the answer was good, so that the next request may follow at once.
+        may_go_on: whether the answer was good. If so, the next request may follow at once.
         guild_ids: the guilds in which a member's realm has changed. That member may be tried again.
         message: a sentence for a person.
     """
@@ -316,7 +316,7 @@ def _correct(
     answer: DirectoryAnswer,
     answers: dict[int, GameAnswers],
 ) -> list[str]:
-    """Set the fields that the directory knows better. It is named as the source in the history.
+    """Set the fields that the directory knows better. The history names it as the source.
 
     Returns:
         The fields that have changed.

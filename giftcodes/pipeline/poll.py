@@ -229,7 +229,7 @@ def _follow_ends(
 
 
 def _begin_again(known: GiftCode, line: PublishedCode, *, now: dt.datetime) -> bool:
-    """Reopen a code that people typed too early, or wrong, when the feed has it for the first time.
+    """Reopen a code that the feed has for the first time, if people typed it too early, or wrong.
 
     Otherwise an officer's guess could use up the tries of the feed's code for all guilds.
 

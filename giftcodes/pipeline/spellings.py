@@ -35,13 +35,14 @@ class SpellingResult:
 def may_offer(code: GiftCode, spelling: str, *, officer_id: int | None) -> bool:
     """Whether a spelling may be tried without the decision of an administrator.
 
-    An officer decides about the spelling of their own code, as long as it is asked for only in
-    their guilds (`giftcodes.models.trial`). Another code is asked for in other guilds.
+    An officer decides about the spelling of their own code, as long as the code is asked for
+    only in their guilds (`giftcodes.models.trial`). Any other code is asked for in other guilds,
+    too, so an administrator decides about it.
 
     Args:
         code: the newest issue of the code.
         spelling: the code with other capitals.
-        officer_id: the officer who typed it. None if it was a person whom no limits hold for.
+        officer_id: the officer who typed it. None if no limits hold for the person.
     """
     if officer_id is None:
         return code.can_take(spelling, is_person=True)

@@ -18,7 +18,7 @@ from giftcodes.models.start_rules import closed_with_code, startable
 
 #: The most redemptions in one transaction, and the most members of their guilds together. A guild
 #: with more members has a transaction of its own. Another caller that wants to start one of the
-#: redemptions waits for the commit, but not for long (start.LOCK_TIMEOUT_MS).
+#: redemptions waits for the commit, but not for long (`start_or_refuse.LOCK_TIMEOUT_MS`).
 BATCH = 100
 MEMBERS_IN_BATCH = 10_000
 
@@ -41,7 +41,7 @@ class Batch:
 def start_many(
     gift_code_id: int, *, trigger: Trigger, user_id: int | None = None
 ) -> Iterator[Batch]:
-    """Start all redemptions of a code that can be started.
+    """Start all startable redemptions of a code.
 
     These are the waiting ones, and the complete ones with rows that were cancelled because the code
     was closed. A running redemption is left alone. No refusal is journalled for it, because the
@@ -86,8 +86,9 @@ def _start_batch(
     if not locked:
         return None
     ids = [redemption.pk for redemption in locked]
-    # The person named a code, and not these members. Fan-out has inserted the rows of members whom
-    # the game does not know: they wait for correction in any case.
+    # The person named a code, and not these members, so even an administrator reopens only what an
+    # officer may. Otherwise the rows of members whom the game does not know would be reopened, too:
+    # fan-out has inserted these rows, and they wait for correction.
     bring_in_members(ids, trigger, is_limited=True)
     open_rows = _count_open(ids)
     to_start = [

@@ -175,8 +175,8 @@ def _try_to_start(call: _Call) -> StartResult | None:
         raise
     if held_until is not None and call.trigger.is_person:
         # A person who starts a run is taken to have looked at the code's unclear answers, so the
-        # code is released, but only once in each waiting time. This happens after the commit,
-        # because a transaction that holds a redemption's lock must not lock a code.
+        # code is released. `release` limits how often. This happens after the commit, because a
+        # transaction that holds a redemption's lock must not lock a code.
         GiftCode.objects.filter(redemptions=call.redemption_id).release()
     if not look.is_locked:
         return _refused(call, look.guild, str(GiftCode(code=look.code, issue=look.issue)))

@@ -36,7 +36,7 @@ CORRECTIONS_OF_LINK = 5
 #: These pages have no scripts and no inline styles.
 _POLICY = {"script-src": [NONE], "style-src": [SELF], "connect-src": [NONE]}
 #: These pages have buttons that copy and share, with a script of ours (static/giftcodes/copy.js).
-#: Like every script, it can send no request.
+#: Because of `connect-src`, it can send no request.
 _POLICY_WITH_BUTTONS = {**_POLICY, "script-src": [SELF]}
 
 

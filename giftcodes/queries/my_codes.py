@@ -24,7 +24,7 @@ class MyCode:
         outcome: the last answer of the game, or an empty string.
         cancel_kind: why the member redemption was cancelled, or an empty string.
         asked_realm: the realm of the last request.
-        is_corrected: whether the member's realm has been corrected since that request, so that the
+        is_corrected: whether the member's realm has been corrected since that request. If so, the
             code is tried again.
         at: when the member got the code, or else when the state last changed.
     """

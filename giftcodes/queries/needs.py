@@ -68,9 +68,10 @@ class GuildToCorrect:
         members: the number of members for whom codes are redeemed.
         first: some of the unknown members. It is empty if the guild itself must be corrected.
         offers: the states or kingdoms in which the game knows other members, each with their
-            number. Those in which it does not know more members than it knows are left out.
+            number. If `is_whole`, one in which the game refused more members than it knows there is
+            left out.
         refused_in: other states or kingdoms in which the game did not know most of these members
-            either, if no code was ever redeemed for any of them. Only if `is_whole`.
+            either. Only if `is_whole`, and if none of these members has any code.
     """
 
     guild: Guild
@@ -156,7 +157,7 @@ def guilds_to_correct(
 
 
 def _add_refusals(guilds: Sequence[GuildToCorrect], unknown: QuerySet[Member]) -> None:
-    """Set `refused_in` of guilds, and leave out the offers that were refused to more members.
+    """Set `refused_in` of guilds, and leave out the offers that are probably wrong.
 
     An offer stays if the game knows at least as many members there as it refused.
 

@@ -244,7 +244,7 @@ def _alarms(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
-    """Channels that refused a message, so that nothing is sent to them for now."""
+    """Channels to which nothing is sent for now, because they refused a message."""
     resting = rows.channels.filter(
         is_on=True, refused_since__isnull=False, not_before__gt=now
     ).select_related("guild")

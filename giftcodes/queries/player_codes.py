@@ -170,8 +170,8 @@ def player_of(members: Sequence[Member], rows: QuerySet[MemberRedemption]) -> Pl
 def served_by_member(member_ids: Iterable[int]) -> dict[int, Served]:
     """The number of codes in each share, by member id, in one statement.
 
-    Codes that do not exist are not counted. Only the rows of these members count, and not those of
-    the player in another guild.
+    Codes that do not exist are not counted. Rows of the same player in another guild do not
+    count.
     """
     is_unknown = Q(gift_code__closed_outcome=Outcome.CODE_NOT_FOUND.value) & ~Q(
         gift_code__state=CodeState.ACTIVE
@@ -216,7 +216,10 @@ def unmet_conditions(member_ids: Iterable[int]) -> dict[int, str]:
 
 
 def is_unknown_now(member: Member) -> bool:
-    """Whether the game does not know a member, whose guild is loaded, where the member is now."""
+    """Whether the game does not know a member in the member's present state or kingdom.
+
+    The member's guild must be loaded.
+    """
     is_refused = member.refused_at is not None and member.refused_realm == place_of(member)
     return is_refused and is_redeemed_for(member)
 
@@ -236,7 +239,7 @@ def _rank(row: MemberRedemption) -> tuple[int, int, int, int]:
 def _share(row: MemberRedemption) -> Share:
     """The share of a row. If the code has ended or the member has left, nothing can be done."""
     state = State(row.state)
-    # A member who has left is treated like all members of a code that has ended.
+    # For a member who has left, the code counts as ended.
     ending = row.gift_code.ending if is_redeemed_for(row.member) else Ending.CLOSED
     if ending is Ending.OPEN and is_corrected(row):
         return Share.WAITING
@@ -295,7 +298,7 @@ def places_of_mates(member: Member) -> list[tuple[int, int]]:
 def refused_places(members: Iterable[Member]) -> dict[int, set[int]]:
     """The states or kingdoms in which the game does not know these members, in one statement.
 
-    Only answers since the game last knew the member count, because a player may have moved.
+    Answers from before the member became unknown are left out, because a player may have moved.
 
     Args:
         members: the members. Those whom the game knows get an empty set.
@@ -320,7 +323,7 @@ def refused_places(members: Iterable[Member]) -> dict[int, set[int]]:
 def refusals_of(members: Any) -> QuerySet[Attempt]:
     """The requests that the game refused because it did not know the member, without an order.
 
-    Only those since the game last knew the member count, because a player may have moved.
+    Requests from before the member became unknown are left out, because a player may have moved.
 
     Args:
         members: the ids of the members, or a queryset of them.

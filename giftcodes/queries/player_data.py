@@ -83,9 +83,9 @@ def _lookups(
     Args:
         provider: the game.
         player_id: the player ID.
-        members: None for all guilds, or the membership in one guild. In the second case, only what
-            was asked while this guild had the consent is returned, because another guild may have
-            asked earlier.
+        members: None for all guilds, or the membership in one guild. In the second case, requests
+            from before this guild recorded the consent are left out, because they may have
+            been made for another guild.
     """
     lookups = DirectoryLookup.objects.filter(provider=provider, player_id=player_id)
     if members is None:

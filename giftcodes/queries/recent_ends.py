@@ -153,7 +153,7 @@ def recent_ends(redemptions: QuerySet[Redemption], *, most: int) -> list[RecentE
 
 
 def _for_new_members(rows: Sequence[Redemption]) -> frozenset[int]:
-    """The ids of those redemptions whose last run was a later one, for new members only."""
+    """The ids of those redemptions whose last run was not the first, and only for new members."""
     later = [row for row in rows if _is_housekeeping(row) and row.run_number > 1 and row.locked_at]
     if not later:
         return frozenset()
@@ -172,13 +172,14 @@ def _for_new_members(rows: Sequence[Redemption]) -> frozenset[int]:
 
 
 def _begun(rows: Sequence[Redemption]) -> Case:
-    """When the last run of a member redemption's redemption began, with the rows inserted for it.
+    """The time from which a change of a row belongs to the last run of the row's redemption.
 
-    It is null for redemptions that are not in `rows`.
+    It is shortly before the run began, because the rows of new members are inserted before. It is
+    null for redemptions that are not in `rows`.
     """
     begun = {row.pk: row.locked_at - _BEFORE_START for row in rows if row.locked_at}
     for row in rows:
-        # The rows before the end of the earlier run are older, even if it ended a moment ago.
+        # If the earlier run ended within `_BEFORE_START`, changes before its end belong to it.
         earlier_end = row.earlier_end  # type: ignore[attr-defined]
         if earlier_end and row.pk in begun:
             begun[row.pk] = max(begun[row.pk], earlier_end)

@@ -194,7 +194,7 @@ def member_of(record: Record, columns: Columns, delimiter: str) -> ListedMember:
     """The member in a record.
 
     Raises:
-        CellError: the record cannot be used. Its `field` is set if one value is the reason.
+        CellError: the record cannot be used. The error's `field` is set if one value is the reason.
     """
     row = record.cells
     if row is None:

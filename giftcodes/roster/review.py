@@ -110,9 +110,9 @@ def listed_values(
 def review_of(text: str) -> Review:
     """Read a text: a table, or lines as people write them.
 
-    The first record that names the player ID and other columns makes the text a table. Its columns
-    are separated by commas, semicolons, tabs or vertical bars, and a quoted cell may contain line
-    breaks.
+    The text is a table if its first record names the column of the player ID, or if one of the next
+    records names it and another column. The columns of a table are separated by commas, semicolons,
+    tabs or vertical bars, and a quoted cell may contain line breaks.
 
     Raises:
         UnreadableListError: the text has columns without the player ID, or exceeds `LIMITS`.

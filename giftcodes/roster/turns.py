@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from giftcodes.roster.values import UnreadableListError
 
-#: A text with at most so many characters is read at once.
+#: A text with at most this many characters does not wait for its turn.
 SHORT = 20_000
 #: How long a text waits for the one that is being read.
 WAIT_SECONDS = 5.0
@@ -28,8 +28,8 @@ def turn_to_read(text: str, reader: Hashable) -> Iterator[None]:
 
     Args:
         text: the text.
-        reader: who has it read, such as a guild. A second long text of the same reader does not
-            wait.
+        reader: who has it read, such as a guild. A second long text of the same reader is
+            refused.
 
     Raises:
         UnreadableListError: another text of the reader is being read, too many texts wait, or the

@@ -15,7 +15,7 @@ from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.code_entry import find_code
 
 #: How many new codes an officer may add in a day. Further ones become proposals. Each code is tried
-#: in every guild, so invented codes would use up the requests that real codes need.
+#: in the officer's guilds, so invented codes would use up the requests that real codes need.
 CODES_OF_OFFICER = 5
 #: How many proposals of one officer may wait.
 MOST_WAITING = 20
@@ -156,7 +156,8 @@ def _decide(
         provider=proposal.provider, folded=proposal.folded, state=ProposalState.WAITING
     )
     if state == ProposalState.REJECTED:
-        # It may have been rejected for its spelling, which another officer has right.
+        # It may have been rejected because of its spelling, and another officer may have typed the
+        # right one.
         same = same.filter(code=proposal.code)
     same.update(
         state=state,

@@ -156,7 +156,10 @@ class _WhatFollows(NamedTuple):
 
 
 def _after_recorded(intent: Intent, transition: Transition, followed: Followed) -> FollowUp:
-    """Settle the duplicates of a settled row, and find what comes next. The claim still held."""
+    """Settle the duplicates of a settled row, and find what comes next.
+
+    It is called only if the claim still held.
+    """
     if transition.state is State.FAILED:
         log_lines.trouble(intent.guild, intent.code, f"{intent.member}: {transition.reason}")
     (look,) = fetch(
