@@ -216,10 +216,9 @@ def _players(begin: int, number: int) -> list[str]:
 
 @contextmanager
 def _others(running: System, *, number: int) -> Iterator[list[float]]:
-    """Run another program on our address, which sends `number` requests at once.
+    """Run another program on our address. It sends `number` requests at once, once in each window.
 
-    It begins during our second window, and then sends again at the start of each of the game's
-    windows.
+    It begins during our second window. From the next window on, it sends at the window's start.
 
     Yields a list. As soon as the program begins, the list contains the time of its first requests.
     """
@@ -314,7 +313,8 @@ def _found(running: System) -> Found:
 def _ideal(members: int, *, window: float, limit: int = LIMIT) -> tuple[float, int]:
     """Return the ideal duration in seconds, and the number of boundaries between windows.
 
-    Ideally each window is full. The duration then ends when the last window begins.
+    Ideally each window is full, and all its requests are sent and answered as soon as it begins. So
+    the duration ends when the last window begins.
     """
     boundaries = math.ceil(members / limit) - 1
     return boundaries * window, boundaries

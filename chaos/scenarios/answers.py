@@ -140,7 +140,7 @@ for _name, _description, _faults in _FAULTS:
     )
 
 
-#: A code that gets unknown answers may cause this many requests in its first minute.
+#: A code that gets unknown answers may cause at most this many requests in its first minute.
 MOST_ODD_REQUESTS = 12
 
 

@@ -38,7 +38,7 @@ def _wake_up(round_: Round) -> None:
     "A worker is frozen before it sends its request, and sends it after its lease has expired.",
 )
 def zombie_before_send(round_: Round) -> None:
-    # The zombie sends its request in a window in which the other worker may use all permits.
+    # When the zombie sends its request, the other worker may have used all permits of the window.
     round_.may_be_throttled = True
     _fall_asleep(round_, "before-send")
     round_.system.pause(_SLEEP_SECONDS + round_.random.uniform(0, times.UNCONFIRMED_SECONDS))
