@@ -75,18 +75,6 @@ def make_join_link(
     return link
 
 
-def renew_join_link(guild_id: int) -> JoinLink | None:
-    """Replace the join link of a guild. None if it has no link.
-
-    The new link has the same conditions. But if the old one has ended, the new one has no end.
-    """
-    link = JoinLink.objects.filter(guild_id=guild_id).first()
-    if link is None:
-        return None
-    ends_at = None if link.has_ended else link.ends_at
-    return make_join_link(guild_id, needs_approval=link.needs_approval, ends_at=ends_at)
-
-
 def end_join_link(guild_id: int) -> bool:
     """End the join link of a guild. Returns whether there was a link.
 

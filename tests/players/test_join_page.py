@@ -197,9 +197,7 @@ def test_replaced_ended_and_unknown_links_are_not_found(
     visitor: Visitor, open_link: JoinLink, wolves: Guild
 ) -> None:
     old = join_address(open_link)
-    new = joining.renew_join_link(wolves.pk)
-    assert new is not None
-    assert new.needs_approval is False
+    new = joining.make_join_link(wolves.pk, needs_approval=False)
     assert visitor.client.get(join_address(new)).status_code == 200
     joining.end_join_link(wolves.pk)
     for address in (old, join_address(new), "/join/jn-unknown/", "/join/x/"):
