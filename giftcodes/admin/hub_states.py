@@ -220,9 +220,9 @@ def _feeds(request: HttpRequest) -> CardState:
         return _state(Tone.BAD, words, number=_number(len(failing)))
     if failing:
         (row,) = failing
-        words = _("{game} has failed since its answer {at}")
+        words = _("The feed of {game} fails. Its last good answer came {at}")
         if row.answered_at is None:
-            words = _("{game} has never given a good answer")
+            words = _("The feed of {game} has never given a good answer")
         return _state(Tone.BAD, words, at=row.answered_at, game=title_of(row.provider))
     if off := [row for row in rows if not row.enabled]:
         words = ngettext("{number} feed is not read", "{number} feeds are not read", len(off))

@@ -84,7 +84,7 @@ def test_the_list_says_what_a_task_does_and_names_an_unknown_one(
 ) -> None:
     PeriodicTask.objects.create(name="My own", task="mine.work", interval=task.interval)
     page = browser.client.get(reverse(LIST)).content.decode()
-    assert "Sends the requests to the games that are due." in page
+    assert "Sends the requests that are due to the games." in page
     assert "My own" in page
     assert "giftcodes.tasks" not in page
     pulse = browser.client.get(reverse("admin:giftcodes_heartbeat_changelist")).content.decode()

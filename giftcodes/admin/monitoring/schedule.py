@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 #: The beginning of the names of this software's tasks.
 _TASKS = "giftcodes.tasks."
 _WORDS = {
-    "giftcodes.tasks.tick": _("Sends the requests to the games that are due."),
+    "giftcodes.tasks.tick": _("Sends the requests that are due to the games."),
     "giftcodes.tasks.poll": _("Reads the feeds, to find new codes."),
     "giftcodes.tasks.sweep": _("Continues work that a stopped process left behind."),
     "giftcodes.tasks.catch_up": _("Serves new and corrected members."),
