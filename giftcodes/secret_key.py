@@ -20,8 +20,8 @@ WHAT_A_KEY_NEEDS = (
 )
 WEAK = "SECRET_KEY can be guessed: it is short, has few different characters, or is a sample."
 HOW_TO_REPLACE = (
-    f"Set SECRET_KEY to {WHAT_A_KEY_NEEDS}, and OLD_SECRET_KEY to the present value. Then the "
-    "addresses of channels can still be decrypted, and players who opted out are still recognised. "
+    f"Set SECRET_KEY to {WHAT_A_KEY_NEEDS}, and OLD_SECRET_KEY to the present value. Then "
+    "what is encrypted can still be decrypted, and players who opted out are still recognised. "
     "Keep OLD_SECRET_KEY in the settings. People must log in again."
 )
 

@@ -39,7 +39,8 @@ _SIZES = """
 """
 _MAGIC = b"PGDMP"
 _MIGRATIONS, _OPT_OUTS = "django_migrations", "giftcodes_optout"
-_CHANNELS = "giftcodes_channel"
+#: The tables with values that are encrypted with the SECRET_KEY, and that cannot be made again.
+_ENCRYPTED = ("giftcodes_channel", "giftcodes_storedsetting")
 _NOTE = re.compile(r"^COMMENT ON TABLE \S*giftcodes_optout IS '(.*)';$", re.MULTILINE)
 _ENTRY_BEGUN = re.compile(r"^pg_restore: (creating|processing|executing) ")
 _READ_TIMEOUT_SECONDS = 600
@@ -185,7 +186,7 @@ class Dump:
     entries: int
     migrations: frozenset[tuple[str, str]]
     opt_outs: int
-    channels: int
+    encrypted: int
     note: str | None
 
     def unknown_migrations(self) -> list[str]:
@@ -218,7 +219,7 @@ def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
     head = _pg_restore(client, file, "--list")
     entries = sum(1 for line in head.splitlines() if line and not line.startswith(";"))
     _read_through(client, file, entries, tell)
-    tables = [f"--table={table}" for table in (_MIGRATIONS, _OPT_OUTS, _CHANNELS)]
+    tables = [f"--table={table}" for table in (_MIGRATIONS, _OPT_OUTS, *_ENCRYPTED)]
     rows = _pg_restore(client, file, "--data-only", *tables, "--file=-")
     note = _NOTE.search(_pg_restore(client, file, "--schema-only", "--file=-"))
     migrations = frozenset((row["app"], row["name"]) for row in _rows(rows, _MIGRATIONS))
@@ -231,7 +232,7 @@ def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
         entries=entries,
         migrations=migrations,
         opt_outs=len(_rows(rows, _OPT_OUTS)),
-        channels=len(_rows(rows, _CHANNELS)),
+        encrypted=sum(len(_rows(rows, table)) for table in _ENCRYPTED),
         note=note[1] if note else None,
     )
 

@@ -318,7 +318,20 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     assert "cannot be decrypted" not in same.err + replaced.err
 
 
-def test_without_opt_outs_and_channels_any_key_is_accepted(
+def test_another_key_warns_that_what_was_entered_in_the_browser_is_lost(
+    site: Site, restore: Callable[..., Said]
+) -> None:
+    site.query("INSERT INTO giftcodes_storedsetting (name, value) VALUES ('WHITEOUT_SALT', 'x')")
+    file = site.folder / "redeemer.dump"
+    site.manage("backup", file, SECRET_KEY="one")
+
+    said = restore("--yes", file, SECRET_KEY="another")
+
+    assert said.status == 0, said.err
+    assert "the salts and keys under “Connect a game”" in said.err
+
+
+def test_without_opt_outs_and_encrypted_values_any_key_is_accepted(
     restore: Callable[..., Said], file: Path
 ) -> None:
     said = restore("--yes", file, SECRET_KEY="another")

@@ -88,10 +88,11 @@ class Command(ServerCommand):
             return
         if dump.opt_outs:
             self._check_opt_outs(dump, any_key=any_key)
-        if dump.channels:
+        if dump.encrypted:
             self.warn(
-                "The backup was made with another SECRET_KEY: addresses of channels that were "
-                "encrypted with that key cannot be decrypted, and must be entered again."
+                "The backup was made with another SECRET_KEY: what was encrypted with that key "
+                "cannot be decrypted. Enter the addresses of channels again, and the salts and "
+                "keys under “Connect a game”."
             )
 
     def _check_opt_outs(self, dump: Dump, *, any_key: bool) -> None:
