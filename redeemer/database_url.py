@@ -34,9 +34,10 @@ def parameters(url: str) -> dict[str, str]:
     """Return the connection parameters in a URL, by their libpq names.
 
     Args:
-        url: the value of DATABASE_URL. In the password, only `?` and `%` must be percent-encoded;
-            in the other parts, every reserved character. The folder of a socket is written as the
-            host `%2Fvar%2Frun`, or as `?host=/var/run`.
+        url: the value of DATABASE_URL. In the password, `?` and `%` must be percent-encoded, and
+            `/` if libpq would take it for the end of the host; in the other parts, every reserved
+            character. The folder of a socket is written as the host `%2Fvar%2Frun`, or as
+            `?host=/var/run`.
 
     Raises:
         SettingError: `url` is not valid. The error text does not show it, because it contains a

@@ -1,4 +1,4 @@
-"""Limits how many requests of one logged-in person a web process answers at the same time.
+"""Limits the requests from one logged-in person that a web process answers at the same time.
 
 Without this limit, one session could occupy all threads with slow pages, and no one else would get
 an answer. The officers of a guild count as one person. Otherwise an officer could get more threads

@@ -1,6 +1,6 @@
 """End every process that a test run has started, however the run ends.
 
-pytest and its workers clean up after themselves, unless they are killed: then workers of Celery,
+pytest and its workers clean up after themselves, unless they are killed: then Celery workers,
 servers and browsers would go on for ever. So `start` begins a process beside pytest. It has its own
 session, and waits until its standard input is closed. That happens when pytest ends, even if pytest
 was killed. Child processes inherit the environment, and with it the mark of the run. The waiting

@@ -188,7 +188,7 @@ def _many_paused(number: int) -> str:
 
 
 def _of_games(names: list[str], one: str, several: Callable[[int], str]) -> CardState:
-    """What is bad about games: the game's name if it is one, their number if there are several."""
+    """What is bad about games: the name of one game, or the number of several."""
     if len(names) == 1:
         return _state(Tone.BAD, one, game=title_of(names[0]))
     return _state(Tone.BAD, several(len(names)), number=_number(len(names)))
@@ -285,7 +285,7 @@ def _pulse(request: HttpRequest) -> CardState:
     beats = _visible(Heartbeat.objects.filter(name="tick"), request)
     at = beats.values_list("at", flat=True).first()
     if at is None:
-        return _state(Tone.BAD, _("No tick yet: no worker runs, or Celery beat does not"))
+        return _state(Tone.BAD, _("No tick yet: the workers or Celery beat are not running"))
     is_late = (timezone.now() - at).total_seconds() >= STALE_SECONDS
     return _state(Tone.BAD if is_late else Tone.GOOD, _("Last tick {at}"), at=at)
 

@@ -27,7 +27,8 @@ validate_player_id = RegexValidator(
         "it in the player's profile."
     ),
 )
-#: Realms have four digits today. A number of more than six is a player ID in the wrong place.
+#: Realms have four digits today. A number with more than six digits is a
+#: player ID in the wrong place.
 REALM_DIGITS = 6
 #: The bounds of every day and time that a person, a list or a feed sets. PostgreSQL can store dates
 #: that Python cannot read (the year 10000), and Python cannot convert a time close to

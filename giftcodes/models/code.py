@@ -154,7 +154,7 @@ class GiftCode(CodeLife):
 
     @property
     def is_over(self) -> bool:
-        """Whether the code has ended or does not exist. If so, no one needs a person for it."""
+        """Whether the code has ended or does not exist. If so, its members do not need a person."""
         return self.ending is not Ending.OPEN
 
     @property
@@ -180,9 +180,10 @@ class GiftCode(CodeLife):
     def takes_end(self, end: dt.datetime, now: dt.datetime) -> bool:
         """Whether this end, which the feed now gives, must be stored.
 
-        An end that a person set is never overwritten. A past end is not stored either: the game's
-        answers show that a code has ended, and a stored past end would close a reopened code again.
-        A later end reopens a code that was closed only because the feed's earlier end had come.
+        An end that a person set is never overwritten. A past end is not stored either: only the
+        game's answers decide that a code has ended, and a stored past end would close a reopened
+        code again. A later end reopens a code that was closed only because the feed's earlier end
+        had come.
         """
         if end <= now or end == self.expires_at:
             return False

@@ -141,7 +141,7 @@ def _unserved_guilds() -> Iterator[Finding]:
     """Guilds whose members got nothing from a code that other guilds have.
 
     Such a guild's player IDs or realm are probably wrong. A guild counts only if the game knows
-    none of its players so far, and each was asked or is marked as unknown.
+    none of its players so far, and was asked about each player who is not marked as unknown.
     """
     rows = MemberRedemption.objects.remaining().filter(
         redemption=OuterRef("pk"), member__active=True
@@ -232,7 +232,8 @@ def _silent_channels() -> Iterator[Finding]:
         .exclude(kind=Announcement.Kind.TEST)
         .exclude(error="")
     )
-    # In this order, PostgreSQL looks for messages of refusing channels only.
+    # `refused_since` comes first, so that PostgreSQL looks only for messages of channels that
+    # refuse them.
     is_silent = Q(refused_since__isnull=False) & Q(Exists(refused))
     is_unreadable = ~Q(key__in=encryption.prefixes())
     kind = Alarm.Kind.CHANNEL_SILENT

@@ -23,7 +23,8 @@ class SpellingResult:
 
     Args:
         taken: whether the spelling will be tried.
-        is_open_again: whether the code was closed and is open now. It has not been fanned out yet.
+        is_open_again: whether the code was closed and is open now. If so, the caller must fan it
+            out.
         message: a sentence for the person who offered it.
     """
 
@@ -35,9 +36,9 @@ class SpellingResult:
 def may_offer(code: GiftCode, spelling: str, *, officer_id: int | None) -> bool:
     """Whether a spelling may be tried without the decision of an administrator.
 
-    An officer decides about the spelling of their own code, as long as the code is asked for
-    only in their guilds (`giftcodes.models.trial`). Any other code is asked for in other guilds,
-    too, so an administrator decides about it.
+    An officer decides about the spelling of a code that they added, as long as it is redeemed only
+    in their guilds (`giftcodes.models.trial`). Any other code is redeemed in other guilds, too, so
+    an administrator decides about it.
 
     Args:
         code: the newest issue of the code.

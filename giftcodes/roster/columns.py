@@ -57,8 +57,8 @@ def columns_of(first: Sequence[str]) -> Columns:
     if "player_id" not in positions:
         found = one_line(", ".join(cell for cell in first if cell.strip()), 100)
         raise UnreadableListError(
-            f"The first line names the columns ({found}), and none of them is the player ID. Name "
-            "the column with the player IDs “player_id”."
+            f"The first line names the columns ({found}), and none of them is the player ID. Give "
+            "the column of the player IDs the name “player_id”."
         )
     known = set(positions.values())
     ignored = [

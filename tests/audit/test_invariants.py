@@ -277,7 +277,7 @@ def _grow_old() -> None:
 def test_a_member_may_lack_a_member_redemption_if_there_is_a_reason(db: None, reason: Any) -> None:
     guild(members=1)
     gift_code()
-    assert broken() == set(), "a new member may lack a row for the time of two catch-ups"
+    assert broken() == set(), "a new member may be without a row until two catch-ups have run"
     _grow_old()
     assert broken() == {"members_have_rows"}
 

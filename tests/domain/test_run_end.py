@@ -1,4 +1,4 @@
-"""How a run ended: what is stored can be read, and other details are no result."""
+"""How a run ended: what is stored is read back unchanged. Any other text has no result."""
 
 from __future__ import annotations
 

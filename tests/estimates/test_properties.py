@@ -87,7 +87,8 @@ def test_with_a_higher_rate_no_request_is_answered_later(pace: Pace, nth: int, t
 def test_with_a_higher_rate_no_run_ends_later(pace: Pace, queue: list[Run], times: int) -> None:
     slow, fast = forecast(pace, queue), forecast(faster(pace, times), queue)
     for run in queue:
-        # Without a window, a member who falls due between two answers gets the later one.
+        # Without a window, answers come at fixed intervals. The request for a member who falls due
+        # between two of them is counted with the later one.
         grain = 1 / pace.speed if pace.window is None and pace.speed else 0
         assert (fast[run.id].seconds or 0) <= (slow[run.id].seconds or 0) + grain + 1e-6
 

@@ -215,7 +215,7 @@ class Flow(RuleBasedStateMachine):
 
     @rule(says=SAYS, acts=st.booleans(), records=st.booleans())
     def a_member_has_a_turn(self, says: Outcome, acts: bool, records: bool) -> None:
-        """Dispatch, request and answer, after the time in which a player may not be asked for."""
+        """Dispatch, request and answer, after the pause between two requests for a player."""
         self.system.pass_time(5)
         tasks.dispatch(PROVIDER)
         if not self.system.claims:

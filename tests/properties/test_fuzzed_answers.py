@@ -1,6 +1,6 @@
 """Ten thousand answers through the real client: each becomes an Outcome.
 
-No answer proves more than the game said.
+No outcome claims more than the answer proves.
 
 `PROPERTY_EXAMPLES=500` runs 500 × 30 answers of a new seed; `ANSWER_SEED` repeats a seed.
 """

@@ -37,7 +37,8 @@ _OF_DATES = {"gte", "lt", "year", "month", "day"}
 _SECRET = re.compile(
     r"address(?<!ip_address)|password|token|key|session|doubt|reason|post_data|get_data|notes|body"
 )
-#: All statuses with which lists refuse the filter. 403: the role may not open the list at all.
+#: The statuses with which lists refuse an unknown filter, by role. 403: the role may not open the
+#: list at all.
 EXPECTED = {
     "administrator": {400},
     "viewer": {400, 403},
@@ -84,7 +85,7 @@ def address_of(page: Any, **query: str) -> str:
 
 
 def offered(page: Any, path: str, lookup: str) -> bool:
-    """Whether the list offers this filter to a person, as Django's documentation describes it."""
+    """Whether the list should offer this filter, by the rules of Django's documentation."""
     filters = [item[0] if isinstance(item, tuple) else item for item in page.list_filter]
     known = [path, path.removesuffix("__id"), path.removesuffix("__username")]
     is_date = False

@@ -315,7 +315,7 @@ class InvitationAdmin(Page):
 
 
 def _save_of(object_id: str | None) -> tuple[str, ...]:
-    """Name the save button if the page shows an existing invitation, which cannot be changed."""
+    """The key of the save button, to hide it on the page of an invitation that exists already."""
     return ("show_save",) if object_id else ()
 
 
