@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ORDER_VAR
+from django.db.models import Case, IntegerField, When
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.common.base import History
+from giftcodes.admin.common.base import History, PageOfRows
 from giftcodes.admin.common.html import NOTHING, link, result_badge, served_bar
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
 from giftcodes.admin.redemptions.redemption_page import context
@@ -32,6 +34,18 @@ if TYPE_CHECKING:
 
 #: The states in which an end can be estimated.
 _EXPECTED = (RunState.RUNNING, RunState.PENDING)
+
+
+#: Sorts running redemptions first.
+_PLACE = Case(When(state=RunState.RUNNING, then=0), default=1, output_field=IntegerField())
+
+
+class RedemptionRows(PageOfRows):
+    """The list of redemptions. Running ones come first, unless the person sorts by a column."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Redemption]) -> list[Any]:
+        ordering = super().get_ordering(request, queryset)
+        return ordering if self.params.get(ORDER_VAR) else ["place", *ordering]
 
 
 @admin.register(Redemption)
@@ -80,7 +94,11 @@ class RedemptionAdmin(History):
     readonly_fields = ("guild_link", "code_link", "trigger_shown")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
-        return super().get_queryset(request).select_related(*self.list_select_related)
+        rows = super().get_queryset(request).select_related(*self.list_select_related)
+        return rows.annotate(place=_PLACE)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PageOfRows]:  # noqa: ARG002
+        return RedemptionRows
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         """The progress, the journal, the members without the code, and the buttons."""
