@@ -19,7 +19,7 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc] # Untyped.
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": _(
-            "The username or the password is wrong. In both, capital and small letters differ."
+            "The username or the password is wrong. In both, capital and small letters matter."
         ),
     }
 

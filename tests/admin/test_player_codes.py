@@ -352,8 +352,8 @@ def test_the_answer_says_everything_to_the_player_and_names_no_guild(
         "reward is missing: DARK.",
         "On the way, so you need not do anything: SOON.",
         "Not for your account yet (your level is too low), tried again every day: HIGH.",
-        "Not received (the code has expired): OLD.",
         "Not received (the code expired on 2026-11-20): PAST.",
+        "Not received (the code has expired): OLD.",
     ]
 
 

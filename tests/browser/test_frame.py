@@ -228,7 +228,7 @@ def test_a_form_begins_in_its_first_empty_required_field(
 def test_the_list_of_people_shows_each_role_whole_on_the_narrowest_phone(
     chromium: Browser, live_server: Any, admin_user: Any, django_user_model: Any
 ) -> None:
-    officers = Group.objects.get(name="Guild officers")
+    officers, _is_new = Group.objects.get_or_create(name="Guild officers")
     django_user_model.objects.create_user("amber", is_staff=True).groups.add(officers)
     context = chromium.new_context(viewport={"width": NARROWEST, "height": 800})
     page = context.new_page()

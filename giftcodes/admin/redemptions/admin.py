@@ -94,8 +94,8 @@ class RedemptionAdmin(History):
     readonly_fields = ("guild_link", "code_link", "trigger_shown")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
-        rows = super().get_queryset(request).select_related(*self.list_select_related)
-        return rows.annotate(place=_PLACE)
+        rows: QuerySet[Redemption] = super().get_queryset(request)
+        return rows.select_related(*self.list_select_related).annotate(place=_PLACE)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PageOfRows]:  # noqa: ARG002
         return RedemptionRows
