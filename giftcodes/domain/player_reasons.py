@@ -6,9 +6,12 @@ own page and for the answer that an officer sends. Each is a part of a sentence,
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
+from django.utils.formats import date_format
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import Outcome
@@ -55,8 +58,15 @@ def unmet_in_short(outcome: str) -> str:
     return str(_IN_SHORT.get(outcome, ""))
 
 
-def why_ended(outcome: str) -> str:
-    """Why a code has ended, from the answer that ended it. Empty if no answer did."""
+def why_ended(outcome: str, ended_on: dt.date | None = None) -> str:
+    """Why a code has ended, from the answer or the date that ended it. Empty if neither did.
+
+    Args:
+        outcome: the game's answer. Empty if there was none.
+        ended_on: the day of an end that a person or the feed set.
+    """
+    if not outcome and ended_on:
+        return gettext("the code expired on %s") % date_format(ended_on)
     return str(_ENDED.get(outcome, ""))
 
 

@@ -8,7 +8,8 @@ from typing import Self
 
 from django.utils.translation import gettext, ngettext
 
-from giftcodes.domain.served import Result, ResultKind, Served
+from giftcodes.domain.result_kinds import ResultKind
+from giftcodes.domain.served import Result, Served
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ module decides which numbers count as a success, and in which tone a result is s
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Self
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import ABOUT_THE_CODE, Outcome
+from giftcodes.domain.result_kinds import WORDS, ResultKind
 from giftcodes.domain.transitions import OPEN, PARKED, AttemptContext, State, decide
 
 
@@ -213,26 +216,6 @@ SIGNS = {
 }
 
 
-class ResultKind(StrEnum):
-    """What has come of a redemption."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    #: Every member who can have the code has it.
-    DONE = "done"
-    #: Some have it, and a person must do something for others.
-    NEEDS_YOU = "needs_you"
-    SERVED_NONE = "nobody"
-    CODE_UNKNOWN = "code_unknown"
-    EXPIRED = "expired"
-    USED_UP = "used_up"
-    CODE_CLOSED = "code_closed"
-    #: No member, or only members with another code of the same group.
-    NOTHING = "nothing"
-
-
 _ENDED = {
     Ending.UNKNOWN: ResultKind.CODE_UNKNOWN,
     Ending.EXPIRED: ResultKind.EXPIRED,
@@ -251,37 +234,41 @@ _ICONS = {
     ResultKind.EXPIRED: "⌛",
 }
 _TONE_ICONS = {Tone.GOOD: "✅", Tone.NEUTRAL: "☑️", Tone.ATTENTION: "⚠️", Tone.BAD: "❌"}
-_WORDS = {
-    ResultKind.WAITING: _("waiting"),
-    ResultKind.RUNNING: _("running"),
-    ResultKind.STOPPING: _("stopping"),
-    ResultKind.STOPPED: _("stopped"),
-    ResultKind.SERVED_NONE: _("nobody got it"),
-    ResultKind.CODE_UNKNOWN: _("the code does not exist"),
-    ResultKind.EXPIRED: _("the code has expired"),
-    ResultKind.USED_UP: _("the code is used up"),
-    ResultKind.CODE_CLOSED: _("the code was closed"),
-    ResultKind.NOTHING: _("nothing to do"),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What has come of a redemption, or of a code in several guilds, in words and in a tone."""
+    """What has come of a redemption, or of a code in several guilds, in words and in a tone.
+
+    Args:
+        kind: the result.
+        served: the numbers of members.
+        ended_on: the day on which the code ended, if a person or the feed set its end. None if the
+            game said that the code has expired.
+    """
 
     kind: ResultKind
     served: Served
+    ended_on: dt.date | None = None
 
     @classmethod
-    def of(cls, served: Served, *, phase: Phase, ending: Ending = Ending.OPEN) -> Self:
+    def of(
+        cls,
+        served: Served,
+        *,
+        phase: Phase,
+        ending: Ending = Ending.OPEN,
+        ended_on: dt.date | None = None,
+    ) -> Self:
         """The result.
 
         Args:
             served: the numbers of members.
             phase: the stage of the redemption.
             ending: how the code ended.
+            ended_on: the day of an end that a person or the feed set.
         """
-        return cls(_kind(served, phase, ending), served)
+        return cls(_kind(served, phase, ending), served, ended_on)
 
     @property
     def tone(self) -> Tone:
@@ -340,7 +327,7 @@ class Result:
         if self.kind is ResultKind.DONE:
             is_all = self.served.has == self.served.total
             return gettext("done, everyone has it") if is_all else gettext("done")
-        return str(_WORDS[self.kind])
+        return str(WORDS[self.kind])
 
     @property
     def advice(self) -> str:
@@ -371,6 +358,8 @@ class Result:
                     "The game does not know this code. Check its spelling. If it was published "
                     "too early, it is tried again later."
                 )
+            case ResultKind.EXPIRED if self.ended_on:
+                return gettext("It expired on %s.") % date_format(self.ended_on)
             case ResultKind.EXPIRED:
                 return gettext("The game no longer gives this code to anyone.")
             case ResultKind.USED_UP:

@@ -173,6 +173,14 @@ class GiftCode(CodeLife):
         )
 
     @property
+    def ended_on(self) -> dt.date | None:
+        """The day, in the site's time zone, on which the code ended by a stored end. Else None."""
+        if self.state == CodeState.ACTIVE or not self.closed_at_its_end:
+            return None
+        assert self.expires_at is not None
+        return timezone.localdate(self.expires_at)
+
+    @property
     def has_end_of_feed(self) -> bool:
         """Whether the end came from the feed, and no person has changed or cleared it since."""
         return self.expires_at is not None and self.expires_at == self.feed_end

@@ -150,7 +150,8 @@ class Redemption(models.Model):
             served: the numbers of its members: from `self.shares_of(self.tally())`, or, for many
                 redemptions at once, from `queries.served.served_in`.
         """
-        return Result.of(served, phase=self.phase, ending=self.gift_code.ending)
+        code = self.gift_code
+        return Result.of(served, phase=self.phase, ending=code.ending, ended_on=code.ended_on)
 
     # The methods below need the row lock (docs/explanation/design.md, “The lock”).
 

@@ -22,7 +22,10 @@ from giftcodes.models.redemption import Redemption, RunState
 class ObstacleKind(TextChoices):
     """Why no run may start. The label is the sentence for a person."""
 
-    GUILD_INACTIVE = "guild_inactive", _("Guild %(guild)s is inactive. Activate it first.")
+    GUILD_INACTIVE = (
+        "guild_inactive",
+        _("Guild %(guild)s is inactive. An administrator can activate it."),
+    )
     OTHER_GAME = "other_game", _("Code %(code)s belongs to another game than guild %(guild)s.")
     GAME_UNKNOWN = "game_unknown", _("The game %(game)s is no longer in the settings.")
     GAME_OFF = (
@@ -39,7 +42,10 @@ class ObstacleKind(TextChoices):
             "Wait for the answer."
         ),
     )
-    CODE_CLOSED = "code_closed", _("Code %(code)s is %(state)s. %(reason)sReopen it first.")
+    CODE_CLOSED = (
+        "code_closed",
+        _("Code %(code)s is %(state)s. %(reason)sAn administrator can reopen it."),
+    )
     STOPPED = (
         "stopped",
         _(

@@ -40,6 +40,7 @@ class RunReport:
             Empty if unknown.
         url: the page of the run. Empty if there is none.
         ending: how the code ended.
+        ended_on: the day of an end that a person or the feed set.
         rewards: what the code gives, if it is known.
         expires: when the code ends, in words. Empty if unknown.
     """
@@ -53,6 +54,7 @@ class RunReport:
     estimate: str = ""
     url: str = ""
     ending: Ending = Ending.OPEN
+    ended_on: dt.date | None = None
     rewards: str = ""
     expires: str = ""
 
@@ -66,7 +68,10 @@ class RunReport:
         """What has come of the run."""
         phase = Phase.STOPPED if self.is_stopped else Phase.COMPLETE
         return Result.of(
-            self.served, phase=phase if self.is_over else Phase.RUNNING, ending=self.ending
+            self.served,
+            phase=phase if self.is_over else Phase.RUNNING,
+            ending=self.ending,
+            ended_on=self.ended_on,
         )
 
     def count(self, *states: State) -> int:
@@ -96,6 +101,7 @@ def report_of(row: Announcement) -> RunReport:
         estimate="" if is_over else _estimate(redemption),
         url=site_address.link(page),
         ending=code.ending,
+        ended_on=code.ended_on,
         rewards=code.rewards,
         expires=_moment(code.expires_at),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -30,6 +31,19 @@ WHERE g.active AND g.automatic AND (%(guilds)s::bigint[] IS NULL OR g.id = ANY(%
       SELECT FROM unnest(%(codes)s::bigint[], %(theirs)s::bigint[]) AS trial (code, guild)
       WHERE trial.code = c.id AND trial.guild = g.id))
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What the next catch-up tries again after a correction.
+
+    Args:
+        codes: the number of different codes.
+        members: the number of members for whom at least one of these codes is tried again.
+    """
+
+    codes: int
+    members: int
 
 
 def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
@@ -67,20 +81,15 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
     return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
 
-def find_again(member_ids: Iterable[int]) -> dict[int, int]:
-    """Count the codes that the next catch-up will try again for each corrected member.
-
-    Args:
-        member_ids: the members.
-
-    Returns:
-        The number of codes by member id. Members without such a code are left out.
-    """
+def find_again(member_ids: Iterable[int]) -> Again:
+    """Count the codes that the next catch-up will try again for these corrected members."""
     rows = MemberRedemption.objects.reopenable(is_person=False).filter(
         member__in=list(member_ids), redemption__in=_redeemable()
     )
-    counted = rows.order_by().values_list("member_id").annotate(number=Count("gift_code"))
-    return dict(counted)
+    counted = rows.order_by().aggregate(
+        codes=Count("gift_code", distinct=True), members=Count("member", distinct=True)
+    )
+    return Again(**counted)
 
 
 def _redeemable() -> QuerySet[Redemption]:

@@ -58,11 +58,12 @@ def _is_over(redemption: Redemption) -> bool:
 
 def _end_of(redemption: Redemption, state: RunState, tally: dict[State, int]) -> RunEnd:
     served = redemption.shares_of(tally)
-    ending = redemption.gift_code.ending
+    code = redemption.gift_code
     redeemed = redemption.member_redemptions.filter(
         state=State.REDEEMED, settled_at__gte=F("redemption__locked_at")
     )
-    return RunEnd(Result.of(served, phase=Phase(state), ending=ending), redeemed.count())
+    result = Result.of(served, phase=Phase(state), ending=code.ending, ended_on=code.ended_on)
+    return RunEnd(result, redeemed.count())
 
 
 def _log_end(redemption: Redemption, tally: dict[State, int]) -> None:

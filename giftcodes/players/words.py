@@ -137,12 +137,16 @@ def _text(mine: MyCode) -> _Text:
             return _Text(Group.GONE, _("Not for your account"), reason)
         return _Text(Group.NOT_YET, reason or _("Not for your account yet"))
     if mine.state is State.CANCELLED:
-        closed = sentence(why_ended(mine.code.closed_outcome or mine.outcome))
+        closed = sentence(why_ended(mine.code.closed_outcome or mine.outcome, mine.code.ended_on))
         default = _Text(Group.GONE, _("The code ended before it was your turn"), closed)
         return _CANCELLED.get(mine.cancel_kind, default)
     if mine.state is None or mine.state in OPEN | SETTLED or not mine.code.is_over:
         return _STATES.get(mine.state or State.PENDING, _WAITING)
-    return _Text(Group.GONE, _("Not received"), sentence(why_ended(mine.code.closed_outcome)))
+    return _Text(
+        Group.GONE,
+        _("Not received"),
+        sentence(why_ended(mine.code.closed_outcome, mine.code.ended_on)),
+    )
 
 
 def _wrong_realm(mine: MyCode, realm_word: str, realm: int) -> Line:

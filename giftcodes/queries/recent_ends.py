@@ -121,7 +121,7 @@ class RecentEnd:
         phases = [run.redemption.phase for run in self.runs]
         finished = next((phase for phase in phases if phase is Phase.COMPLETE), phases[0])
         code = self.redemptions[0].gift_code
-        return Result.of(self.served, phase=finished, ending=code.ending)
+        return Result.of(self.served, phase=finished, ending=code.ending, ended_on=code.ended_on)
 
 
 def recent_ends(redemptions: QuerySet[Redemption], *, most: int) -> list[RecentEnd]:

@@ -106,7 +106,9 @@ def _of_code(code: GiftCode, tally: dict[State, int], phases: dict[Phase, int]) 
     return CodeServed(
         code=code,
         served=served,
-        result=Result.of(served, phase=_phase_of_all(phases), ending=code.ending),
+        result=Result.of(
+            served, phase=_phase_of_all(phases), ending=code.ending, ended_on=code.ended_on
+        ),
         guilds=sum(phases.values()),
         running=phases.get(Phase.RUNNING, 0),
         unclear=tally.get(State.FAILED, 0),

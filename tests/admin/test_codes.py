@@ -306,7 +306,9 @@ def test_redeem_now_on_a_closed_code_is_refused_and_leaves_no_rows(browser: Brow
     guild(members=1)
     code = gift_code("AAA", state=CodeState.CLOSED, reason="The code has expired.")
     messages = browser.press("redeem_now", code)
-    assert messages == [("warning", "Code AAA is closed. The code has expired. Reopen it first.")]
+    assert messages == [
+        ("warning", "Code AAA is closed. The code has expired. An administrator can reopen it.")
+    ]
     assert not Redemption.objects.exists()
 
 

@@ -228,6 +228,23 @@ def test_what_needs_a_person_stands_above_the_next_steps(browser: Browser, wolve
     )
 
 
+def test_a_person_hides_the_optional_steps_of_a_guild_for_themselves(
+    browser: Browser, people: dict[str, Person], wolves: Guild
+) -> None:
+    assert "Hide these steps" not in shown(browser, "overview", wolves), "the members are missing"
+    member(wolves)
+    assert "Hide these steps" in shown(browser, "overview", wolves)
+
+    response = submit(browser, tab("overview", wolves), hide_steps="yes")
+
+    assert response["Location"] == tab("overview", wolves)
+    assert "Next for this guild" not in shown(browser, "overview", wolves)
+    assert "Next step:" not in shown(browser, "codes", wolves)
+    assert people["officer"].client.get(tab("overview", wolves)).context["steps"]
+    wolves.members.update(active=False)
+    assert "Paste a member list" in shown(browser, "overview", wolves), "it is not optional"
+
+
 def test_an_older_guild_is_shown_no_next_steps(browser: Browser, wolves: Guild) -> None:
     assert "Next for this guild" in shown(browser, "overview", wolves)
     Guild.objects.update(created_at=timezone.now() - YOUNG - dt.timedelta(hours=1))
@@ -391,7 +408,7 @@ def test_if_the_realm_of_the_guild_seems_wrong_it_is_asked_for_instead_of_the_me
     wolves.refresh_from_db()
     assert wolves.realm == 1050
     said = words_of(response)
-    assert "4 codes are asked for again, for 4 members in all." in said
+    assert "1 code is asked for again for 4 members." in said
     assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
     history = browser.open("guild_history", wolves.pk).content.decode()
     assert "Set the state or kingdom." in history

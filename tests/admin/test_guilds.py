@@ -198,5 +198,5 @@ def test_redeem_now_on_a_guild_without_codes_says_that_there_is_nothing_to_do(
 def test_redeem_now_on_an_inactive_guild_is_refused_and_leaves_no_rows(browser: Browser) -> None:
     gift_code("AAA")
     messages = browser.press("redeem_now", guild("Wolves", active=False))
-    assert messages == [("warning", "Guild Wolves is inactive. Activate it first.")]
+    assert messages == [("warning", "Guild Wolves is inactive. An administrator can activate it.")]
     assert not Redemption.objects.exists()

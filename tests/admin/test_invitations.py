@@ -102,6 +102,9 @@ def test_only_a_hash_is_kept_and_the_link_is_shown_once(browser: Browser, wolves
         reverse(_ADD), {"role": "viewer", "invited": "", "days": "7", "guilds": []}
     )
     assert "no-store" in response["Cache-Control"]
+    page = response.content.decode()
+    assert "nobody can look it up later" in page
+    assert "hash" not in page.partition("<main")[2].partition("</main>")[0]
 
 
 def test_the_list_says_who_invited_whom_and_takes_as_many_queries_for_many_as_for_few(

@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from giftcodes.domain.result_kinds import ResultKind
 from giftcodes.domain.run_end import RunEnd
-from giftcodes.domain.served import Result, ResultKind, Served
+from giftcodes.domain.served import Result, Served
 from giftcodes.models import Attempt, Guild, Redemption, RedemptionEvent
 from tests.admin.conftest import Browser
 from tests.factories import gift_code, guild, member, member_redemption, on_trial

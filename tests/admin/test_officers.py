@@ -378,6 +378,7 @@ def test_an_officer_records_an_opt_out_that_holds_in_their_own_guilds(
     assert 'value="200"' in direct
     assert 'value="opt_out"' in direct
     assert "Look up" not in direct
+    assert "Opt out 200" in direct
     codes_of_player = reverse("admin:player_codes", args=[own.pk])
     assert link in amber.client.get(codes_of_player).content.decode()
     assert crawl.leaks({"page": direct}, ["Strangers", "Other-name"]) == []
@@ -397,7 +398,10 @@ def test_an_officer_records_an_opt_out_that_holds_in_their_own_guilds(
     assert import_members(own.guild_id, listed).opted_out == ["200"]
     assert not import_members(guilds.strangers.pk, listed).opted_out
     assert LogEntry.objects.filter(change_message="Opted out.", user__username="amber").exists()
-    assert 'value="opt_out"' not in amber.client.get(link).content.decode()
+    after = amber.client.get(link).content.decode()
+    assert 'value="opt_out"' not in after
+    assert "has opted out" in after
+    assert "– active" not in after
     assert link not in amber.client.get(codes_of_player).content.decode()
     assert link not in amber.open("member_change", own.pk).content.decode()
     assert crawl.leaks({"page": page}, ["Strangers", "Other-name"]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -336,11 +337,14 @@ def test_the_answer_says_everything_to_the_player_and_names_no_guild(
     member_redemption(ann, gift_code("SOON"), "pending")
     old = gift_code("OLD", state="closed", closed_outcome="code_expired")
     member_redemption(ann, old, "cancelled", cancel_kind="code_closed")
+    noon = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+    dated = gift_code("PAST", state="closed", closed_at=noon, expires_at=noon)
+    member_redemption(ann, dated, "cancelled", cancel_kind="code_closed")
     text = reply(browser, ann)
     day = f"{ann.joined_at:%Y-%m-%d}"
     assert text.splitlines() == [
         f"Ann, your gift codes in Simulator (player ID 200000099), on {day}:",
-        f"You have 1 of 6 codes: SNOW ({day}).",
+        f"You have 1 of 7 codes: SNOW ({day}).",
         "We need your help: the game does not know your player ID in state 1042. Please send us "
         "your player ID and the number of your state, as your profile in the game shows them. "
         "Then we try again: FROST.",
@@ -348,6 +352,7 @@ def test_the_answer_says_everything_to_the_player_and_names_no_guild(
         "reward is missing: DARK.",
         "On the way, so you need not do anything: SOON.",
         "Not for your account yet (your level is too low), tried again every day: HIGH.",
+        "Not received (the code expired on 2026-11-20): PAST.",
         "Not received (the code has expired): OLD.",
     ]
 

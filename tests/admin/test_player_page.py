@@ -34,6 +34,11 @@ def wish(browser: Browser, name: str = "", **more: Any) -> str:
     return page
 
 
+def unmarked(page: str) -> str:
+    """The page without the characters that keep a name apart from the text around it."""
+    return page.replace("\u2068", "").replace("\u2069", "")
+
+
 def test_looking_a_player_up_changes_nothing(browser: Browser, wolves: Guild) -> None:
     page = wish(browser)
 
@@ -51,6 +56,17 @@ def test_a_player_opts_out_and_in_again(
     assert "Codes are redeemed for player" in wish(browser, "opt_in")
     assert not Member.objects.get().opted_out
     assert len(task_queue.arguments("catch_up")) == 2
+
+
+def test_the_heading_says_whom_it_is_about_and_an_opted_out_player_is_not_called_active(
+    browser: Browser, wolves: Guild
+) -> None:
+    assert "Opt-out and data of a player" in browser.client.get(PAGE).content.decode()
+    page = wish(browser)
+    assert f"Opt-out and data of Anna ({ANNA})" in unmarked(page)
+    assert "<bdi>Anna</bdi> – active</li>" in page
+    wish(browser, "opt_out")
+    assert "<bdi>Anna</bdi> – opted out</li>" in wish(browser)
 
 
 def test_a_player_who_is_in_no_guild_can_opt_out_beforehand(browser: Browser) -> None:

@@ -301,7 +301,7 @@ def test_the_page_for_a_closed_code_has_no_button_and_says_why(
     GiftCode.objects.update(state="closed", reason="The code has expired.")
     assert buttons(browser, row) == []
     page = browser.client.get(address("redemption_change", row.pk)).content.decode()
-    assert "The code has expired. Reopen it first." in page
+    assert "The code has expired. An administrator can reopen it." in page
 
 
 def test_a_viewer_gets_no_buttons(django_user_model: Any) -> None:

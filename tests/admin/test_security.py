@@ -42,6 +42,41 @@ def attempt(password: str = "wrong", username: str = "owner", **headers: str) ->
     )
 
 
+# --- The words of a wrong login -------------------------------------------------------------------
+def test_a_wrong_login_says_the_same_in_one_box_whether_or_not_the_account_exists(
+    django_user_model: Any,
+) -> None:
+    django_user_model.objects.create_user("visitor", password="right-password")
+    texts = []
+    for username, password in (
+        ("owner", "wrong"),
+        ("nobody", "wrong"),
+        ("visitor", "right-password"),
+    ):
+        page = attempt(password, username=username).content.decode()
+        assert page.count("errornote") == 1
+        assert "The username or the password is wrong." in page
+        assert "staff" not in page
+        texts.append(page.partition('role="alert"')[2].partition("</div>")[0])
+    assert len(set(texts)) == 1
+
+
+def test_a_login_leads_to_the_page_that_was_asked_for() -> None:
+    client = Client()
+    form = client.get("/admin/giftcodes/guild/", follow=True)
+    assert "errornote" not in form.content.decode()
+    address = f"{form.request['PATH_INFO']}?{form.request['QUERY_STRING']}"
+    answer = client.post(address, {"username": "owner", "password": "right-password"})
+    assert answer["Location"] == "/admin/giftcodes/guild/"
+
+
+def test_a_person_who_may_not_open_the_admin_is_told_so(django_user_model: Any) -> None:
+    client = Client()
+    client.force_login(django_user_model.objects.create_user("visitor"))
+    page = client.get(LOGIN).content.decode()
+    assert "You are logged in as <strong>visitor</strong>" in page
+
+
 # --- Lockout --------------------------------------------------------------------------------------
 def test_after_five_wrong_logins_the_right_password_is_refused_and_the_page_says_until_when(
     db: None,

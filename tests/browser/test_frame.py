@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
@@ -222,3 +223,33 @@ def test_a_form_begins_in_its_first_empty_required_field(
     expect(page.locator(f"#id_{field}")).to_be_focused()
     page.wait_for_load_state("networkidle")
     expect(page.locator(f"#id_{field}")).to_be_focused()
+
+
+def test_the_list_of_people_shows_each_role_whole_on_the_narrowest_phone(
+    chromium: Browser, live_server: Any, admin_user: Any, django_user_model: Any
+) -> None:
+    officers, _is_new = Group.objects.get_or_create(name="Guild officers")
+    django_user_model.objects.create_user("amber", is_staff=True).groups.add(officers)
+    context = chromium.new_context(viewport={"width": NARROWEST, "height": 800})
+    page = context.new_page()
+    log_in(context, live_server.url, admin_user)
+    page.goto(f"{live_server.url}{reverse('admin:auth_user_changelist')}")
+    cells = page.locator(".field-role_shown")
+    expect(cells).to_have_count(2)
+    for cell in cells.all():
+        assert cell.evaluate("one => one.scrollWidth <= one.clientWidth"), cell.text_content()
+    context.close()
+
+
+def test_a_focused_search_field_has_one_frame(
+    page: Page, live_server: Any, admin_user: Any, world: World
+) -> None:
+    log_in(page.context, live_server.url, admin_user)
+    page.goto(f"{live_server.url}/admin/giftcodes/member/")
+    field = page.get_by_label("Search this list")
+    field.focus()
+    colour = "one => getComputedStyle(one).outlineColor"
+    assert field.evaluate(colour) == "rgba(0, 0, 0, 0)"
+    around = field.locator("xpath=..")
+    assert around.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
+    assert around.evaluate(colour) != "rgba(0, 0, 0, 0)"

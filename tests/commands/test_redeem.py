@@ -141,7 +141,7 @@ def test_a_closed_code_is_not_started(world: World) -> None:
     said = run("redeem", "FROST", "--guild", "Wolves")
 
     assert said.status == 1
-    assert "Code FROST is closed. The code has expired. Reopen it first." in said.err
+    assert "Code FROST is closed. The code has expired. An administrator can reopen it." in said.err
 
 
 def test_a_named_game_that_the_guild_does_not_play_is_refused(world: World) -> None:

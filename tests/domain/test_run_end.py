@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from giftcodes.domain.result_kinds import ResultKind
 from giftcodes.domain.run_end import RunEnd
-from giftcodes.domain.served import Result, ResultKind, Served
+from giftcodes.domain.served import Result, Served
 
 NUMBERS = Served(has=36, needs_you=3)
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 
 import pytest
 
-from giftcodes.domain.served import (
-    HAVING,
-    SHARES,
-    Ending,
-    Phase,
-    Result,
-    ResultKind,
-    Served,
-    Share,
-    Tone,
-)
+from giftcodes.domain.result_kinds import ResultKind
+from giftcodes.domain.served import HAVING, SHARES, Ending, Phase, Result, Served, Share, Tone
 from giftcodes.domain.transitions import State
 from giftcodes.models import RunState
 
@@ -122,6 +114,15 @@ def test_no_result_is_good_unless_every_member_has_the_code(phase: Phase, ending
         assert result.title[0].isupper()
         if phase in OVER and not served.has and not served.waiting and served.total:
             assert result.served_nobody or result.kind is ResultKind.NOTHING
+
+
+def test_a_code_that_ended_by_its_date_says_so_and_does_not_blame_the_game() -> None:
+    ended = {"phase": Phase.COMPLETE, "ending": Ending.EXPIRED}
+    by_date = Result.of(Served(cannot=5), **ended, ended_on=dt.date(2026, 11, 27))
+    assert by_date.advice == "It expired on 2026-11-27."
+    assert Result.of(Served(cannot=5), **ended).advice == (
+        "The game no longer gives this code to anyone."
+    )
 
 
 def test_every_result_that_is_bad_or_needs_attention_has_advice() -> None:

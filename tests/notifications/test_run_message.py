@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -103,6 +104,11 @@ def test_the_end_of_a_code_that_has_expired_asks_for_nothing() -> None:
         "Already": "0",
         "Not received": "3",
     }
+
+
+def test_the_end_of_a_code_by_its_own_date_names_the_date() -> None:
+    post = over({State.CANCELLED: 2}, ending=Ending.EXPIRED, ended_on=dt.date(2026, 11, 27))
+    assert post.text.endswith("It expired on 2026-11-27.")
 
 
 def test_a_run_without_members_shows_no_percentage() -> None:

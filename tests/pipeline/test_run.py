@@ -7,8 +7,9 @@ from importlib import import_module
 import pytest
 from django.db import connection
 
+from giftcodes.domain.result_kinds import ResultKind
 from giftcodes.domain.run_end import RunEnd
-from giftcodes.domain.served import ResultKind, Served
+from giftcodes.domain.served import Served
 from giftcodes.models import MemberRedemption, Redemption, RunState, Trigger
 from giftcodes.models.member_redemption import COVERED
 from tests.factories import gift_code, guild, member

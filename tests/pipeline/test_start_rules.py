@@ -96,4 +96,4 @@ def test_the_sentence_for_a_closed_code_says_why_and_what_to_do() -> None:
 
     found = code_obstacle(code)
 
-    assert str(found) == "Code FROST is closed. It has ended. Reopen it first."
+    assert str(found) == "Code FROST is closed. It has ended. An administrator can reopen it."

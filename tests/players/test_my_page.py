@@ -88,6 +88,13 @@ def test_each_state_is_described_in_words_for_players(
     assert "Correct your" not in page or (state, closed_by) == ("needs_correction", "")
 
 
+def test_a_code_that_ended_by_its_date_names_the_date(visitor: Visitor, anna: Member) -> None:
+    noon = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+    ended = gift_code("FROST", state="closed", closed_at=noon, expires_at=noon)
+    row(anna, ended, "failed")
+    assert "The code expired on 2026-11-20." in visitor.get(personal(anna))
+
+
 def test_a_code_without_a_row_is_shown_as_on_the_way_and_a_reissued_code_is_shown_once(
     visitor: Visitor, anna: Member
 ) -> None:

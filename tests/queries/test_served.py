@@ -10,8 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from giftcodes.admin.common.served import codes_served, recent_runs
-from giftcodes.domain.served import Ending, ResultKind, Served
+from giftcodes.domain.result_kinds import ResultKind
+from giftcodes.domain.served import Ending, Served
 from giftcodes.models import (
+    Announcement,
     CodeState,
     GiftCode,
     MemberRedemption,
@@ -19,9 +21,10 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.notifications.run_message import report_of
 from giftcodes.queries.coverage import codes_of, members_of
 from giftcodes.queries.redemption_progress import without_code
-from giftcodes.queries.served import served_by_code, served_in, with_results
+from giftcodes.queries.served import CodeServed, served_by_code, served_in, with_results
 from tests.admin import past
 from tests.factories import gift_code, guild, member
 
@@ -44,12 +47,16 @@ def redemption(code: GiftCode, *states: str, run: str = RunState.COMPLETE) -> Re
     return row
 
 
-def of_all(*codes: GiftCode) -> dict[int, tuple[Served, ResultKind, int, int]]:
-    found = served_by_code(
+def found_of(*codes: GiftCode) -> dict[int, CodeServed]:
+    return served_by_code(
         codes,
         redemptions=Redemption.objects.all(),
         member_redemptions=MemberRedemption.objects.all(),
     )
+
+
+def of_all(*codes: GiftCode) -> dict[int, tuple[Served, ResultKind, int, int]]:
+    found = found_of(*codes)
     return {pk: (one.served, one.result.kind, one.guilds, one.running) for pk, one in found.items()}
 
 
@@ -127,8 +134,24 @@ def test_how_a_code_ended(fields: dict[str, str], ending: Ending) -> None:
 def test_a_code_whose_end_had_come_when_it_was_closed_has_expired() -> None:
     now = database_now()
     closed = {"state": CodeState.CLOSED, "closed_at": now}
-    assert gift_code(**closed, expires_at=now - timedelta(hours=1)).ending is Ending.EXPIRED
-    assert gift_code(**closed, expires_at=now + timedelta(hours=1)).ending is Ending.CLOSED
+    by_date = gift_code(**closed, expires_at=now - timedelta(hours=1))
+    assert by_date.ending is Ending.EXPIRED
+    assert by_date.ended_on == (now - timedelta(hours=1)).date()
+    by_hand = gift_code(**closed, expires_at=now + timedelta(hours=1))
+    assert by_hand.ending is Ending.CLOSED
+    assert by_hand.ended_on is None
+
+
+def test_the_pages_of_a_code_that_ended_by_its_date_name_the_date() -> None:
+    """The list of codes, a redemption, and the message to a channel."""
+    now = database_now()
+    code = gift_code(state=CodeState.CLOSED, closed_at=now, expires_at=now - timedelta(hours=1))
+    row = redemption(code, "needs_correction")
+    words = f"It expired on {now - timedelta(hours=1):%Y-%m-%d}."
+    assert row.result(served_in([row])[row.pk]).advice == words
+    assert found_of(code)[code.pk].result.advice == words
+    notice = Announcement(redemption=row, kind=Announcement.Kind.COMPLETE, run_number=1)
+    assert report_of(notice).result.advice == words
 
 
 def test_an_officer_s_counts_cover_only_their_own_guilds(django_user_model: type) -> None:

@@ -157,9 +157,7 @@ class InvitationAdmin(Page):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """Leave out the buttons that lead away without showing the link, or that change nothing."""
-        hidden = dict.fromkeys(
-            ("show_save_and_add_another", "show_save_and_continue", *_save_of(object_id)), False
-        )
+        hidden = dict.fromkeys(("show_save_and_add_another", *_save_of(object_id)), False)
         context = {**hidden, **(extra_context or {})}
         return super().changeform_view(request, object_id, form_url, context)
 

@@ -158,17 +158,6 @@ class PersonAdmin(Page):
             here = {"intro": format_html("{} {} · {}", self.intro, invitations, rules)}
         return super().changelist_view(request, {**here, **(extra_context or {})})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Leave out “Save and add another”, because users are invited."""
-        context = {"show_save_and_add_another": False, **(extra_context or {})}
-        return super().changeform_view(request, object_id, form_url, context)
-
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -22,6 +22,7 @@ from giftcodes.admin.codes.code_page import context, fields_seen
 from giftcodes.admin.codes.skip import skip
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.choice_filter import ChoicesInWords
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import (
     NOTHING,
@@ -81,6 +82,18 @@ _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
 }
 
 
+def source_words(source: str) -> str:
+    """Where a code came from. Officers add codes in the admin, too."""
+    return gettext("a person") if source == Source.ADMIN else str(Source(source).label)
+
+
+class SourceFilter(ChoicesInWords):
+    """A filter by where the code came from."""
+
+    def words(self, value: str) -> str:
+        return source_words(value)
+
+
 @admin.register(GiftCode)
 class GiftCodeAdmin(CodeEntry):
     intro = _("The feeds add codes automatically. A code that you add is redeemed at once.")
@@ -102,7 +115,7 @@ class GiftCodeAdmin(CodeEntry):
         "reason",
     ]
     phone_columns = ("__str__", "result_shown", "served_shown")
-    list_filter = ["state", "provider", "source"]
+    list_filter = ["state", "provider", ("source", SourceFilter)]
     search_fields = ["code"]
     actions = [
         "redeem_now",
@@ -189,9 +202,8 @@ class GiftCodeAdmin(CodeEntry):
 
     @admin.display(description=_("source"), ordering="source")
     def source_shown(self, code: GiftCode) -> str:
-        """Where the code came from. Officers add codes in the admin, too."""
-        is_of_person = code.source == Source.ADMIN
-        return gettext("a person") if is_of_person else code.get_source_display()
+        """Where the code came from."""
+        return source_words(code.source)
 
     @admin.display(description=_("closed by"))
     def closed_by(self, code: GiftCode) -> str:

@@ -53,6 +53,8 @@ class PageOfRows(ChangeList):
             # Without a search or a filter the results are all rows, so no second count is needed.
             self.full_result_count = self.result_count
         scope.redact(self.result_list, request.user)
+        #: The number of rows, in words, below the list.
+        self.number_words = self.model_admin.number_words(self)  # type: ignore[attr-defined]
         self.model_admin.decorate(request, self.result_list)  # type: ignore[attr-defined]
 
 
@@ -78,6 +80,12 @@ class Page(Scoped, _ModelAdmin):
 
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:
         """Add to the rows the values that the columns show, in a fixed number of queries."""
+
+    def number_words(self, rows: ChangeList) -> str:
+        """How many rows a list has, such as `51 guilds`. It counts the rows of all its pages."""
+        number: int = rows.result_count
+        is_one = number == 1
+        return f"{number} {self.opts.verbose_name if is_one else self.opts.verbose_name_plural}"
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:  # noqa: ARG002
         """The buttons above the list: the address and the words of each."""

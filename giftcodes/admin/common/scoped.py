@@ -197,6 +197,24 @@ class Scoped(_Mixin):
         # Lists, their actions and autocompletes all get their rows here.
         return without_notes(found), may_repeat
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        """A form with “Save” as its only save button.
+
+        The form for a new row also has “Save and add another”.
+        """
+        buttons = {"show_save_and_continue": False, "show_save_and_add_another": add}
+        return super().render_change_form(
+            request, {**buttons, **context}, add, change, form_url, obj
+        )
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Keep the box for a longer text small. A person can make it larger."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -5,12 +5,11 @@ The database and the logs keep the names of `Trigger`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.common.choice_filter import ChoicesInWords
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.models import Trigger
 
@@ -31,11 +30,8 @@ def trigger_words(trigger: str) -> str:
     return str(_WORDS.get(Trigger(trigger), Trigger(trigger).label)) if trigger else NOTHING
 
 
-class TriggerFilter(admin.ChoicesFieldListFilter):
-    """A filter by what requested the run, in the words of `trigger_words`."""
+class TriggerFilter(ChoicesInWords):
+    """A filter by what requested the run."""
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        words = {str(one.label): trigger_words(one) for one in Trigger}
-        for choice in super().choices(changelist):
-            shown = str(choice["display"])
-            yield {**choice, "display": words.get(shown, shown)}
+    def words(self, value: str) -> str:
+        return trigger_words(value)

@@ -32,7 +32,7 @@ from giftcodes.admin.common.html import (
     tone_link,
 )
 from giftcodes.admin.common.live import answer, parts_of
-from giftcodes.admin.guilds import codes, joining, members, officers, overview
+from giftcodes.admin.guilds import codes, joining, members, next_steps, officers, overview
 from giftcodes.admin.guilds.channels_tab import channels_tab
 from giftcodes.admin.guilds.correction import correct_guild, own_places_words, tell_asked_again
 from giftcodes.admin.guilds.tabs import SETTINGS, TABS, frame, tab_named
@@ -222,6 +222,9 @@ class GuildAdmin(KeepsHistory):
         if name == "members":
             return members.page(request, guild, frame(request, guild, name))
         if name == "overview" and request.method == "POST":
+            if "hide_steps" in request.POST:
+                next_steps.hide(request, guild)
+                return HttpResponseRedirect(page_url(guild))
             if not self.has_change_permission(request, guild):
                 raise PermissionDenied
             correct_guild(request, guild)
@@ -255,10 +258,8 @@ class GuildAdmin(KeepsHistory):
         return guild
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """The context of the tab “Settings”: Django's form, with “Save” as its only save button."""
-        guild = self.get_object(request, unquote(object_id))
-        hidden = dict.fromkeys(("show_save_and_add_another", "show_save_and_continue"), False)
-        return {**hidden, **frame(request, guild, SETTINGS)}
+        """The context of the tab “Settings”, which shows Django's form."""
+        return frame(request, self.get_object(request, unquote(object_id)), SETTINGS)
 
     def response_post_save_add(self, request: HttpRequest, obj: Guild) -> HttpResponseRedirect:  # noqa: ARG002
         """Lead to the page of the new guild, which offers the next step."""

@@ -17,33 +17,60 @@ from giftcodes.models import Channel, Guild, Invitation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.http import HttpRequest
     from django.utils.functional import _StrPromise as Words
 
 #: The steps are offered to guilds younger than this. An older guild has managed without them.
 YOUNG = dt.timedelta(days=30)
+#: The key of the session with the IDs of guilds whose steps the person has hidden, newest first.
+_HIDDEN = "hidden_steps"
+_MOST_HIDDEN = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do, with the address where it is done."""
+    """One thing to do, with the address where it is done. A guild also works without the optional.
+
+    Args:
+        title: what to do.
+        how: what it is, or what it is good for.
+        url: the address where it is done.
+        is_done: whether it is done.
+        is_optional: whether codes are redeemed without it.
+    """
 
     title: Words
     how: Words
     url: str
     is_done: bool
+    is_optional: bool = True
 
 
-def steps_of(person: Any, guild: Guild) -> list[Step]:
-    """The steps that a person may take for a young guild. Empty if all of them are done.
+def steps_of(request: HttpRequest, guild: Guild) -> list[Step]:
+    """The steps that a person may take for a young guild.
+
+    Empty if all of them are done, or if the person has hidden the optional ones.
 
     Args:
-        person: the person who looks at the guild.
+        request: the request of the person who looks at the guild.
         guild: the guild, with `members_number` from the admin's queryset.
     """
     if not guild.active or timezone.now() - guild.created_at > YOUNG:
         return []
-    steps = list(_steps(person, guild))
-    return steps if any(not step.is_done for step in steps) else []
+    steps = list(_steps(request.user, guild))
+    is_hidden = guild.pk in request.session.get(_HIDDEN, []) and may_hide(steps)
+    return steps if any(not step.is_done for step in steps) and not is_hidden else []
+
+
+def may_hide(steps: list[Step]) -> bool:
+    """Whether the steps that are not done are optional, so that a person may hide them."""
+    return all(step.is_done or step.is_optional for step in steps)
+
+
+def hide(request: HttpRequest, guild: Guild) -> None:
+    """Hide the optional steps of a guild from this person, until the person logs in again."""
+    others = [pk for pk in request.session.get(_HIDDEN, []) if pk != guild.pk]
+    request.session[_HIDDEN] = [guild.pk, *others][:_MOST_HIDDEN]
 
 
 def next_of(steps: list[Step]) -> Step | None:
@@ -66,6 +93,7 @@ def _steps(person: Any, guild: Guild) -> Iterator[Step]:
             _("From a chat message, a screenshot's text or a spreadsheet: you check each line."),
             import_url(guild.pk),
             is_done=bool(guild.members_number),  # type: ignore[attr-defined]
+            is_optional=False,
         )
     if person.has_perm("giftcodes.add_channel"):
         yield Step(

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.html import guild_url
 from giftcodes.admin.guilds import joining
-from giftcodes.admin.guilds.next_steps import next_of, steps_of
+from giftcodes.admin.guilds.next_steps import may_hide, next_of, steps_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -69,7 +69,7 @@ def frame(request: HttpRequest, guild: Guild, name: str) -> dict[str, Any]:
         name: the name of the tab that is open.
     """
     waiting = guild.join_requests.count()
-    steps = steps_of(request.user, guild)
+    steps = steps_of(request, guild)
     return {
         "guild": guild,
         "title": str(guild),
@@ -87,4 +87,5 @@ def frame(request: HttpRequest, guild: Guild, name: str) -> dict[str, Any]:
         ],
         "steps": steps,
         "next_step": next_of(steps),
+        "may_hide_steps": may_hide(steps),
     }

@@ -31,10 +31,11 @@ from giftcodes.admin.common.html import (
 )
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
-from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.admin.members.correction import asked_again_words, mates_words
 from giftcodes.admin.members.export import csv_of, exported, workbook_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
-from giftcodes.admin.members.player_page import may_do_all, may_open
+from giftcodes.admin.members.numbers import number_words
+from giftcodes.admin.members.player_page import may_do_all, may_open, words_for
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.player_reasons import unmet_in_short
 from giftcodes.domain.served import Served
@@ -43,7 +44,6 @@ from giftcodes.models.game_words import place_word, places
 from giftcodes.queries.player_codes import (
     is_unknown_now,
     place_of,
-    places_of_mates,
     served_by_member,
     unmet_conditions,
 )
@@ -53,6 +53,7 @@ from giftcodes.services.members import activate_members, set_on_members
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.functional import _StrPromise as Words
@@ -84,7 +85,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*data, **options)
         if self.instance.pk and "realm" in self.fields:
             field = self.fields["realm"]
-            field.help_text = f"{field.help_text} {_mates_words(self.instance)}".rstrip()
+            field.help_text = f"{field.help_text} {mates_words(self.instance)}".rstrip()
 
     def clean(self) -> dict[str, Any] | None:
         """If the player is in the guild already, name the member and say what to do."""
@@ -126,16 +127,6 @@ def _mark(member: Member) -> SafeString | str:
 
 def _explained(mark: SafeString, why: str) -> SafeString:
     return format_html('{} <span class="quiet">{}</span>', mark, why) if why else mark
-
-
-def _mates_words(member: Member) -> str:
-    """Where the guild-mates are, such as `Guild-mates are in 1043 (38 members).`"""
-    parts = [
-        ngettext("%(place)d (%(number)d member)", "%(place)d (%(number)d members)", number)
-        % {"place": place, "number": number}
-        for place, number in places_of_mates(member)
-    ]
-    return gettext("Guild-mates are in %s.") % ", ".join(parts) if parts else ""
 
 
 class NeedsFilter(admin.SimpleListFilter):
@@ -198,7 +189,7 @@ class MemberAdmin(KeepsHistory):
             guild_id = row_id(request.GET.get("guild__id__exact"))
             links.append((import_url(guild_id), IMPORT_TITLE))
         if may_open(request.user):
-            links.append((reverse("admin:player"), _("Enter a player's wish")))
+            links.append((reverse("admin:player"), words_for(request.user)))
         return links
 
     def decorate(self, request: HttpRequest, rows: list[Member]) -> None:  # noqa: ARG002
@@ -208,6 +199,10 @@ class MemberAdmin(KeepsHistory):
         for row in rows:
             row.unmet_condition = unmet.get(row.pk, "")  # type: ignore[attr-defined]
             row.served = numbers.get(row.pk, Served())  # type: ignore[attr-defined]
+
+    def number_words(self, rows: ChangeList) -> str:
+        """How many members get codes, and how many others the list has."""
+        return number_words(rows) or super().number_words(rows)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """The player and the guild cannot be changed, because they identify the member."""

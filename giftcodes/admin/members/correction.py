@@ -1,4 +1,4 @@
-"""What a correction of members leads to: how many codes are asked for again, in words."""
+"""The words around a correction: where guild-mates are, and how many codes are asked for again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from giftcodes.models import Member
 from giftcodes.models.game_words import place_word
 from giftcodes.pipeline.catch_up import find_again
+from giftcodes.queries.player_codes import places_of_mates
 
 
 def refused_words(member: Member, numbers: Iterable[int]) -> str:
@@ -25,21 +26,34 @@ def refused_words(member: Member, numbers: Iterable[int]) -> str:
     return words % {"place": place_word(member.guild.provider), "numbers": listed}
 
 
+def mates_words(member: Member) -> str:
+    """Where the guild-mates are, such as `Guild-mates are in 1043 (38 members).`"""
+    parts = [
+        ngettext("%(place)d (%(number)d member)", "%(place)d (%(number)d members)", number)
+        % {"place": place, "number": number}
+        for place, number in places_of_mates(member)
+    ]
+    return _("Guild-mates are in %s.") % ", ".join(parts) if parts else ""
+
+
 def asked_again_words(members: Iterable[Member]) -> str:
-    """How many codes the next catch-up asks for again, such as `8 codes are asked for again.`
+    """How many codes the next catch-up asks for again, and for how many members.
+
+    For one member, the words are such as `8 codes are asked for again.` For several, they are such
+    as `8 codes are asked for again for 39 members.` Each code counts once.
 
     Call this after the change is stored, and before the catch-up runs. The words are empty if no
     code waited for the change.
     """
-    found = find_again([member.pk for member in members])
-    number = sum(found.values())
+    again = find_again([member.pk for member in members])
+    number = again.codes
     if not number:
         return ""
-    if len(found) > 1:
+    if again.members > 1:
         words = ngettext(
-            "%(number)d code is asked for again, for %(members)d members in all.",
-            "%(number)d codes are asked for again, for %(members)d members in all.",
+            "%(number)d code is asked for again for %(members)d members.",
+            "%(number)d codes are asked for again for %(members)d members.",
             number,
         )
-        return words % {"number": number, "members": len(found)}
+        return words % {"number": number, "members": again.members}
     return ngettext("%d code is asked for again.", "%d codes are asked for again.", number) % number

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
-from giftcodes.admin.members.player_page import may_open
+from giftcodes.admin.members.player_page import may_open, words_for
 from giftcodes.models import Member, OptOut
 from giftcodes.models.game_words import title_of
 from giftcodes.models.opted_out import player_hash
@@ -39,9 +39,7 @@ class OptOutAdmin(History):
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
         """Offer the page on which an administrator records that a player opts out or in."""
         return (
-            [(reverse("admin:player"), _("Enter a player's wish"))]
-            if may_open(request.user)
-            else []
+            [(reverse("admin:player"), words_for(request.user))] if may_open(request.user) else []
         )
 
     def decorate(self, request: HttpRequest, rows: list[OptOut]) -> None:  # noqa: ARG002

@@ -28,6 +28,7 @@ from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Member, MemberRedemption, OptOut
+from giftcodes.models.guild import member_words
 from giftcodes.models.opted_out import player_hash
 from giftcodes.queries.player_data import data_of, in_json
 from giftcodes.services.players import erase_player, opt_in, opt_out, opt_out_in
@@ -35,6 +36,7 @@ from giftcodes.services.players import erase_player, opt_in, opt_out, opt_out_in
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
+    from django.utils.functional import _StrPromise as Words
 
 #: The permissions for all wishes, and for an opt-out alone.
 PERMISSIONS = ("giftcodes.add_optout", "giftcodes.delete_optout")
@@ -73,6 +75,11 @@ def may_do_all(person: Any) -> bool:
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 
+def words_for(person: Any) -> Words:
+    """What a person does on the page, for its heading and for the buttons that lead to it."""
+    return _("Opt-out and data of a player") if may_do_all(person) else _("Opt a player out")
+
+
 def page(request: HttpRequest) -> HttpResponse:
     """Show the form. If a player is chosen, show the data and buttons, and act on a pressed one.
 
@@ -89,7 +96,7 @@ def page(request: HttpRequest) -> HttpResponse:
     )
     context = {
         **admin.site.each_context(request),
-        "title": _("A player's wish") if does_all else _("A player opts out"),
+        "title": words_for(request.user),
         "form": form,
         "does_all": does_all,
     }
@@ -108,8 +115,20 @@ def page(request: HttpRequest) -> HttpResponse:
         known = data_of if does_all else partial(_data_for_officer, person=request.user)
         context |= {"known": known(provider, player_id), "game": dict(games)[provider]}
         context["back_url"] = player_url(chosen.pk) if chosen else ""
+        context["title"] = _title_of(context["known"], does_all=does_all)
         context["is_out_somewhere"] = any(one["opted_out"] for one in context["known"]["members"])
     return TemplateResponse(request, "admin/giftcodes/player.html", context)
+
+
+def _title_of(known: dict[str, Any], *, does_all: bool) -> str:
+    """The heading once the player is known, such as `Opt out Anna (300000001)`."""
+    nickname = next((one["nickname"] for one in known["members"] if one["nickname"]), "")
+    words = _("Opt out %s")
+    if does_all:
+        words = _("Opt-out and data of %s")
+    elif known["opted_out"]:
+        words = _("%s has opted out")
+    return words % member_words(nickname, known["player_id"])
 
 
 def _games(person: Any) -> list[tuple[str, str]]:

@@ -120,7 +120,7 @@ def _not_received(one: PlayerCode) -> str:
         if row.cancel_kind == CancelKind.STOPPED:
             return _("Not received, because the run was stopped")
         return _("Not received, because you were not in the guild")
-    why = why_ended(one.code.closed_outcome)
+    why = why_ended(one.code.closed_outcome, one.code.ended_on)
     return _("Not received (%s)") % why if why else _("Not received, because the code has ended")
 
 

@@ -31,6 +31,7 @@ from giftcodes.models.game_words import places, spoken
 from giftcodes.queries.served import with_results
 
 if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
@@ -181,6 +182,10 @@ class RedemptionEventAdmin(History):
         "detail_in_words",
     ]
     readonly_fields = ["kind_shown", "redemption_link", "trigger_shown", "detail_in_words"]
+
+    def number_words(self, rows: ChangeList) -> str:
+        """How many entries the journal has. The name of the list has no plural."""
+        return ngettext("%d entry", "%d entries", rows.result_count) % rows.result_count
 
     def decorate(self, request: HttpRequest, rows: list[RedemptionEvent]) -> None:
         """Group the entries of catch-up and sweep, unless the person has sorted the list.

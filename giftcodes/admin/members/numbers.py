@@ -1,0 +1,33 @@
+"""The number of members below their lists, which agrees with the numbers on other pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
+
+
+def number_words(rows: ChangeList) -> str:
+    """How many members of a list get codes, and how many do not, in one statement.
+
+    The words are such as `38 members, 1 opted out, 12 inactive`. They are empty if no member of the
+    list gets codes, because then the list's filter says which members it has.
+    """
+    found = rows.queryset.order_by().aggregate(
+        out=Count("pk", filter=Q(active=True, opted_out=True), distinct=True),
+        inactive=Count("pk", filter=Q(active=False), distinct=True),
+    )
+    number = rows.result_count - found["out"] - found["inactive"]
+    if number <= 0:
+        return ""
+    parts = [ngettext("%d member", "%d members", number) % number]
+    if found["out"]:
+        parts.append(_("%d opted out") % found["out"])
+    if found["inactive"]:
+        parts.append(_("%d inactive") % found["inactive"])
+    return ", ".join(parts)
