@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from giftcodes.models import Redemption, RedemptionEvent
+from giftcodes.models import RedemptionEvent
 from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild, member
 

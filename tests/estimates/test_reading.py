@@ -69,9 +69,7 @@ def test_the_queue_has_the_order_of_dispatch(world: World) -> None:
         world.breathe()
 
     sent = list(
-        Attempt.objects.order_by("pk").values_list(
-            "member_redemption__redemption_id", flat=True
-        )
+        Attempt.objects.order_by("pk").values_list("member_redemption__redemption_id", flat=True)
     )
     assert len(sent) == 32
     for run in runs:
