@@ -42,7 +42,8 @@ JOIN giftcodes_guild g ON g.id = r.guild_id
 LEFT JOIN waiting w ON w.redemption_id = r.id
 LEFT JOIN asked a ON a.redemption_id = r.id
 WHERE r.state = 'running'
-   OR (r.state = 'pending' AND c.state = 'active' AND g.active)
+   -- A redemption in which nobody waits, such as that of a guild without members, does not start.
+   OR (r.state = 'pending' AND c.state = 'active' AND g.active AND w.redemption_id IS NOT NULL)
    OR a.redemption_id IS NOT NULL
 ORDER BY c.provider, deadline, -g.priority, r.last_served_at NULLS FIRST, r.id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -85,11 +86,63 @@ def test_the_state_and_the_buttons_follow_the_code(browser: Browser) -> None:
     assert f'name="back" value="{address("giftcode_change", code.pk)}"' in after["buttons"]
     assert "badge-closed" in after["state"]
     assert "The game does not know this code." in after["state"]
-    assert "The code has changed" in after["changed"]
+    assert "<dt>Closed</dt>" not in before["origin"]
+    assert "<dt>Closed</dt>" in after["origin"], "a fact that is not in the form follows, too"
     assert "press-first" not in after["buttons"], "opening it again is seldom right"
+
+
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [
+        ({"rewards": "Gems"}, True),
+        ({"expires_at": timezone.now() + timedelta(days=3)}, True),
+        ({"proven_at": timezone.now(), "last_seen_at": timezone.now()}, False),
+        ({"state": "closed", "closed_outcome": "code_not_found", "reason": "Unknown."}, False),
+    ],
+)
+def test_the_page_says_that_the_code_has_changed_only_if_a_field_of_the_form_has(
+    browser: Browser, change: dict[str, Any], is_told: bool
+) -> None:
+    code = gift_code("FROST2026")
+    page = browser.open("giftcode_change", code.pk).content.decode()
+    (asked,) = re.findall(r'data-live="([^"]+)"', page)
+    GiftCode.objects.filter(pk=code.pk).update(**change)
+    assert ("The code has changed" in parts(browser, asked)["changed"]) == is_told
     page = browser.open("giftcode_change", code.pk).content.decode()
     (asked,) = re.findall(r'data-live="([^"]+)"', page)
     assert "has changed" not in parts(browser, asked)["changed"]
+
+
+def test_the_origin_of_a_code_repeats_nothing_that_the_page_says_anyway(browser: Browser) -> None:
+    words = "The game does not know this code."
+    code = gift_code(state="closed", closed_outcome="code_not_found", reason=words, probes=3)
+    facts = browser.open("giftcode_change", code.pk).context["facts"]
+    names = [fact.name for fact in facts]
+    assert names == ["Came from", "First seen", "Tries since it was closed"]
+    GiftCode.objects.update(reason="Closed by Bram.", probes=0, issue=2)
+    facts = browser.open("giftcode_change", code.pk).context["facts"]
+    said = {fact.name: fact.words for fact in facts if fact.words}
+    assert said == {"Came from": "a person", "Issue": "2", "Closed by the answer": words}
+
+
+def test_the_page_of_a_code_links_to_the_members_who_need_a_person(browser: Browser) -> None:
+    row = redemption(member_state="needs_correction", members=3)
+    page = " ".join(browser.open("giftcode_change", row.gift_code_id).content.decode().split())
+    (url,) = re.findall(r'<a href="([^"]+)">3 members to correct</a>', page)
+    found = browser.client.get(unescape(url))
+    assert found.context["cl"].result_count == 3
+    assert "without a clear answer" not in page
+    assert f"The members of {row.guild}, one by one" in page
+
+    row.member_redemptions.filter(pk=row.member_redemptions.first().pk).update(state="failed")
+    page = " ".join(browser.open("giftcode_change", row.gift_code_id).content.decode().split())
+    assert "2 members to correct</a>" in page
+    (url,) = re.findall(r'<a href="([^"]+)">1 member without a clear answer</a>', page)
+    assert browser.client.get(unescape(url)).context["cl"].result_count == 1
+
+    row.member_redemptions.update(state="redeemed")
+    page = browser.open("giftcode_change", row.gift_code_id).content.decode()
+    assert "to correct</a>" not in page
 
 
 def test_nothing_is_enqueued_before_the_commit(browser: Browser, task_queue: TaskQueue) -> None:

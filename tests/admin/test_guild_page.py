@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from giftcodes.admin.guilds.next_steps import YOUNG
 from giftcodes.admin.guilds.tabs import TABS
-from giftcodes.models import Alarm, Channel, Guild, Invitation, Member, Redemption
+from giftcodes.models import Alarm, Announcement, Channel, Guild, Invitation, Member, Redemption
 from giftcodes.services import joining
 from giftcodes.services.joining import Wish
 from tests.admin import past
@@ -194,13 +194,19 @@ def test_each_finished_step_offers_the_next_one_and_the_last_one_ends_the_list(
         return str(step.title) if step else ""
 
     assert next_step("members") == "Paste a member list"
+    assert "Next step:" in shown(browser, "codes", wolves)
     listing = {"guild": wolves.pk, "listing": "300000001 Amber\n", "apply": "yes"}
     response = submit(browser, reverse("admin:member_import"), **listing)
     assert response["Location"] == tab("members", wolves)
-    assert "Next step:" in shown(browser, "members", wolves)
     assert next_step("members") == "Tell your chat"
-    Channel.objects.create(guild=wolves, address="https://discord.com/api/webhooks/1/x")
+    for name in ("members", "codes", "officers"):
+        assert "Next step:" not in shown(browser, name, wolves), "it may be left out"
+    channel = Channel.objects.create(
+        guild=wolves, address="https://discord.com/api/webhooks/1/x", delivered_at=timezone.now()
+    )
     assert next_step("channels") == "Invite an officer"
+    Channel.objects.filter(pk=channel.pk).update(refused_since=timezone.now(), error="Down.")
+    assert next_step("channels") == "Invite an officer", "the channel worked once"
     browser.client.post(
         f"{address('invitation_add')}?guild={wolves.pk}",
         {"guilds": wolves.pk, "role": "officer", "invited": "Bram", "days": "7"},
@@ -255,6 +261,41 @@ def test_a_viewer_is_offered_no_step(people: dict[str, Person], wolves: Guild) -
     assert people["viewer"].client.get(tab("overview", wolves)).context["steps"] == []
     officer = people["officer"].client.get(tab("overview", wolves)).context["steps"]
     assert [step.is_done for step in officer] == [False, False, False]
+
+
+def test_a_channel_that_no_message_has_reached_is_not_done_and_needs_a_person(
+    browser: Browser, wolves: Guild
+) -> None:
+    member(wolves)
+    channel = Channel.objects.create(
+        guild=wolves, address="https://discord.com/api/webhooks/1/x", name="War room"
+    )
+    page = shown(browser, "overview", wolves)
+    assert "No message has arrived in your channel yet. Send a test." in page
+    assert "not reached yet" not in page
+    assert "gets no messages" not in page, "nothing was sent"
+
+    refused = {"refused_since": timezone.now(), "error": "Discord could not be reached."}
+    Channel.objects.filter(pk=channel.pk).update(**refused)
+    row = Redemption.objects.create(guild=wolves, gift_code=gift_code(), run_number=1)
+    for kind in ("started", "complete"):
+        Announcement.objects.create(redemption=row, channel=channel, run_number=1, kind=kind)
+    page = shown(browser, "overview", wolves)
+    assert "not reached yet" in page
+    assert "The channel “War room” gets no messages" in page
+    assert "Discord could not be reached." in page
+    assert "2 messages wait." in page
+    assert "Nothing needs you now." not in page
+    assert page.index('id="needs-heading"') < page.index("Next for this guild")
+
+    Channel.objects.filter(pk=channel.pk).update(is_on=False)
+    assert "gets no messages" not in shown(browser, "overview", wolves)
+    Channel.objects.filter(pk=channel.pk).update(
+        is_on=True, refused_since=None, error="", delivered_at=timezone.now()
+    )
+    page = shown(browser, "overview", wolves)
+    assert "gets no messages" not in page
+    assert "not reached yet" not in page
 
 
 # --- Overview -------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ from giftcodes.services import run_actions
 from tests.admin import past
 from tests.admin.conftest import Browser, TaskQueue, address, messages_of
 from tests.admin.past import redemption
+from tests.factories import on_trial
+from tests.security.people import everyone
 
 State = RunState
 
@@ -357,3 +359,38 @@ def test_the_list_offers_its_actions(browser: Browser) -> None:
     page = browser.open("redemption_changelist").content.decode()
     assert 'name="index"' in page
     assert '<option value="redeem_now">' in page
+
+
+# --- Who started it -------------------------------------------------------------------------------
+def test_a_redemption_names_the_person_who_started_it_or_added_its_code(
+    browser: Browser, admin_user: Any
+) -> None:
+    row = redemption()
+    officer = on_trial(row.gift_code)
+    row.guild.officers.add(officer)
+    other = everyone(row.guild)["officer"].client
+    own = Client()
+    officer.is_staff = True
+    officer.save()
+    officer.user_permissions.set(Permission.objects.filter(codename="view_redemption"))
+    own.force_login(officer)
+
+    def started_by(client: Client) -> str:
+        page = client.get(address("redemption_changelist")).content.decode()
+        (listed,) = re.findall(r"field-started_by[^>]*>\s*([^<]*?)\s*<", page)
+        (form,) = client.get(address("redemption_change", row.pk)).context["adminform"]
+        fields = {line.fields[0].field["name"]: line.fields[0] for line in form}
+        assert fields["started_by"].contents() == listed
+        return str(listed)
+
+    assert started_by(browser.client) == "the feed"
+    Redemption.objects.update(trigger="admin")
+    assert started_by(browser.client) == officer.username
+    assert started_by(own) == officer.username
+    assert started_by(other) == "a person", "another officer may not know who added the code"
+    Redemption.objects.update(run_number=2)
+    assert started_by(browser.client) == "a person", "the first run does not tell about the second"
+    Redemption.objects.update(triggered_by=admin_user)
+    assert started_by(browser.client) == "admin"
+    Redemption.objects.update(trigger="catch_up")
+    assert started_by(browser.client) == "catching up: admin"

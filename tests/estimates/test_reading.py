@@ -136,6 +136,14 @@ def test_a_redemption_that_waits_to_be_started_is_in_the_queue(limited: World) -
     assert queue().requests == 2
 
 
+def test_a_waiting_redemption_of_a_guild_without_members_has_no_time_left(limited: World) -> None:
+    run = limited.begin(guild(members=0), proven())
+    Redemption.objects.filter(pk=run.pk).update(state="pending")
+
+    assert run.pk not in read_outlooks().by_redemption
+    assert read_outlooks().runs["simulator"] == 0
+
+
 def test_a_stopped_run_s_unconfirmed_member_is_ahead_of_all(limited: World) -> None:
     stopped = limited.begin(guild(members=2), proven())
     stopped.member_redemptions.update(state="unconfirmed", next_attempt_at=database_now())

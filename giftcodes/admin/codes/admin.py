@@ -19,6 +19,7 @@ from giftcodes import tasks
 from giftcodes.admin.codes.code_entry import CodeEntry
 from giftcodes.admin.codes.code_form import must_propose
 from giftcodes.admin.codes.code_page import context, fields_seen
+from giftcodes.admin.codes.origin import source_words
 from giftcodes.admin.codes.skip import skip
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
@@ -37,15 +38,12 @@ from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.redemptions.redeem_preview import Line, chosen_of, lines_of
 from giftcodes.admin.redemptions.redeem_preview import context as preview
 from giftcodes.admin.redemptions.runs import redeem_now
-from giftcodes.domain.outcomes import meaning
 from giftcodes.models import (
     CodeState,
     GiftCode,
     Redemption,
-    RedemptionEvent,
     Trigger,
 )
-from giftcodes.models.code import Source
 from giftcodes.pipeline import code_lifecycle as codes_step
 from giftcodes.services.codes import reissue
 
@@ -58,33 +56,12 @@ if TYPE_CHECKING:
 
     from giftcodes.queries.served import CodeServed
 
-_PIPELINE_FIELDS: list[Any] = [
-    "reason",
-    "source_shown",
-    "issue",
-    "first_seen_at",
-    "last_seen_at",
-    "proven_at",
-    "closed_at",
-    "closed_by",
-    "probes",
-    "next_probe_at",
-    "look_at",
-]
-_NOT_FOR_OFFICERS = frozenset({"proven_at"})
-#: Officers see these fields only if a run of the code has begun for a guild of theirs.
-_OF_RUNS = frozenset({"closed_at", "probes", "next_probe_at"})
 _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
     CodeState.ACTIVE: [("redeem_now", ""), ("skip_codes", ""), ("close_codes", "")],
     CodeState.PROBING: [("reopen_codes", ""), ("skip_codes", ""), ("close_codes", "")],
     CodeState.CLOSED: [("reopen_codes", ""), ("reissue_codes", "")],
     CodeState.DELETED: [("reopen_codes", _("Bring back"))],
 }
-
-
-def source_words(source: str) -> str:
-    """Where a code came from. Officers add codes in the admin, too."""
-    return gettext("a person") if source == Source.ADMIN else str(Source(source).label)
 
 
 class SourceFilter(ChoicesInWords):
@@ -127,7 +104,6 @@ class GiftCodeAdmin(CodeEntry):
     ]
     fieldsets = [
         (None, {"fields": ["provider", "code", "published_on", "expires_at", "rewards"]}),
-        (_("Origin and dates"), {"fields": _PIPELINE_FIELDS}),
     ]
 
     def buttons_of(self, row: GiftCode) -> list[tuple[str, Any]]:
@@ -141,31 +117,19 @@ class GiftCodeAdmin(CodeEntry):
         return {**context(code, request.user), "fields_seen": seen}
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
-        """Leave out the fields of the pipeline when a code is added.
+        """The fields that a person may enter for a new code, or may look at for a stored one.
 
         Officers do not set dates, because a wrong end would close the code for all guilds. They may
-        enter an end only in a proposal, because an administrator checks it. Officers do not see
-        when the game accepted the code, because that is a moment in the run of some guild. For the
-        same reason, they do not see the time at which a code was closed until a run of the code has
-        begun for a guild of theirs.
+        enter an end only in a proposal, because an administrator checks it.
         """
-        if obj:
-            left_out = _plain(obj)
-            sees_all = scope.sees_all(request.user)
-            if not sees_all:
-                left_out |= _NOT_FOR_OFFICERS
-            if not scope.sees_times(obj, request.user):
-                left_out |= _OF_RUNS
-            names = [name for name in _PIPELINE_FIELDS if name not in left_out]
-            return [self.fieldsets[0], (self.fieldsets[1][0], {"fields": names})]
-        if scope.sees_all(request.user):
-            return self.fieldsets[:1]
+        if obj or scope.sees_all(request.user):
+            return self.fieldsets
         end = ["expires_at"] if must_propose(request.user) else []
         return [(None, {"fields": ["provider", "code", *end, "rewards"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: GiftCode | None = None) -> list[str]:  # noqa: ARG002
         """The game and the spelling cannot be changed, because they identify the code."""
-        return ["provider", "code", *_PIPELINE_FIELDS] if obj else []
+        return ["provider", "code"] if obj else []
 
     def decorate(self, request: HttpRequest, rows: list[GiftCode]) -> None:
         """Add what has come of each code in the guilds of the person, in two statements."""
@@ -204,17 +168,6 @@ class GiftCodeAdmin(CodeEntry):
     def source_shown(self, code: GiftCode) -> str:
         """Where the code came from."""
         return source_words(code.source)
-
-    @admin.display(description=_("closed by"))
-    def closed_by(self, code: GiftCode) -> str:
-        """The game's answer by which the code was closed, in words."""
-        return meaning(code.closed_outcome).reason if code.closed_outcome else NOTHING
-
-    @admin.display(description=_("see also"))
-    def look_at(self, code: GiftCode) -> SafeString:
-        redemptions = list_link(Redemption, _("its redemptions"), gift_code__id__exact=code.pk)
-        journal = list_link(RedemptionEvent, _("its journal"), gift_code__id__exact=code.pk)
-        return format_html("{} · {}", redemptions, journal)
 
     # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now …"), permissions=["redeem"])
@@ -318,13 +271,6 @@ class GiftCodeAdmin(CodeEntry):
             report.done(
                 gettext("Code %s is closed: it is no longer redeemed for any member.") % code
             )
-
-
-def _plain(code: GiftCode) -> frozenset[str]:
-    """The fields whose value says nothing: the first issue, and no probe."""
-    is_first, has_probes = code.issue == 1, code.probes > 0
-    found = {"issue": is_first, "probes": not has_probes}
-    return frozenset(name for name, is_plain in found.items() if is_plain)
 
 
 def _results_url(lines: list[Line]) -> str:

@@ -12,8 +12,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from giftcodes.admin.codes.expected import expected
+from giftcodes.admin.codes.origin import facts
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
@@ -26,8 +28,15 @@ from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, part
 from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.numbers import row_id
-from giftcodes.domain.outcomes import ODD_WORDS
-from giftcodes.models import Attempt, GiftCode, Redemption
+from giftcodes.domain.outcomes import ODD_WORDS, meaning
+from giftcodes.domain.transitions import State
+from giftcodes.models import (
+    Attempt,
+    GiftCode,
+    MemberRedemption,
+    Redemption,
+    RedemptionEvent,
+)
 from giftcodes.models.trial import trials
 from giftcodes.queries.code_evidence import (
     closing_answers,
@@ -46,7 +55,10 @@ if TYPE_CHECKING:
 #: The parts of the page that change while a person looks at it.
 PARTS = {
     "buttons": "admin/giftcodes/buttons.html",
-    **{name: f"admin/giftcodes/giftcode/{name}.html" for name in ("served", "state", "changed")},
+    **{
+        name: f"admin/giftcodes/giftcode/{name}.html"
+        for name in ("served", "state", "origin", "changed")
+    },
 }
 #: If a code is younger than this and has no runs yet, its page says that they begin soon.
 NEW = dt.timedelta(minutes=10)
@@ -63,16 +75,19 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
 
 def _board(code: GiftCode, person: Any) -> dict[str, Any]:
     """What changes on the page while a person looks at it, except the buttons."""
+    shows_times = scope.sees_times(code, person)
     return {
         **_served(code, person),
         "back": page_url(code),
+        "facts": facts(code, person, shows_times=shows_times),
+        "journal_url": list_url(RedemptionEvent, gift_code__id__exact=code.pk),
         "oddities": _shown(holding_answers(code), person),
         "closers": _shown(closing_answers(code), person),
         "provers": _shown(
             proving_answers(code), person, foreign=_("The game has accepted this code.")
         ),
         "events": journal_lines(scope.visible(decisions(code), person)[:EVENTS_SHOWN], person),
-        "shows_times": scope.sees_times(code, person),
+        "shows_times": shows_times,
         "may_decide": person.has_perm("giftcodes.change_giftcode"),
         "may_redeem": person.has_perm("giftcodes.change_redemption"),
         # If the game does not know the code, opening it again is seldom right.
@@ -107,16 +122,12 @@ def live(request: HttpRequest, code_id: int) -> JsonResponse:
 
 
 def fields_seen(page: Page, request: HttpRequest, code: GiftCode) -> str:
-    """A fingerprint of what the fields of the page show to the person.
+    """A fingerprint of what the fields of the form show to the person.
 
-    It leaves out the time at which the feed last had the code, because each poll changes it.
+    The other values of the page are in parts that update.
     """
-    fieldsets = page.get_fieldsets(request, code)
-    names = [str(name) for name in flatten_fieldsets(fieldsets) if name != "last_seen_at"]
-    shown = [
-        (name, str(getattr(page, name)(code) if hasattr(page, name) else getattr(code, name)))
-        for name in names
-    ]
+    names = map(str, flatten_fieldsets(page.get_fieldsets(request, code)))
+    shown = [(name, str(getattr(code, name))) for name in names]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
@@ -137,7 +148,50 @@ def _served(code: GiftCode, person: Any) -> dict[str, Any]:
         "legend": served_legend(),
         "guilds": _guilds(own),
         "guilds_url": list_url(Redemption, gift_code__id__exact=code.pk),
+        "needing": _needing(code, person, found.served.needs_you, found.unclear),
     }
+
+
+def _needing(code: GiftCode, person: Any, needs_you: int, unclear: int) -> list[dict[str, str]]:
+    """Links to the members of the person's guilds who need a person for this code.
+
+    Args:
+        code: the code.
+        person: the person who looks at the page.
+        needs_you: the number of these members.
+        unclear: how many of them had no clear answer. The others are to be corrected.
+    """
+    if not needs_you or not person.has_perm("giftcodes.view_memberredemption"):
+        return []
+    wrong = needs_you - unclear
+    kinds = (
+        (
+            State.NEEDS_CORRECTION,
+            wrong,
+            ngettext("%d member to correct", "%d members to correct", wrong),
+        ),
+        (
+            State.FAILED,
+            unclear,
+            ngettext(
+                "%d member without a clear answer", "%d members without a clear answer", unclear
+            ),
+        ),
+    )
+    return [
+        {
+            "url": list_url(
+                MemberRedemption,
+                state__exact=state.value,
+                gift_code__id__exact=code.pk,
+                member__active__exact=1,
+                member__opted_out__exact=0,
+            ),
+            "words": words % number,
+        }
+        for state, number, words in kinds
+        if number
+    ]
 
 
 def _guilds(redemptions: QuerySet[Redemption]) -> list[dict[str, Any]]:
@@ -158,14 +212,15 @@ def _guilds(redemptions: QuerySet[Redemption]) -> list[dict[str, Any]]:
 def _shown(attempts: list[Attempt], person: Any, *, foreign: str = "") -> list[dict[str, Any]]:
     """The answers as the template needs them.
 
-    Of an answer for another guild's member, an officer sees only what it says about the code. The
-    time, the member and the number of such answers would tell what the other guild does.
+    Of an answer for another guild's member, an officer sees only what it says about the code, and
+    nothing if an answer for the officer's own member says the same. The time, the member and the
+    number of such answers would tell what the other guild does.
 
     Args:
         attempts: the attempts with the answers.
         person: the person who looks at them.
-        foreign: the text for an answer for another guild's member. If it is empty, the answer's
-            own words are shown.
+        foreign: the text for an answer for another guild's member. If it is empty, the meaning
+            of the answer is shown.
     """
     these = Attempt.objects.filter(pk__in=[row.pk for row in attempts])
     own = set(scope.visible(these, person).values_list("pk", flat=True))
@@ -181,8 +236,18 @@ def _shown(attempts: list[Attempt], person: Any, *, foreign: str = "") -> list[d
         for row in attempts
         if row.pk in own
     ]
-    others = dict.fromkeys(foreign or _words(row) for row in attempts if row.pk not in own)
+    said = {_words(row) for row in attempts if row.pk in own}
+    others = dict.fromkeys(
+        foreign or _sentence(row)
+        for row in attempts
+        if row.pk not in own and _words(row) not in said
+    )
     return shown + [{"words": words, "is_own": False} for words in others]
+
+
+def _sentence(answer: Attempt) -> str:
+    """What the answer of the game means, as a sentence that needs no name of a member."""
+    return _words(answer) if answer.outcome in ODD_WORDS else meaning(answer.outcome).reason
 
 
 def _words(answer: Attempt) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import display_for_field
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Field, ForeignKey, Model, Q
+from django.db.models import Field, ForeignKey, Model, OuterRef, Q, Subquery, TextField
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
@@ -175,6 +175,62 @@ def changes_between(before: Any, after: Any) -> list[Change]:
     ]
 
 
+def changes_logged(logs: Sequence[LogEntry]) -> dict[int, list[Change]]:
+    """The values that changed with each logged action, by the action's id.
+
+    Only short values are given, and no related rows. There is an entry only for an action that left
+    a version of its row. This takes two statements for each model that has versions.
+    """
+    found: dict[int, list[Change]] = {}
+    by_model: dict[Any, list[LogEntry]] = defaultdict(list)
+    for log in logs:
+        model = log.content_type.model_class() if log.content_type else None
+        if log.is_change() and hasattr(model, "history") and row_id(log.object_id or ""):
+            by_model[model].append(log)
+    for model, of_model in by_model.items():
+        found.update(_changes_of(model, of_model))
+    return found
+
+
+def _changes_of(model: Any, logs: list[LogEntry]) -> dict[int, list[Change]]:
+    wanted = Q()
+    for log in logs:
+        about = {"id": log.object_id, "history_user": log.user_id, "history_type": "~"}
+        wanted |= Q(history_date__range=(log.action_time - _SOON, log.action_time + _SOON), **about)
+    earlier = model.history.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
+    newest = Subquery(earlier.order_by("-history_id").values("history_id")[:1])
+    versions = list(model.history.filter(wanted).annotate(before=newest))
+    befores = {
+        one.history_id: one
+        for one in model.history.filter(history_id__in=[one.before for one in versions])
+    }
+    found = {}
+    for log in logs:
+        near = [
+            one
+            for one in versions
+            if str(one.id) == log.object_id
+            and one.history_user_id == log.user_id
+            and one.before in befores
+            and one.history_change_reason != FIRST_KNOWN
+            and abs(one.history_date - log.action_time) <= _SOON
+        ]
+        if near:
+            version = min(near, key=lambda one: abs(one.history_date - log.action_time))
+            found[log.pk] = _short_changes(befores[version.before], version)
+    return found
+
+
+def _short_changes(before: Any, after: Any) -> list[Change]:
+    """The changes of fields that are neither long nor related rows."""
+    return [
+        Change(str(column.verbose_name), _shown(before, column), _shown(after, column))
+        for column in after.tracked_fields
+        if not isinstance(column, ForeignKey | TextField)
+        and getattr(before, column.attname) != getattr(after, column.attname)
+    ]
+
+
 class _Related:
     """Related rows, such as a guild's officers, fetched for many versions at once."""
 
@@ -250,6 +306,8 @@ def _shown(version: Any, column: Field[Any, Any]) -> str:
     if column.choices:
         return str(getattr(version, f"get_{column.name}_display")())
     value = getattr(version, column.attname)
+    if value is None and column.name == "realm":
+        return _("the guild's")
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return _shortened(str(display_for_field(value, column, NOTHING))) or NOTHING

@@ -7,7 +7,7 @@ that show a channel, and `live` keeps these pages up to date.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
@@ -90,6 +90,13 @@ class ChannelState:
     test: Said | None = None
 
     @property
+    def is_silent(self) -> bool:
+        """Whether messages do not arrive. A pause that the service asked for does not count."""
+        if self.now.tone is Tone.ATTENTION:
+            return bool(self.channel.refused_since) or not self.channel.delivered_at
+        return self.now.tone is Tone.BAD
+
+    @property
     def is_busy(self) -> bool:
         """Whether a test is being sent. If so, the page should look again soon."""
         return self.test is not None and self.test.tone is Tone.BUSY
@@ -105,14 +112,18 @@ def states_of(channels: Sequence[Channel]) -> dict[int, ChannelState]:
         waits.order_by().values_list("channel").annotate(number=Count("pk"))
     )
     return {
-        channel.pk: ChannelState(
-            channel,
-            said_of(channel, tests.get(channel.pk)),
-            waiting.get(channel.pk, 0),
-            _said_of_test(tests[channel.pk], channel) if channel.pk in tests else None,
-        )
+        channel.pk: _state(channel, tests.get(channel.pk), waiting.get(channel.pk, 0))
         for channel in channels
     }
+
+
+def _state(channel: Channel, test: Announcement | None, waiting: int) -> ChannelState:
+    """The state of a channel. What its last test says is left out where the channel says it."""
+    now = said_of(channel, test)
+    said = _said_of_test(test, channel) if test else None
+    if said and said.why and said.why in now.why:
+        said = replace(said, why="")
+    return ChannelState(channel, now, waiting, said)
 
 
 def said_of(channel: Channel, test: Announcement | None = None) -> Said:

@@ -28,7 +28,7 @@ from giftcodes.services.channels import clear_alarms, queue_test, switch
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
 SEND_TEST = ("send_test", _("Send a test"))
@@ -157,9 +157,17 @@ class ChannelAdmin(Page):
         if changed:
             obj.save(update_fields=changed)
 
-    def response_post_save_add(self, request: HttpRequest, obj: Channel) -> HttpResponseRedirect:
-        """Go to the page of the new channel, where a test is the next step."""
-        messages.info(request, gettext("Send a test now, to see whether messages arrive."))
+    def response_add(
+        self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go to the page of the new channel, where a test is the next step.
+
+        One message says both, in place of Django's.
+        """
+        if "_popup" in request.POST or "_addanother" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        words = gettext("%s is saved. Send a test now, to see whether messages arrive.")
+        messages.info(request, words % obj)
         return HttpResponseRedirect(page_url(obj))
 
     def response_post_save_change(

@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.html import guild_url
+from giftcodes.admin.guilds.channel_state import states_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
-from giftcodes.models import Channel, Guild, Invitation
+from giftcodes.models import Guild, Invitation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,7 @@ class Step:
         url: the address where it is done.
         is_done: whether it is done.
         is_optional: whether codes are redeemed without it.
+        trouble: what went wrong with it, in a few words. Empty if nothing did.
     """
 
     title: Words
@@ -44,6 +46,7 @@ class Step:
     url: str
     is_done: bool
     is_optional: bool = True
+    trouble: Words | str = ""
 
 
 def steps_of(request: HttpRequest, guild: Guild) -> list[Step]:
@@ -78,12 +81,17 @@ def next_of(steps: list[Step]) -> Step | None:
     return next((step for step in steps if not step.is_done), None)
 
 
+def needed_of(steps: list[Step]) -> Step | None:
+    """The first step that is not done, if codes are not redeemed without it. Else None."""
+    step = next_of(steps)
+    return step if step and not step.is_optional else None
+
+
 def _steps(person: Any, guild: Guild) -> Iterator[Step]:
     others = Guild.officers.through.objects.exclude(user=person)
     invitations = Invitation.guilds.through.objects.filter(invitation__withdrawn_at=None)
     this = {"guild": OuterRef("pk")}
-    has_channel, has_others, has_invited = Guild.objects.values_list(
-        Exists(Channel.objects.filter(**this)),
+    has_others, has_invited = Guild.objects.values_list(
         Exists(others.filter(**this)),
         Exists(invitations.filter(**this)),
     ).get(pk=guild.pk)
@@ -96,12 +104,7 @@ def _steps(person: Any, guild: Guild) -> Iterator[Step]:
             is_optional=False,
         )
     if person.has_perm("giftcodes.add_channel"):
-        yield Step(
-            _("Tell your chat"),
-            _("A Discord channel that gets one message for each code."),
-            guild_url(guild.pk, "channels"),
-            is_done=has_channel,
-        )
+        yield _channel_step(guild)
     if person.has_perm("giftcodes.add_invitation"):
         yield Step(
             _("Invite an officer"),
@@ -109,3 +112,20 @@ def _steps(person: Any, guild: Guild) -> Iterator[Step]:
             guild_url(guild.pk, "officers"),
             is_done=has_others or has_invited,
         )
+
+
+def _channel_step(guild: Guild) -> Step:
+    """The step of the channel. It is done once a message has arrived in one of the channels."""
+    states = states_of(list(guild.channels.all())).values()
+    is_done = any(state.channel.delivered_at for state in states)
+    is_silent = any(state.is_silent for state in states)
+    how = _("A Discord channel that gets one message for each code.")
+    if states:
+        how = _("No message has arrived in your channel yet. Send a test.")
+    return Step(
+        _("Tell your chat"),
+        how,
+        guild_url(guild.pk, "channels"),
+        is_done=is_done,
+        trouble=_("not reached yet") if is_silent else "",
+    )

@@ -20,6 +20,7 @@ from giftcodes.admin.common.html import (
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
 from giftcodes.admin.common.served import advice_once
 from giftcodes.admin.guilds import joining
+from giftcodes.admin.guilds.channel_state import states_of
 from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
 from giftcodes.admin.home.games import games_of
 from giftcodes.domain.served import Tone
@@ -45,6 +46,8 @@ from giftcodes.queries.served import RedemptionServed, with_results
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+    from giftcodes.admin.guilds.channel_state import ChannelState
 
 #: How many members, codes, runs and alarms the tab shows. Links lead to the others.
 MEMBERS_SHOWN = 5
@@ -92,7 +95,7 @@ def live_context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
 
 def _has_needs(shown: dict[str, Any]) -> bool:
     """Whether the tab lists something that needs a person."""
-    named = ("to_correct", "unclear", "waiting_requests")
+    named = ("to_correct", "unclear", "waiting_requests", "silent_channels")
     return any(shown.get(name) for name in named) or bool(shown["alarms"]["lines"])
 
 
@@ -190,9 +193,13 @@ def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
 # --- What needs a person --------------------------------------------------------------------------
 def _needs(person: Any, guild: Guild) -> dict[str, Any]:
     alarms = _alarms(person, guild)
+    channels = {
+        "silent_channels": _silent_channels(person, guild),
+        "channels_url": guild_url(guild.pk, "channels"),
+    }
     sees_members = person.has_perms(("giftcodes.view_member", "giftcodes.view_memberredemption"))
     if not (sees_members and guild.active):
-        return {"to_correct": None, "alarms": alarms}
+        return {"to_correct": None, "alarms": alarms, **channels}
     found, _left_out = guilds_to_correct(
         Member.objects.filter(guild=guild),
         most=1,
@@ -218,9 +225,17 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
             MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
         ),
         "alarms": alarms,
+        **channels,
         "waiting_requests": guild.join_requests.count() if joining.may_open(person) else 0,
         "joining_url": guild_url(guild.pk, "joining"),
     }
+
+
+def _silent_channels(person: Any, guild: Guild) -> list[ChannelState]:
+    """The channels of an active guild in which messages do not arrive now, in three statements."""
+    if not (guild.active and person.has_perm("giftcodes.view_channel")):
+        return []
+    return [one for one in states_of(list(guild.channels.all())).values() if one.is_silent]
 
 
 def _unclear(guild: Guild) -> int:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.html import guild_url
 from giftcodes.admin.guilds import joining
-from giftcodes.admin.guilds.next_steps import may_hide, next_of, steps_of
+from giftcodes.admin.guilds.next_steps import may_hide, needed_of, next_of, steps_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -87,5 +87,7 @@ def frame(request: HttpRequest, guild: Guild, name: str) -> dict[str, Any]:
         ],
         "steps": steps,
         "next_step": next_of(steps),
+        # Only “Overview” names a step that may be left out, because it can be hidden there.
+        "needed_step": needed_of(steps),
         "may_hide_steps": may_hide(steps),
     }

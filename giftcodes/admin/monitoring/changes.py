@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, model_url
-from giftcodes.admin.common.versions import Entry, with_guilds
+from giftcodes.admin.common.versions import Change, Entry, changes_logged, with_guilds
 from giftcodes.models import StoredSetting
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ChangeAdmin(History):
 
     intro = _(
         "What people did here, newest first. The history of a guild, a member or a code also shows "
-        "each value before and after, and what was done on the command line."
+        "each text before and after, and what was done on the command line."
     )
     empty_hint = _("No person has changed anything yet.")
     list_display = ["action_time", "user", "row_shown", "words_shown"]
@@ -80,13 +80,19 @@ class ChangeAdmin(History):
         return HttpResponseRedirect(self.list_url)
 
     def decorate(self, request: HttpRequest, rows: list[LogEntry]) -> None:
-        """Add the words of each entry. They name only guilds that the person may see."""
+        """Add the words of each entry, with the values that have changed.
+
+        The words name only guilds that the person may see.
+        """
         entries = [
             Entry(row.action_time, row.user.get_username(), row.get_change_message())
             for row in rows
         ]
         for row, entry in zip(rows, with_guilds(entries, request.user), strict=True):
             row.words = entry.words  # type: ignore[attr-defined]
+        changes = changes_logged(rows)
+        for row in rows:
+            row.changes = changes.get(row.pk, [])  # type: ignore[attr-defined]
 
     @admin.display(description=_("what"))
     def row_shown(self, entry: LogEntry) -> SafeString | str:
@@ -104,4 +110,8 @@ class ChangeAdmin(History):
 
     @admin.display(description=_("done"))
     def words_shown(self, entry: LogEntry) -> str:
-        return str(entry.words) or str(_("Added.") if entry.is_addition() else NOTHING)  # type: ignore[attr-defined]
+        """What was done, and each short value before and after."""
+        words = str(entry.words) or str(_("Added.") if entry.is_addition() else "")  # type: ignore[attr-defined]
+        changes: list[Change] = entry.changes  # type: ignore[attr-defined]
+        values = [f"{capfirst(one.name)}: {one.old} → {one.new}" for one in changes]
+        return " ".join(filter(None, [words, "; ".join(values)])) or NOTHING

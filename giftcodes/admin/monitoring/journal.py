@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common import scope
+from giftcodes.admin.common.adders import adders_of
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link, page_url, result_badge
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
@@ -20,7 +20,6 @@ from giftcodes.domain.run_end import RunEnd
 from giftcodes.models import (
     Attempt,
     EventKind,
-    GiftCode,
     PrunedFigure,
     Redemption,
     RedemptionEvent,
@@ -85,18 +84,8 @@ def _end_of(event: RedemptionEvent) -> RunEnd | None:
 
 
 def _adders(events: list[RedemptionEvent], person: Any) -> dict[int, str]:
-    """The names of the officers who added codes, by code id, for entries that name no person.
-
-    The journals of guilds do not store these names, because the officers of these guilds must not
-    read them. Only the officer who added the code and people who see all guilds may read the name.
-    """
-    codes = {event.gift_code_id for event in events if _is_first_of_person(event)}
-    if not codes:
-        return {}
-    added = GiftCode.history.filter(id__in=codes, history_type="+", history_user__isnull=False)
-    if not scope.sees_all(person):
-        added = added.filter(history_user=person)
-    return dict(added.values_list("id", "history_user__username"))
+    """The names of those who added codes, by code id, for entries that name no person."""
+    return adders_of({one.gift_code_id for one in events if _is_first_of_person(one)}, person)
 
 
 def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:

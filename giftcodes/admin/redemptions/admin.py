@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.adders import adders_of
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, link, result_badge, served_bar
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
@@ -19,7 +20,7 @@ from giftcodes.admin.redemptions.redemption_page import context
 from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import read_outlooks
-from giftcodes.models import Redemption, RunState
+from giftcodes.models import Redemption, RunState, Trigger
 from giftcodes.queries.served import served_in
 
 if TYPE_CHECKING:
@@ -70,17 +71,28 @@ class RedemptionAdmin(History):
                 "fields": [
                     "guild_link",
                     "code_link",
-                    "trigger_shown",
-                    "triggered_by",
+                    "started_by",
                     "last_served_at",
                 ]
             },
         ),
     ]
-    readonly_fields = ("guild_link", "code_link", "trigger_shown")
+    readonly_fields = ("guild_link", "code_link", "started_by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Redemption:
+        """The redemption of a page, with the person who started it.
+
+        Raises:
+            Http404: there is no such redemption, or this person may not see it.
+        """
+        row: Redemption = super().get_object(request, object_id, from_field)
+        _add_starters([row], request.user)
+        return row
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         """The progress, the journal, the members without the code, and the buttons."""
@@ -92,6 +104,7 @@ class RedemptionAdmin(History):
         is_any_expected = any(redemption.state in _EXPECTED for redemption in rows)
         outlooks = read_outlooks().by_redemption if is_any_expected else {}
         tells_others = scope.sees_all(request.user)
+        _add_starters(rows, request.user)
         for redemption in rows:
             redemption.tells_others = tells_others  # type: ignore[attr-defined]
             redemption.served = numbers[redemption.pk]  # type: ignore[attr-defined]
@@ -125,15 +138,14 @@ class RedemptionAdmin(History):
         )
         return f"{formatting.left(outlook)}, {others}" if ahead else formatting.left(outlook)
 
-    @admin.display(description=_("trigger"))
-    def trigger_shown(self, redemption: Redemption) -> str:
-        return trigger_words(redemption.trigger)
-
     @admin.display(description=_("started by"), ordering="trigger")
     def started_by(self, redemption: Redemption) -> str:
-        """The trigger of the last run, and the person if a person asked for it."""
+        """The person who asked for the last run or added the code, or else what requested it."""
+        starter: str = redemption.starter  # type: ignore[attr-defined]
+        if redemption.trigger == Trigger.ADMIN and starter:
+            return starter
         trigger = trigger_words(redemption.trigger)
-        return f"{trigger}: {redemption.triggered_by}" if redemption.triggered_by else trigger
+        return f"{trigger}: {starter}" if starter else trigger
 
     @admin.display(description=_("guild"))
     def guild_link(self, redemption: Redemption) -> SafeString:
@@ -186,3 +198,23 @@ class RedemptionAdmin(History):
             return chosen
         report.refused(gettext("Choose fewer redemptions: at most %d at once.") % MOST)
         return []
+
+
+def _add_starters(rows: list[Redemption], person: Any) -> None:
+    """Set `starter`: the person who asked for the last run, or who added the code of a first run.
+
+    It is empty if there is no such person, or if the reader may not know the name. This takes one
+    statement.
+    """
+    first = [
+        row
+        for row in rows
+        if row.trigger == Trigger.ADMIN and row.run_number == 1 and row.triggered_by is None
+    ]
+    adders = adders_of({row.gift_code_id for row in first}, person)
+    for row in rows:
+        row.starter = ""  # type: ignore[attr-defined]
+        if row.triggered_by:
+            row.starter = row.triggered_by.get_username()  # type: ignore[attr-defined]
+    for row in first:
+        row.starter = adders.get(row.gift_code_id, "")  # type: ignore[attr-defined]

@@ -1,0 +1,56 @@
+"""Where a code came from, and what has happened to it: the facts at the end of its page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from giftcodes.admin.common import scope
+from giftcodes.domain.outcomes import meaning
+from giftcodes.models import GiftCode
+from giftcodes.models.code import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact about a code: its name, and either words or a moment."""
+
+    name: str
+    words: str = ""
+    at: dt.datetime | None = None
+
+
+def source_words(source: str) -> str:
+    """Where a code came from. Officers add codes in the admin, too."""
+    return _("a person") if source == Source.ADMIN else str(Source(source).label)
+
+
+def facts(code: GiftCode, person: scope.Person, *, shows_times: bool) -> list[Fact]:
+    """The facts about a code that say something, and that the rest of its page does not say.
+
+    Officers do not see when the game accepted the code, because that is a moment in the run of some
+    guild. For the same reason, they do not see the time at which a code was closed until a run of
+    the code has begun for a guild of theirs.
+
+    Args:
+        code: the code.
+        person: the person who looks at them.
+        shows_times: whether the person may see the moments of closing (`scope.sees_times`).
+    """
+    reason = meaning(code.closed_outcome).reason if code.closed_outcome else ""
+    found = [
+        Fact(_("Came from"), source_words(code.source)),
+        Fact(_("Issue"), str(code.issue) if code.issue > 1 else ""),
+        Fact(_("First seen"), at=code.first_seen_at),
+        Fact(_("Last seen in the feed"), at=code.last_seen_at),
+    ]
+    if scope.sees_all(person):
+        found.append(Fact(_("First accepted by the game"), at=code.proven_at))
+    if shows_times:
+        found.append(Fact(_("Closed"), at=code.closed_at))
+    found.append(Fact(_("Closed by the answer"), reason if reason != code.reason else ""))
+    if shows_times:
+        found.append(Fact(_("Tries since it was closed"), str(code.probes or "")))
+    return [fact for fact in found if fact.words or fact.at]
