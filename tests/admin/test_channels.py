@@ -58,8 +58,10 @@ def test_a_guild_has_several_channels_each_with_its_own_choice(browser: Browser)
 def test_the_page_of_a_new_channel_offers_a_test(browser: Browser) -> None:
     response = browser.post("channel_add", data={"guild": guild().pk, "address": ADDRESS})
 
-    page = browser.client.get(response["Location"]).content.decode()
-    assert "Send a test now, to see whether messages arrive." in shown(page)
+    response = browser.client.get(response["Location"])
+    (message,) = response.context["messages"]
+    assert str(message).endswith("is saved. Send a test now, to see whether messages arrive.")
+    page = response.content.decode()
     assert 'value="send_test"' in page
 
 
@@ -230,6 +232,17 @@ def test_the_list_takes_as_many_queries_for_many_channels_as_for_one(browser: Br
         row = channel(guild(), name=f"Channel {number}")
         Announcement.objects.create(channel=row, kind="test")
     assert cost() == one
+
+
+def test_an_error_that_the_channel_and_its_test_share_is_said_once(browser: Browser) -> None:
+    error = "Discord could not be reached."
+    row = channel(refused_since=database_now(), error=error)
+    Announcement.objects.create(channel=row, kind="test", state="failed", error=error)
+    page = shown(browser.open("channel_change", row.pk).content.decode())
+    assert page.count(error) == 1
+    Announcement.objects.update(error="The webhook no longer exists.")
+    page = shown(browser.open("channel_change", row.pk).content.decode())
+    assert page.count(error) == page.count("The webhook no longer exists.") == 1
 
 
 # --- A test, and the switch -----------------------------------------------------------------------

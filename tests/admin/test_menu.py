@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -287,3 +288,38 @@ def test_the_cards_of_an_officer_count_only_their_own_guilds(
     said = {role: people[role].client.get(url).json()["parts"] for role in ("viewer", "officer")}
     assert "2 open alarms" in said["viewer"]["giftcodes_alarm"]
     assert "1 open alarm<" in said["officer"]["giftcodes_alarm"]
+
+
+def test_the_list_of_changes_shows_each_value_before_and_after(
+    browser: Browser, admin_user: User
+) -> None:
+    wolves = guild("Wolves", realm=1042)
+    one, other = member(wolves), member(wolves)
+    url = reverse("admin:giftcodes_guild_overview", args=[wolves.pk])
+    browser.client.post(url, {"realm": "1043"})
+    data = {"action": "set_realm", "index": 0, "realm": "1044", "_selected_action": [one.pk]}
+    browser.client.post(reverse("admin:giftcodes_member_changelist"), data)
+
+    def said() -> list[str]:
+        page = browser.client.get(reverse("admin:admin_logentry_changelist")).content.decode()
+        return re.findall(r"field-words_shown[^>]*>\s*([^<]*?)\s*<", page)
+
+    assert said() == [
+        "Set the state or kingdom. State or kingdom: the guild&#x27;s → 1044",
+        "Set the state or kingdom. State or kingdom: 1042 → 1043",
+    ]
+    LogEntry.objects.log_actions(admin_user.pk, [other], CHANGE, "Looked at.")
+    assert said()[0] == "Looked at.", "it left no version"
+
+
+def test_more_changes_take_no_more_queries(browser: Browser) -> None:
+    def cost() -> int:
+        wolves = guild(realm=1042)
+        url = reverse("admin:giftcodes_guild_overview", args=[wolves.pk])
+        browser.client.post(url, {"realm": "1043"})
+        with CaptureQueriesContext(connection) as queries:
+            browser.client.get(reverse("admin:admin_logentry_changelist"))
+        return len(queries)
+
+    cost()
+    assert cost() == cost()
