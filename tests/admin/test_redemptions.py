@@ -361,6 +361,20 @@ def test_the_list_offers_its_actions(browser: Browser) -> None:
     assert '<option value="redeem_now">' in page
 
 
+@pytest.mark.parametrize("members", [0, 2])
+def test_a_run_without_members_shows_no_time_left(browser: Browser, members: int) -> None:
+    row = redemption(state=State.RUNNING, member_state="pending", members=members)
+
+    def listed() -> str:
+        page = browser.open("redemption_changelist").content.decode()
+        (words,) = re.findall(r"field-left[^>]*>\s*([^<]*?)\s*<", page)
+        return str(words)
+
+    assert (listed() == "–") == (members == 0)
+    for tab in ("guild_overview", "guild_codes"):
+        assert ("left:" in browser.open(tab, row.guild_id).content.decode()) == (members > 0)
+
+
 # --- Who started it -------------------------------------------------------------------------------
 def test_a_redemption_names_the_person_who_started_it_or_added_its_code(
     browser: Browser, admin_user: Any

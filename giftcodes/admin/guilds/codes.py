@@ -122,7 +122,7 @@ def _line(
         "parts": served_parts(served),
         "served": served,
         "result": result,
-        "left": formatting.left(outlook) if outlook else "",
+        "left": formatting.left(outlook) if outlook and served.total else "",
         "is_skipped": row.state == RunState.STOPPED and code.is_open,
         "actions": actions_of(row, unsettled, obstacle) if may_press else [],
         "may_skip": may_press and code.is_open and row.state == RunState.COMPLETE,

@@ -167,7 +167,7 @@ def _run(one: RedemptionServed, outlooks: Outlooks) -> dict[str, Any]:
         "badge": result_badge(one.result),
         "bar": served_bar(one.served),
         "parts": served_parts(one.served),
-        "left": formatting.left(outlook) if outlook else "",
+        "left": formatting.left(outlook) if outlook and one.served.total else "",
     }
 
 

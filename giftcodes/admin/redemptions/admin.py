@@ -129,7 +129,8 @@ class RedemptionAdmin(History):
         Officers do not see the number, because it tells what other guilds do.
         """
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
-        if not outlook:
+        served: Served = redemption.served  # type: ignore[attr-defined]
+        if not outlook or not served.total:
             return NOTHING
         tells_others: bool = redemption.tells_others  # type: ignore[attr-defined]
         ahead = outlook.ahead_of_last if tells_others else 0
