@@ -32,7 +32,7 @@ def test_a_change_is_shown_with_its_person_and_both_values(browser: Browser) -> 
 
     page = words(browser.open("member_history", amber.pk))
 
-    assert "admin nickname Amber → Ash state or kingdom – → 1050" in page
+    assert "admin nickname Amber → Ash state or kingdom the guild&#x27;s → 1050" in page
     assert "command line Added." in page
 
 
