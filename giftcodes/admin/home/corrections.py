@@ -79,12 +79,13 @@ def guild_advice(one: GuildToCorrect) -> str:
         )
         return words % {"place": place, "number": one.guild.realm}
     words = _(
-        "The game does not know them in %(place)s %(numbers)s either. So the player IDs are "
+        "The game does not know these members in %(place)s %(numbers)s. So the player IDs are "
         "probably wrong: compare a few of them with the profiles in the game. Then make these "
         "members inactive, and paste the list with the right IDs. If the IDs are right, correct "
         "the %(noun)s."
     )
-    numbers = get_text_list([str(number) for number in one.refused_in], _("and"))
+    refused = sorted({one.guild.realm, *one.refused_in})
+    numbers = get_text_list([str(number) for number in refused], _("and"))
     return words % {"place": place, "numbers": numbers, "noun": noun}
 
 
