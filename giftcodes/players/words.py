@@ -212,7 +212,7 @@ def _wrong_realm(mine: MyCode, realm_word: str, realm: int) -> Line:
     values = {"word": realm_word, "number": mine.asked_realm or "?"}
     reason = gettext("The game does not know your player ID in %(word)s %(number)s.") % values
     if mine.is_over:
-        return Line(mine, Group.GONE, _("Not received"), reason)
+        return Line(mine, Group.GONE, _("Your account was not found"), reason)
     if mine.is_corrected:
         words = gettext("Being tried in %(word)s %(number)s")
         title = words % {"word": realm_word.capitalize(), "number": realm}
