@@ -337,6 +337,8 @@ def test_if_a_second_number_is_refused_for_the_guild_the_player_ids_are_blamed(
     assert shown.count('name="realm"') == 1
     codes = browser.client.get(reverse("admin:giftcodes_guild_codes", args=[owls.pk]))
     assert "So the player IDs are probably wrong" in codes.content.decode()
+    run = address("redemption_change", Redemption.objects.get(gift_code=code).pk)
+    assert "So the player IDs are probably wrong" in browser.client.get(run).content.decode()
     guilds = browser.client.get(reverse("admin:giftcodes_guild_changelist")).content.decode()
     assert "check the player IDs: 3 unknown" in guilds
     assert "check the state" not in guilds

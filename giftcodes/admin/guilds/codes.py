@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
-
 from giftcodes.admin.common.html import (
     guild_url,
     list_url,
@@ -16,16 +14,15 @@ from giftcodes.admin.common.html import (
     served_parts,
 )
 from giftcodes.admin.common.served import advice_once
-from giftcodes.admin.home.corrections import guild_advice
+from giftcodes.admin.home.corrections import advice_for_guild
 from giftcodes.admin.redemptions.redemption_page import actions_of
 from giftcodes.domain.served import Served
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
-from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RunState
+from giftcodes.models import CodeState, GiftCode, Guild, Redemption, RunState
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.start_rules import Obstacle, code_obstacle, guild_obstacle
-from giftcodes.queries.needs import guilds_to_correct
 from giftcodes.queries.redemption_progress import tallies
 
 if TYPE_CHECKING:
@@ -79,7 +76,7 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
     ]
     asked = [line for line in [*lines, *ended_lines] if "result" in line]
     results = [one["result"] for one in asked]
-    advice = advice_once(results, correction=_correction(person, guild))
+    advice = advice_once(results, correction=advice_for_guild(guild, person))
     for line, words in zip(asked, advice, strict=True):
         line["advice"] = words
     return {
@@ -102,16 +99,6 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         "settings_url": guild_url(guild.pk, "change"),
         "back": guild_url(guild.pk, "codes"),
     }
-
-
-def _correction(person: Any, guild: Guild) -> str:
-    """What is probably wrong with the whole guild, as on the other pages. Empty if nothing is."""
-    if not (guild.active and person.has_perm("giftcodes.view_member")):
-        return ""
-    found, _left_out = guilds_to_correct(
-        Member.objects.filter(guild=guild), most=1, most_members=0, long_before=timezone.now()
-    )
-    return guild_advice(found[0]) if found and found[0].is_whole else ""
 
 
 def _line(
