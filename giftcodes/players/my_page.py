@@ -22,8 +22,17 @@ from giftcodes.models import JoinRequest, PlayerLink
 from giftcodes.players import protect
 from giftcodes.players.forms import RealmForm
 from giftcodes.players.game import GameWords, game_of
-from giftcodes.players.words import HEADINGS, NOTES, Group, Line, line_of
+from giftcodes.players.words import (
+    HEADINGS,
+    NOTES,
+    Group,
+    Line,
+    causes_of,
+    line_of,
+    not_found_words,
+)
 from giftcodes.queries.my_codes import codes_of
+from giftcodes.queries.player_codes import refused_places
 from giftcodes.queries.player_data import in_json
 from giftcodes.services import joining, personal_links
 from giftcodes.services.corrections import TooManyCorrectionsError
@@ -260,12 +269,17 @@ def _shown(visit: Visit) -> HttpResponse:
     realm = context["realm"]
     lines = [line_of(mine, visit.game.realm, realm) for mine in codes_of(link.member)]
     is_waiting = any(line.group is Group.ON_THE_WAY for line in lines)
+    wants_realm = any(line.wants_realm for line in lines)
+    refused = refused_places([link.member])[link.member.pk] if wants_realm else set()
     context |= {
         "parts": _parts(lines),
         "number": sum(line.counts for line in lines),
         "have": sum(line.group is Group.HAVE for line in lines),
         "needs": sum(line.group is Group.NEEDS_YOU for line in lines),
-        "wants_realm": any(line.wants_realm for line in lines),
+        "wants_realm": wants_realm,
+        "not_found": not_found_words(
+            visit.game.realm, realm, refused, player_id=link.member.player_id
+        ),
         # The page that is loaded again has no forms, so that nothing that a player enters is lost.
         "looks_again": is_waiting and 0 < visit.look <= MOST_LOOKS,
         "look_after": LOOK_AFTER,
@@ -284,8 +298,9 @@ def _parts(lines: list[Line]) -> list[dict[str, Any]]:
             "colour": group.value,
             "heading": HEADINGS[group],
             "note": NOTES.get(group, ""),
-            "lines": [line for line in lines if line.group is group],
+            "number": sum(line.group is group for line in lines),
+            "causes": causes_of(line for line in lines if line.group is group),
         }
         for group in Group
     ]
-    return [part for part in parts if part["lines"]]
+    return [part for part in parts if part["number"]]

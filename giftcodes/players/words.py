@@ -5,10 +5,12 @@ The texts of `giftcodes.domain.outcomes` are for people who work with the admin,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.utils.text import get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -114,6 +116,61 @@ class Line:
         return self.group is Group.HAVE or not self.mine.code.is_unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The codes of one part of the page that have the same state for the same reason.
+
+    Args:
+        title, reason, advice, wants_realm: as those of each line.
+        lines: the codes, at least one.
+    """
+
+    title: Words | str
+    reason: Words | str = ""
+    advice: Words | str = ""
+    wants_realm: bool = False
+    lines: list[Line] = field(default_factory=list)
+
+
+def causes_of(lines: Iterable[Line]) -> list[Cause]:
+    """Group codes by state and reason. The groups are in the order of their first codes."""
+    found: dict[tuple[str, str, str], Cause] = {}
+    for line in lines:
+        cause = found.setdefault(
+            (str(line.title), str(line.reason), str(line.advice)),
+            Cause(line.title, line.reason, line.advice, line.wants_realm),
+        )
+        cause.lines.append(line)
+    return list(found.values())
+
+
+def not_found_words(
+    realm_word: str, realm: int, refused: Collection[int], *, player_id: str
+) -> list[str]:
+    """What to tell a player whom the game does not know, in one or two paragraphs.
+
+    Args:
+        realm_word: what the game calls a realm, such as `state`.
+        realm: the number of the member's realm.
+        refused: the realms in which the game does not know the member. If there are several, the
+            player ID may be wrong, which only an officer can mend.
+        player_id: the member's player ID.
+    """
+    numbers = get_text_list([str(number) for number in sorted({realm, *refused})], _("and"))
+    values = {"word": realm_word, "numbers": numbers, "player": player_id}
+    said = gettext("The game did not find your account in %(word)s %(numbers)s.") % values
+    if len(refused) < 2:
+        words = gettext("Correct your %(word)s, and the codes are tried again.") % values
+        return [f"{said} {words}"]
+    words = gettext(
+        "So the player ID may be wrong. Compare %(player)s with the ID in your profile in the "
+        "game. If it differs, tell an officer of the guild the right ID: only an officer can add "
+        "it."
+    )
+    rest = gettext("If the ID is right, correct your %(word)s below.")
+    return [f"{said} {words % values}", rest % values]
+
+
 def line_of(mine: MyCode, realm_word: str, realm: int) -> Line:
     """A code in words.
 
@@ -133,15 +190,17 @@ def line_of(mine: MyCode, realm_word: str, realm: int) -> Line:
 def _text(mine: MyCode) -> _Text:
     if mine.state is State.NOT_ELIGIBLE:
         reason = sentence(why_not_yet(mine.outcome))
-        if mine.code.is_over:
+        if mine.is_over:
             return _Text(Group.GONE, _("Not for your account"), reason)
         return _Text(Group.NOT_YET, reason or _("Not for your account yet"))
     if mine.state is State.CANCELLED:
         closed = sentence(why_ended(mine.code.closed_outcome or mine.outcome, mine.code.ended_on))
         default = _Text(Group.GONE, _("The code ended before it was your turn"), closed)
         return _CANCELLED.get(mine.cancel_kind, default)
-    if mine.state is None or mine.state in OPEN | SETTLED or not mine.code.is_over:
+    if mine.state is None or mine.state in OPEN | SETTLED or not mine.is_over:
         return _STATES.get(mine.state or State.PENDING, _WAITING)
+    if not mine.code.is_over:
+        return _Text(Group.GONE, _("Not received"), _STATES[mine.state].reason)
     return _Text(
         Group.GONE,
         _("Not received"),
@@ -152,11 +211,11 @@ def _text(mine: MyCode) -> _Text:
 def _wrong_realm(mine: MyCode, realm_word: str, realm: int) -> Line:
     values = {"word": realm_word, "number": mine.asked_realm or "?"}
     reason = gettext("The game does not know your player ID in %(word)s %(number)s.") % values
-    if mine.code.is_over:
-        return Line(mine, Group.GONE, _("Not received"), reason)
+    if mine.is_over:
+        return Line(mine, Group.GONE, _("Your account was not found"), reason)
     if mine.is_corrected:
         words = gettext("Being tried in %(word)s %(number)s")
         title = words % {"word": realm_word.capitalize(), "number": realm}
         return Line(mine, Group.ON_THE_WAY, title)
-    advice = gettext("Correct your %(word)s. Then the code is tried again.") % values
+    advice = gettext("Correct your %(word)s") % values
     return Line(mine, Group.NEEDS_YOU, _("Your account was not found"), reason, advice, True)

@@ -46,6 +46,7 @@ class Standing(NamedTuple):
     member_redemption_id: int
     state: State
     reason: str
+    asked_realm: int | None = None
 
 
 def codes_of(guild: Guild, *, most: int) -> list[CodeCoverage]:
@@ -82,6 +83,7 @@ def members_of(
     search: str = "",
     unsettled_in: Collection[GiftCode] | None = None,
     needing_you_in: Collection[GiftCode] | None = None,
+    first_needing_you_in: Collection[GiftCode] | None = None,
 ) -> QuerySet[Member]:
     """The active members of a guild who have not opted out, by nickname.
 
@@ -92,6 +94,8 @@ def members_of(
             all members.
         needing_you_in: limits the result to members who get one of these codes only if a person
             does something. Codes that are over are ignored. None means all members.
+        first_needing_you_in: members who get one of these codes only if a person does something
+            come first.
     """
     members = Member.objects.eligible().filter(guild=guild).order_by("nickname", "player_id", "pk")
     if search:
@@ -103,13 +107,22 @@ def members_of(
         )
         members = members.filter(Exists(unsettled))
     if needing_you_in is not None:
-        needing = MemberRedemption.objects.filter(
+        members = members.filter(_needs_you(needing_you_in))
+    if first_needing_you_in is not None:
+        needing = members.annotate(needs_you=_needs_you(first_needing_you_in))
+        members = needing.order_by("-needs_you", *members.query.order_by)
+    return members
+
+
+def _needs_you(codes: Collection[GiftCode]) -> Exists:
+    """Whether a member gets one of these codes only if a person does something."""
+    return Exists(
+        MemberRedemption.objects.filter(
             member=OuterRef("pk"),
-            gift_code__in=[code for code in needing_you_in if not code.is_over],
+            gift_code__in=[code for code in codes if not code.is_over],
             state__in=values(NEEDING_YOU),
         )
-        members = members.filter(Exists(needing))
-    return members
+    )
 
 
 def standings(
@@ -122,8 +135,8 @@ def standings(
     """
     rows = MemberRedemption.objects.filter(member__in=members, gift_code__in=codes).order_by()
     return {
-        (member_id, code_id): Standing(pk, State(state), reason)
-        for pk, member_id, code_id, state, reason in rows.values_list(
-            "pk", "member_id", "gift_code_id", "state", "reason"
+        (member_id, code_id): Standing(pk, State(state), reason, asked_realm)
+        for pk, member_id, code_id, state, reason, asked_realm in rows.values_list(
+            "pk", "member_id", "gift_code_id", "state", "reason", "asked_realm"
         )
     }

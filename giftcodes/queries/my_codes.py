@@ -26,6 +26,8 @@ class MyCode:
         asked_realm: the realm of the last request.
         is_corrected: whether the member's realm has been corrected since that request. If so, the
             code is tried again.
+        is_over: whether nothing can be done for the code: it has ended, or codes are not redeemed
+            for the member now.
         at: when the member got the code, or else when the state last changed.
     """
 
@@ -35,6 +37,7 @@ class MyCode:
     cancel_kind: str = ""
     asked_realm: int | None = None
     is_corrected: bool = False
+    is_over: bool = False
     at: dt.datetime | None = None
 
 
@@ -64,14 +67,16 @@ def _mine(row: MemberRedemption, member: Member) -> MyCode:
     is_stopped = row.redemption.state == RunState.STOPPED
     # A covered row is settled by the request of another guild. It shows what that request did.
     proof = row.covered_by or row
+    is_served = is_redeemed_for(member)
     return MyCode(
         row.gift_code,
         State(proof.state if State(row.state) in HAVING else row.state),
         row.outcome,
         row.cancel_kind,
         row.asked_realm,
-        is_redeemed_for(member) and not is_stopped and is_corrected(row),
-        row.settled_at or row.updated_at,
+        is_corrected=is_served and not is_stopped and is_corrected(row),
+        is_over=row.gift_code.is_over or not is_served,
+        at=row.settled_at or row.updated_at,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -165,7 +165,26 @@ def _add_refusals(guilds: Sequence[GuildToCorrect], unknown: QuerySet[Member]) -
     """
     if not guilds:
         return
-    members = unknown.filter(guild__in=[one.guild.pk for one in guilds]).order_by().values("pk")
+    refused, known_once = _refusals([one.guild.pk for one in guilds], unknown)
+    for one in guilds:
+        numbers = refused[one.guild.pk]
+        one.offers = tuple(
+            (place, known) for place, known in one.offers if numbers.get(place, 0) <= known
+        )
+        if one.guild.pk not in known_once:
+            one.refused_in = _refused_elsewhere(one.guild, one.number, numbers)
+
+
+def _refusals(
+    guild_ids: Sequence[int], unknown: QuerySet[Member]
+) -> tuple[dict[int, dict[int, int]], set[int]]:
+    """What the game said about the unknown members of these guilds, in two statements.
+
+    Returns:
+        By guild, the number of members whom it refused in each state or kingdom. And the guilds in
+        which it gave one of these members a code before.
+    """
+    members = unknown.filter(guild__in=guild_ids).order_by().values("pk")
     counted = (
         refusals_of(members)
         .values_list("member_redemption__member__guild_id", "realm")
@@ -175,18 +194,37 @@ def _add_refusals(guilds: Sequence[GuildToCorrect], unknown: QuerySet[Member]) -
     for guild_id, realm, number in counted:
         refused[guild_id][realm] = number
     having = MemberRedemption.objects.filter(member__in=members, state__in=values(HAVING))
-    known_once = set(having.order_by().values_list("member__guild_id", flat=True).distinct())
-    for one in guilds:
-        numbers = refused[one.guild.pk]
-        one.offers = tuple(
-            (place, known) for place, known in one.offers if numbers.get(place, 0) <= known
-        )
-        if one.guild.pk not in known_once:
-            one.refused_in = tuple(
-                place
-                for place, number in sorted(numbers.items())
-                if place != one.guild.realm and is_guild_wrong(number, one.number)
-            )
+    return refused, set(having.order_by().values_list("member__guild_id", flat=True).distinct())
+
+
+def _refused_elsewhere(guild: Guild, unknown: int, numbers: dict[int, int]) -> tuple[int, ...]:
+    """The other states or kingdoms in which the game refused most of a guild's unknown members."""
+    return tuple(
+        place
+        for place, number in sorted(numbers.items())
+        if place != guild.realm and is_guild_wrong(number, unknown)
+    )
+
+
+def guilds_with_wrong_ids(guilds: Mapping[Guild, int], members: QuerySet[Member]) -> set[int]:
+    """The guilds whose player IDs are probably wrong, in two statements at most.
+
+    They are those with `GuildToCorrect.refused_in`.
+
+    Args:
+        guilds: guilds whose state or kingdom may be wrong (`is_guild_wrong`), each with the number
+            of its unknown members.
+        members: the members to choose from.
+    """
+    if not guilds:
+        return set()
+    unknown = members.needing_correction()  # type: ignore[attr-defined]
+    refused, known_once = _refusals([guild.pk for guild in guilds], unknown)
+    return {
+        guild.pk
+        for guild, number in guilds.items()
+        if guild.pk not in known_once and _refused_elsewhere(guild, number, refused[guild.pk])
+    }
 
 
 def unknown_by_guild(members: QuerySet[Member]) -> dict[int, int]:

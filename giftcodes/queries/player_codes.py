@@ -171,22 +171,25 @@ def served_by_member(member_ids: Iterable[int]) -> dict[int, Served]:
     """The number of codes in each share, by member id, in one statement.
 
     Codes that do not exist are not counted. Rows of the same player in another guild do not
-    count.
+    count. For a member for whom no codes are redeemed now, every code counts as ended, so nothing
+    needs a person.
     """
     is_unknown = Q(gift_code__closed_outcome=Outcome.CODE_NOT_FOUND.value) & ~Q(
         gift_code__state=CodeState.ACTIVE
     )
+    is_served = Q(member__active=True, member__opted_out=False, member__guild__active=True)
     counted = (
         MemberRedemption.objects.filter(member__in=list(member_ids))
         .exclude(gift_code__state=CodeState.DELETED)
         .exclude(is_unknown & ~Q(state__in=values(HAVING)))
+        .annotate(is_open=is_served & Q(gift_code__state=CodeState.ACTIVE))
         .order_by()
-        .values_list("member_id", "state", "gift_code__state")
+        .values_list("member_id", "state", "is_open")
         .annotate(number=Count("pk"))
     )
     numbers: dict[int, Counter[str]] = defaultdict(Counter)
-    for member_id, state, code_state, number in counted:
-        ending = Ending.OPEN if code_state == CodeState.ACTIVE else Ending.CLOSED
+    for member_id, state, is_open, number in counted:
+        ending = Ending.OPEN if is_open else Ending.CLOSED
         numbers[member_id][share_of(State(state), ending).value] += number
     return {
         member_id: Served(**{share.value: found[share.value] for share in Share})

@@ -317,6 +317,8 @@ def test_redeem_now_at_first_only_shows_what_it_would_do(
     assert [lines[name]["preview"].requests for name in ("Wolves", "Bears", "Idle")] == [3, 2, 1]
     total = response.context["total"]
     assert (response.context["number"], total.members, total.requests) == (2, 6, 5)
+    both = preview(browser, *GiftCode.objects.all(), gift_code("BBB")).context
+    assert (both["number"], both["members"]) == (4, 6), "A member counts once for all codes."
     assert "a few seconds if the code works" in response.content.decode()
     assert not Redemption.objects.exists()
     assert task_queue.enqueued == []

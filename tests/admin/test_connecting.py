@@ -79,7 +79,8 @@ def test_a_salt_is_stored_encrypted_and_switches_the_game_on(
     assert not games()["simulator"].is_on
     response = send("save", salt=f' "{NEW_SALT}" ', api_url=simulator.api_url)
     assert response.status_code == 302
-    assert messages_of(response) == [("success", "Set: address of the game and salt.")]
+    said = "Set: salt and address of the game. The connection is being tested."
+    assert messages_of(response) == [("info", said)]
     config = games()["simulator"]
     assert config.is_on
     assert (config.salt, config.api_url) == (NEW_SALT, simulator.api_url)
@@ -111,7 +112,8 @@ def test_a_game_is_switched_off_and_on_and_keeps_its_salt(send: Any) -> None:
     forget_stored_values()
     assert messages_of(send("off")) == [("success", "Switched off.")]
     assert not games()["simulator"].is_on
-    assert messages_of(send("on"))[-1] == ("success", "Switched on.")
+    said = "Switched on. The connection is being tested."
+    assert messages_of(send("on"))[-1] == ("info", said)
     assert games()["simulator"].is_on
     assert games()["simulator"].salt == NEW_SALT
 
@@ -142,6 +144,7 @@ def test_a_new_salt_is_probed_at_once_and_not_only_when_the_pause_ends(send: Any
         ("feed_key", "https://host/", "This is an address. Did you mean the address of the feed?"),
         ("feed_key", "kéy", "Copy the key again"),
         ("feed_url", "feed.example.org/x", "Did you mean https://feed.example.org/x?"),
+        ("feed_url", "https://feed.example.org", "Did you mean https://feed.example.org/feed?"),
         ("feed_url", "ftp://feed.example.org/x", "This is not a complete address."),
         ("feed_url", "https://me:secret@feed.example.org/", "must not contain a password"),
         ("feed_url", "http://[::1]/x", "leads to this machine or into a private network"),
@@ -220,7 +223,7 @@ def test_no_page_shows_a_secret_and_the_history_names_only_the_field(
     pages = [admin_client.get(url).content.decode() for url in urls]
     assert not [secret for secret in SECRETS for page in pages if secret in page]
     assert re.search(r"Set on .* by admin\. Its fingerprint is [0-9a-f]{6}", pages[0])
-    assert "Set: address of the game, API key of the feed and salt." in pages[-1]
+    assert "Set: salt, API key of the feed and address of the game." in pages[-1]
     assert "OPERATOR_CHANNEL" in pages[-2]
     kept = [*LogEntry.objects.values_list("change_message", "object_repr"), task_queue.enqueued]
     assert not [secret for secret in SECRETS if secret in str(kept)]
@@ -282,7 +285,8 @@ def test_a_game_whose_feed_fails_is_not_simply_connected(
     shown = html(admin_client)
     assert "Connected, but its feed fails" in shown
     advice = "Check the address of the feed under “Connect a game”."
-    assert advice in shown
+    assert "Check the address of the feed below." in shown
+    assert advice not in shown
     assert "SIMULATOR_FEED_URL in" not in shown
     home = admin_client.get("/admin/").content.decode()
     steps = home.split('class="panel steps"')[1].split("<li")[1]

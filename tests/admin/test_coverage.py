@@ -76,6 +76,7 @@ def test_each_member_is_a_row_and_each_code_a_column_with_the_newest_first(
         "Bea": ["pending", "needs_correction"],
         "Cyd": ["redeemed", "missing"],
     }
+    assert list(table(response)) == ["Bea", "Ann", "Cyd"]  # Those who need a person come first.
 
 
 def test_the_cell_of_a_code_that_a_member_lacks_says_why_and_leads_to_its_row(
@@ -101,6 +102,36 @@ def test_the_cell_of_a_code_that_has_ended_asks_for_nothing() -> None:
     shown = cell(Standing(7, State.NOT_ELIGIBLE, reason), GiftCode(state="closed"))
     assert shown.sign == SIGNS[State.CANCELLED]
     assert shown.words == "the code has ended: The player's level is too low for this code."
+
+
+def test_one_cause_has_one_sentence_for_all_codes_of_a_member(
+    browser: Browser, wolves: Guild
+) -> None:
+    bea = wolves.members.get(nickname="Bea")
+    run = Redemption.objects.create(guild=wolves, gift_code=gift_code("HAIL"))
+    member_redemption(run, bea, "needs_correction", "Waits for correction: the game …")
+    MemberRedemption.objects.filter(state="needs_correction").update(asked_realm=1042)
+    row, *_others = show(browser).context["rows"]
+    assert [(one.words, [str(code) for code, _cell in one.codes]) for one in row.missing] == [
+        ("needs correction: unknown in State 1042", ["HAIL", "FROST"]),
+        ("waiting", ["SNOW"]),
+    ]
+
+
+def test_a_code_that_does_not_exist_has_a_sign_of_its_own(browser: Browser, wolves: Guild) -> None:
+    code = gift_code("TYPO", state="closed", closed_outcome="code_not_found")
+    run = Redemption.objects.create(guild=wolves, gift_code=code)
+    for name, state in (("Ann", "cancelled"), ("Bea", "needs_correction")):
+        member_redemption(run, wolves.members.get(nickname=name), state)
+    gift_code("NEVER")
+    response = show(browser)
+    cells = {row.member.nickname: row.cells[-1] for row in response.context["rows"]}
+    for name in ("Ann", "Bea"):
+        assert (cells[name].sign, cells[name].url) == ("∅", "")
+        assert cells[name].words == "the game does not know this code"
+    page = response.content.decode()
+    assert "0/0" not in page
+    assert "not asked yet" in page
 
 
 def test_each_column_says_how_many_members_have_the_code(browser: Browser, wolves: Guild) -> None:
@@ -178,7 +209,7 @@ def test_on_a_phone_the_codes_that_a_member_lacks_are_grouped_by_reason(
         code = gift_code(name, state=state)
         run = Redemption.objects.create(guild=wolves, gift_code=code)
         member_redemption(run, bea, "needs_correction", "Check the realm.")
-    _ann, row, _cyd = show(browser).context["rows"]
+    row, _ann, _cyd = show(browser).context["rows"]
     assert [(one.words, [str(code) for code, _cell in one.codes]) for one in row.missing] == [
         ("needs correction: Check the state.", ["HAIL", "FROST"]),
         ("waiting", ["SNOW"]),
@@ -198,7 +229,7 @@ def test_on_a_phone_a_code_that_never_existed_was_not_missed(
         member_redemption(run, ann, "cancelled")
     gift_code("EARLIER", state="closed")  # The guild was never asked for it.
     response = show(browser)
-    row, _bea, _cyd = response.context["rows"]
+    _bea, row, _cyd = response.context["rows"]
     assert [str(code) for one in row.missed for code, _cell in one.codes] == ["GONE"]
     assert (row.has, row.total) == (2, 3)
     assert "2 of 3</span>" in response.content.decode()
@@ -268,8 +299,8 @@ def test_the_export_has_every_member_in_words(browser: Browser, wolves: Guild) -
     header, *rows = export(browser)
     assert header == ["player_id", "nickname", "SNOW", "FROST"]
     assert [row[1:] for row in rows] == [
-        ["Ann", "had it already", "redeemed"],
         ["Bea", "waiting", "needs correction: Check the state."],
+        ["Ann", "had it already", "redeemed"],
         ["Cyd", "redeemed", "not part of the redemption"],
     ]
 
@@ -314,7 +345,7 @@ def test_the_members_of_a_large_guild_are_shown_on_several_pages(
 ) -> None:
     monkeypatch.setattr("giftcodes.admin.redemptions.coverage.ROWS", 2)
     response = show(browser, show="", who="")
-    assert list(table(response)) == ["Ann", "Bea"]
+    assert list(table(response)) == ["Bea", "Ann"]
     assert "p=2" in response.content.decode()
     assert list(table(show(browser, p=2))) == ["Cyd"]
 

@@ -57,6 +57,39 @@ def test_a_run_is_shown_with_its_progress_and_a_link(browser: Browser) -> None:
     assert f'href="{address("redemption_change", row.pk)}"' in shown
 
 
+@pytest.mark.parametrize(
+    ("config", "feed", "of_guild", "words"),
+    [
+        ({"salt": ""}, {}, {}, "No code is redeemed until the game is connected."),
+        ({}, {}, {"active": False}, "No code is redeemed until there is an active guild."),
+        ({}, {"answered_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}, {}, "The next code starts"),
+        ({}, {"failures": 9, "error": "Down."}, {}, "The feed fails, so new codes are not found."),
+        ({"feed_url": ""}, {}, {}, "Codes are added by hand. The next one starts automatically."),
+    ],
+    ids=["game off", "no guild", "well", "feed fails", "no feed"],
+)
+def test_if_nothing_runs_the_page_says_whether_the_next_code_will_start(
+    browser: Browser,
+    settings: Any,
+    config: dict[str, Any],
+    feed: dict[str, Any],
+    of_guild: dict[str, Any],
+    words: str,
+) -> None:
+    game = replace(settings.PROVIDERS["simulator"], feed_url="http://127.0.0.1:9/feed")
+    settings.PROVIDERS = {"simulator": replace(game, **config)}
+    RateBudget.objects.create(provider="simulator", last_answer_at=timezone.now())
+    Feed.objects.create(provider="simulator", **feed)
+    row = guild(members=1, **of_guild)
+    shown = parts(browser)["running"]
+    assert f"Nothing is running now. {words}" in shown
+    overview = browser.client.get(reverse("admin:giftcodes_guild_overview", args=[row.pk]))
+    if row.active:
+        assert words in overview.content.decode()
+    else:
+        assert "because the guild is switched off" in overview.content.decode()
+
+
 def test_the_page_holds_what_the_live_view_answers(browser: Browser) -> None:
     past.redemption(state="running", member_state="pending")
     page = " ".join(browser.client.get("/admin/").content.decode().split())

@@ -332,12 +332,21 @@ def test_if_a_second_number_is_refused_for_the_guild_the_player_ids_are_blamed(
     for row in MemberRedemption.objects.all():
         _refused(row, realm=1050)
     shown = needs(browser.client)
-    assert "1050 either. So the player IDs are probably wrong" in shown
+    assert "in State 1042 and 1050. So the player IDs are probably wrong" in shown
     assert "is wrong for the guild." not in shown
     assert shown.count('name="realm"') == 1
+    codes = browser.client.get(reverse("admin:giftcodes_guild_codes", args=[owls.pk]))
+    assert "So the player IDs are probably wrong" in codes.content.decode()
+    run = address("redemption_change", Redemption.objects.get(gift_code=code).pk)
+    assert "So the player IDs are probably wrong" in browser.client.get(run).content.decode()
+    guilds = browser.client.get(reverse("admin:giftcodes_guild_changelist")).content.decode()
+    assert "check the player IDs: 3 unknown" in guilds
+    assert "check the state" not in guilds
 
     member_redemption(row.member, gift_code(state="closed"), "redeemed")
     assert f"{REALM} is wrong for the guild." in needs(browser.client)
+    guilds = browser.client.get(reverse("admin:giftcodes_guild_changelist")).content.decode()
+    assert "check the state: 3 unknown" in guilds
 
 
 def _refused(row: MemberRedemption, *, realm: int) -> None:

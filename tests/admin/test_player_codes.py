@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.served import Served
@@ -78,12 +79,39 @@ def test_a_code_that_the_game_does_not_know_does_not_count_as_missed(
 
     page = shown(browser, ann)
     assert "1 of 1 code<" in page
-    assert page.count("the game does not know this code") == 2
+    assert page.count("the game does not know this code") == 1  # One cause for both codes.
     assert "Closed." not in page
     answer = reply(browser, ann)
     assert "You have 1 of 1 code: SNOW" in answer
     assert "The game does not know: WRONG, TYPO." in answer
     assert served_by_member([ann.pk]) == {ann.pk: Served(has=1)}
+
+
+def test_a_cause_is_told_once_for_all_its_codes(browser: Browser, wolves: Guild) -> None:
+    ann = member(wolves, "555")
+    for name in ("FROST", "SNOW"):
+        member_redemption(
+            ann, gift_code(name), "not_eligible", reason="Too low.", next_attempt_at=timezone.now()
+        )
+    member_redemption(ann, gift_code("HAIL"), "not_eligible", reason="Too old.")
+    page = shown(browser, ann)
+    assert "Not eligible now (3)" in page
+    assert (page.count("Too low."), page.count("Too old.")) == (1, 1)
+    assert page.count("asked again <time") == 2
+    assert all(f">{name}</a>" in page for name in ("FROST", "SNOW", "HAIL"))
+
+
+def test_nothing_needs_a_person_for_a_member_who_opted_out(browser: Browser, wolves: Guild) -> None:
+    ann = member(wolves, "555")
+    for state in ("needs_correction", "not_eligible"):
+        member_redemption(ann, gift_code(), state, asked_realm=1042)
+    assert served_by_member([ann.pk]) == {ann.pk: Served(needs_you=1, not_eligible=1)}
+    url_of_list = reverse("admin:giftcodes_guild_members", args=[wolves.pk])
+    assert "1 needs you" in browser.client.get(url_of_list).content.decode()
+
+    Member.objects.filter(pk=ann.pk).update(opted_out=True)
+    assert served_by_member([ann.pk]) == {ann.pk: Served(cannot=2)}
+    assert "needs you</span>" not in browser.client.get(url_of_list).content.decode()
 
 
 def test_the_personal_link_and_the_opt_out_are_buttons(browser: Browser, wolves: Guild) -> None:
@@ -117,7 +145,8 @@ def test_a_code_of_two_guilds_is_shown_once(browser: Browser, wolves: Guild) -> 
     member_redemption(twin, code, "already_received", covered_by=proof)
     page = browser.client.get(url(twin))
     (section,) = page.context["sections"]
-    assert [str(line["code"]) for line in section["lines"]] == ["FROST"]
+    (cause,) = section["causes"]
+    assert [str(line["code"]) for line in cause["lines"]] == ["FROST"]
     assert "Wolves" in page.content.decode()
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from giftcodes.models import (
+    Attempt,
     DirectoryLookup,
     Guild,
     JoinRequest,
@@ -131,6 +132,65 @@ def test_the_page_says_nothing_about_another_guild(visitor: Visitor, anna: Membe
     assert "Redeemed for you" in page
 
 
+def _unknown_in(one: MemberRedemption, *realms: int) -> None:
+    """The game refused the member's player ID in these states."""
+    for realm in realms:
+        Attempt.objects.create(
+            member_redemption=one,
+            gift_code=one.gift_code,
+            player_id=one.player_id,
+            realm=realm,
+            token=realm,
+            outcome="wrong_realm",
+        )
+    Member.objects.filter(pk=one.member_id).update(
+        refused_realm=realms[-1], refused_at=timezone.now(), refused_since=timezone.now()
+    )
+
+
+def test_after_two_refused_numbers_the_page_says_that_the_player_id_may_be_wrong(
+    visitor: Visitor, anna: Member
+) -> None:
+    first = row(anna, gift_code(), "needs_correction", **REFUSED)
+    row(anna, gift_code(), "needs_correction", **REFUSED)
+    _unknown_in(first, 1042)
+    page = visitor.get(personal(anna))
+    assert "did not find your account in state 1042. Correct your state" in page
+    assert "player ID may be wrong" not in page
+
+    Member.objects.filter(pk=anna.pk).update(realm=1043)
+    MemberRedemption.objects.update(asked_realm=1043)
+    _unknown_in(first, 1043)
+    page = visitor.get(personal(anna))
+    assert "did not find your account in state 1042 and 1043. So the player ID may be" in page
+    assert "tell an officer of the guild the right ID" in page
+
+
+def test_a_cause_is_told_once_for_all_its_codes(visitor: Visitor, anna: Member) -> None:
+    for name in ("FROST", "SNOW"):
+        row(anna, gift_code(name), "needs_correction", **REFUSED)
+        row(anna, gift_code(f"{name}2"), "not_eligible", outcome="level_too_low")
+    page = visitor.get(personal(anna))
+    for words in ("Your account was not found", 'href="#realm"', "Your level is too low"):
+        assert page.count(words) == 1, words
+    for name in ("FROST", "SNOW", "FROST2", "SNOW2"):
+        assert f"<code>{name}</code>" in page
+
+
+@pytest.mark.parametrize("change", [{"opted_out": True}, {"active": False}], ids=["out", "left"])
+def test_a_player_for_whom_nothing_is_redeemed_is_asked_for_nothing(
+    visitor: Visitor, anna: Member, change: dict[str, Any]
+) -> None:
+    row(anna, gift_code(), "needs_correction", **REFUSED)
+    row(anna, gift_code(), "failed")
+    row(anna, gift_code(), "not_eligible", outcome="level_too_low")
+    Member.objects.filter(pk=anna.pk).update(**change)
+    page = visitor.get(personal(anna))
+    assert "Not received" in page
+    for words in ("Needs you", "Correct your", "#realm", "tell an officer.", "tried again"):
+        assert words not in page, words
+
+
 def test_a_code_that_the_game_does_not_know_is_shown_as_one_sentence_and_does_not_count(
     visitor: Visitor, anna: Member
 ) -> None:
@@ -141,7 +201,7 @@ def test_a_code_that_the_game_does_not_know_is_shown_as_one_sentence_and_does_no
 
     page = visitor.get(personal(anna))
 
-    assert page.count("The game does not know this code.") == 2
+    assert page.count("The game does not know this code.") == 1
     assert "before it was your turn" not in page
     assert "does not know your player ID" not in page
     assert "<strong>1</strong> of 1 code<" in page
@@ -227,7 +287,7 @@ def test_a_correction_of_the_realm_says_how_many_codes_are_tried_again(
     page = visitor.press(personal(anna), "correct", realm="#1043")
 
     assert "Saved: State 1043. 2 codes are tried again now." in page
-    assert page.count("Being tried in State 1043") == 2
+    assert page.count("Being tried in State 1043") == 1
     assert "did not find your account" not in page
     assert "Needs you" not in page
     anna.refresh_from_db()

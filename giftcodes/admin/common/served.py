@@ -30,16 +30,21 @@ def recent_runs(person: Any, *, most: int) -> list[RedemptionServed]:
     return recent_results(scope.visible(Redemption.objects.all(), person), most=most)
 
 
-def advice_once(results: Iterable[Result], *, says_corrections: bool = False) -> list[str]:
+def advice_once(
+    results: Iterable[Result], *, says_corrections: bool = False, correction: str = ""
+) -> list[str]:
     """The advice about each bad result, for a list of codes. The same words are given only once.
 
     Args:
         results: the results, in the order of the list.
         says_corrections: whether the page says elsewhere which members must be corrected.
+        correction: what to say in place of the general advice to correct members, if more is known
+            about the guild.
     """
     found: list[str] = []
     for result in results:
         is_said = says_corrections and result.needs_correction
-        words = "" if result.tone is not Tone.BAD or is_said else result.advice
+        advice = (result.needs_correction and correction) or result.advice
+        words = "" if result.tone is not Tone.BAD or is_said else advice
         found.append("" if words in found else words)
     return found

@@ -32,7 +32,7 @@ from giftcodes.admin.games.connection_forms import (
     base_of,
     default_of,
 )
-from giftcodes.domain.findings import TOPIC_LABELS, Finding, FindingKind, Topic
+from giftcodes.domain.findings import ON_THE_PAGE, TOPIC_LABELS, Finding, FindingKind, Topic
 from giftcodes.models import ConnectionCheck, Guild, RateBudget, StoredSetting, database_now
 from giftcodes.models.games import SECRETS, games, is_fixed
 from giftcodes.models.site_settings import OPERATOR_CHANNEL, SITE_URL, site_url
@@ -56,12 +56,13 @@ _AGAIN_SECONDS = 1.0
 
 #: Findings which show that the salt is wrong.
 _SALT_REFUSED = {FindingKind.SIGNATURE_REFUSED, FindingKind.SERVICE_REFUSES}
+#: In the order in which the page shows them.
 _FIELD_LABELS = {
     "salt": _("salt"),
-    "api_url": _("address of the game"),
     "feed_url": _("address of the feed"),
     "feed_key": _("API key of the feed"),
     "feed_format": _("format of the feed"),
+    "api_url": _("address of the game"),
     "is_enabled": _("switch"),
 }
 _SWITCH = {"on": "1", "off": "0"}
@@ -220,14 +221,18 @@ def _change(request: HttpRequest, name: str, changes: dict[str, str | None], wor
             request, gettext("Nothing has changed, because the environment sets this value.")
         )
         return
-    listed = get_text_list([str(_FIELD_LABELS[field]) for field in sorted(changed)], gettext("and"))
+    shown = [str(label) for field, label in _FIELD_LABELS.items() if field in changed]
+    listed = get_text_list(shown, gettext("and"))
     row, _is_new = RateBudget.objects.get_or_create(pk=name)
     said = str(words) % listed if "%s" in str(words) else str(words)
     log(request, [row], said)
-    messages.success(request, said)
     refresh_stored_values()
-    if games()[name].is_on:
-        _ask_for_test(request, name)
+    if not games()[name].is_on:
+        messages.success(request, said)
+        return
+    # Only the test shows whether the values are right, so nothing is green before its result.
+    messages.info(request, f"{said} {gettext('The connection is being tested.')}")
+    _ask_for_test(request, name)
 
 
 def live(request: HttpRequest, name: str) -> HttpResponse:
@@ -249,6 +254,7 @@ def _part(connection: Connection) -> dict[str, Any]:
     return {
         "connection": connection,
         "config": connection.config,
+        "reason": _on_this_page(connection.reason),
         "badge": badge(STATE_BADGES[connection.state], capfirst(str(connection.state.label))),
         "guild_url": model_url(Guild, "add"),
         "has_guild": Guild.objects.active().filter(provider=connection.config.name).exists(),
@@ -275,12 +281,17 @@ def _tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
                 "says": {True: _("works"), False: _("does not work"), None: _("no verdict")}[
                     finding.ok
                 ],
-                "words": finding.words_with(NAMES),
+                "words": _on_this_page(finding.words_with(NAMES)),
             }
             for topic, finding in (_findings(check) if check is not None else [])
         ],
         "again_in_seconds": _AGAIN_SECONDS if is_under_way else None,
     }
+
+
+def _on_this_page(words: str) -> str:
+    """Advice that names this page, as the page itself says it."""
+    return words.replace(ON_THE_PAGE, gettext("below"))
 
 
 def _findings(check: ConnectionCheck) -> list[tuple[Topic, Finding]]:
@@ -294,7 +305,7 @@ def _findings(check: ConnectionCheck) -> list[tuple[Topic, Finding]]:
 def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
     """Each field of the page, with the source of its value."""
     base, current = base_of(name), games()[name]
-    order = ("salt", "feed_url", "feed_key", "feed_format", "api_url")
+    order = [field for field in _FIELD_LABELS if field != "is_enabled"]
     rows = _rows(base.setting(field) for field in order)
     return [
         {

@@ -27,6 +27,8 @@ _MOST_SECRET = 200
 _LOOKUP_SECONDS = 2.0
 #: The path at which the publisher's games redeem codes.
 _PATH = "/api/gift_code"
+#: A usual path of a feed.
+_FEED_PATH = "/feed"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _QUOTES = "\"'“”„‘’`"
 
@@ -132,8 +134,19 @@ class GameForm(forms.Form):
         return key
 
     def clean_feed_url(self) -> str:
-        """Check the address, and the host in it."""
-        return _checked_address(self.cleaned_data["feed_url"])
+        """Check the address, and the host in it. An address without a path is refused."""
+        address = _checked_address(self.cleaned_data["feed_url"])
+        parts = urlsplit(address)
+        if address and not (parts.path or parts.query):
+            meant = urlunsplit(parts._replace(path=_FEED_PATH))
+            raise ValidationError(
+                _(
+                    "The path is missing. Did you mean %(meant)s? If the address has no path, put "
+                    "a slash at its end."
+                ),
+                params={"meant": meant},
+            )
+        return address
 
     def clean_api_url(self) -> str:
         """Check the address, and the host in it."""

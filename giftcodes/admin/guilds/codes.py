@@ -14,6 +14,7 @@ from giftcodes.admin.common.html import (
     served_parts,
 )
 from giftcodes.admin.common.served import advice_once
+from giftcodes.admin.home.corrections import advice_for_guild
 from giftcodes.admin.redemptions.redemption_page import actions_of
 from giftcodes.domain.served import Served
 from giftcodes.domain.transitions import SETTLED, State
@@ -74,7 +75,9 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         for row in ended
     ]
     asked = [line for line in [*lines, *ended_lines] if "result" in line]
-    for line, words in zip(asked, advice_once([one["result"] for one in asked]), strict=True):
+    results = [one["result"] for one in asked]
+    advice = advice_once(results, correction=advice_for_guild(guild, person))
+    for line, words in zip(asked, advice, strict=True):
         line["advice"] = words
     return {
         "template": TEMPLATE,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import CharField, Count, Min, Q
 from django.db.models.functions import Cast
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import corrected
 from giftcodes.admin.common.html import (
@@ -23,6 +24,7 @@ from giftcodes.admin.guilds import joining
 from giftcodes.admin.guilds.channel_state import states_of
 from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
 from giftcodes.admin.home.games import games_of
+from giftcodes.admin.home.runs import idle_words
 from giftcodes.domain.served import Tone
 from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
@@ -182,8 +184,12 @@ def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
         member__active=True,
         member__opted_out=False,
     ).aggregate(number=Count("member", distinct=True), at=Min("next_attempt_at"))
+    games = games_of([game], person) if game else []
     return {
-        "games": games_of([game], person) if game else [],
+        "games": games,
+        "idle_words": idle_words(games, is_automatic=guild.automatic)
+        if guild.active
+        else _("Nothing is running now, because the guild is switched off."),
         "daily": daily,
         "place": place_word(guild.provider),
         "settings_url": guild_url(guild.pk, "change"),

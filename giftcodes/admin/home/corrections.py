@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, model_url, player_url
 from giftcodes.admin.home.need import Button
 from giftcodes.admin.members.correction import refused_words
-from giftcodes.models import Member
+from giftcodes.models import Guild, Member
 from giftcodes.models.game_words import place_noun, place_word
-from giftcodes.queries.needs import GuildToCorrect, MemberToCorrect
+from giftcodes.queries.needs import GuildToCorrect, MemberToCorrect, guilds_to_correct
 from giftcodes.queries.player_codes import place_of
 
 
@@ -79,13 +81,29 @@ def guild_advice(one: GuildToCorrect) -> str:
         )
         return words % {"place": place, "number": one.guild.realm}
     words = _(
-        "The game does not know them in %(place)s %(numbers)s either. So the player IDs are "
+        "The game does not know these members in %(place)s %(numbers)s. So the player IDs are "
         "probably wrong: compare a few of them with the profiles in the game. Then make these "
         "members inactive, and paste the list with the right IDs. If the IDs are right, correct "
         "the %(noun)s."
     )
-    numbers = get_text_list([str(number) for number in one.refused_in], _("and"))
+    refused = sorted({one.guild.realm, *one.refused_in})
+    numbers = get_text_list([str(number) for number in refused], _("and"))
     return words % {"place": place, "numbers": numbers, "noun": noun}
+
+
+def advice_for_guild(guild: Guild, person: Any) -> str:
+    """The advice of `guild_advice` for any guild, in seven statements at most.
+
+    It is empty if most members are known, if the guild is not active, or if this person may not
+    see members.
+    """
+    if not (guild.active and person.has_perm("giftcodes.view_member")):
+        return ""
+    members = scope.visible(Member.objects.filter(guild=guild), person)
+    found, _left_out = guilds_to_correct(
+        members, most=1, most_members=0, long_before=timezone.now()
+    )
+    return guild_advice(found[0]) if found and found[0].is_whole else ""
 
 
 def _words(row: MemberToCorrect) -> str:

@@ -144,7 +144,7 @@ def board(person: Any, *, count_all: bool = False) -> dict[str, Any]:
         "next_step": next_of(steps),
         **needs_of(person, beat=now["beat"], games=games, codes=recent.served, proposals=proposals),
         "own_proposals": proposals["own_proposals"],
-        **running(now, most=RUNS_SHOWN),
+        **running(now, games, most=RUNS_SHOWN),
         "ends": ended(person),
         "games": games,
         **_codes_context(person, recent),

@@ -44,6 +44,7 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
     found = {
         **game,
         "guilds": guilds,
+        "has_feed": game["feed"] is not None,
         "is_foreign": not sees_all,
         "is_by_person": bool(game["pause"]) and game["pause"]["kind"] == PauseKind.OPERATOR,
         "pace": _pace(game["budget"]),

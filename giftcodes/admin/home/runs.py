@@ -26,17 +26,21 @@ from giftcodes.queries.recent_ends import EndKind, Members, RecentEnd, recent_en
 ENDS_SHOWN = 5
 
 
-def running(now: dict[str, Any], *, most: int) -> dict[str, Any]:
+def running(now: dict[str, Any], games: list[dict[str, Any]], *, most: int) -> dict[str, Any]:
     """The runs that are under way, and the numbers of waiting redemptions and refused starts.
 
     Args:
         now: the state of the system (`queries.overview`), for one person.
+        games: the games that the person may see (`games_of`).
         most: the maximum number of runs in `now`.
     """
     runs = [_run(run) for run in now["running"]]
+    # An officer without a guild sees no games, although some are connected.
+    sees_games = games or not any(game["is_on"] for game in now["providers"])
     number = now["redemptions"][RunState.RUNNING.value]
     return {
         "runs": runs,
+        "idle_words": idle_words(games) if sees_games else _("Nothing is running now."),
         "runs_more": max(number - len(runs), 0) if len(runs) >= most else 0,
         "runs_url": list_url(Redemption, state__exact=RunState.RUNNING.value),
         "waiting": now["redemptions"][RunState.PENDING.value],
@@ -44,6 +48,44 @@ def running(now: dict[str, Any], *, most: int) -> dict[str, Any]:
         "refused": now["refused_last_24_h"],
         "refused_url": list_url(RedemptionEvent, kind__exact=EventKind.REFUSED.value),
     }
+
+
+def idle_words(games: list[dict[str, Any]], *, is_automatic: bool = True) -> str:
+    """What to say if nothing runs: whether the next code will start, or what prevents it.
+
+    Args:
+        games: the games that the person may see (`games_of`).
+        is_automatic: whether new codes start automatically.
+    """
+    return f"{_('Nothing is running now.')} {_next_start(games, is_automatic=is_automatic)}"
+
+
+def _next_start(games: list[dict[str, Any]], *, is_automatic: bool) -> str:
+    connected = [game for game in games if game["is_on"]]
+    if not connected and len(games) == 1:
+        return _("No code is redeemed until the game is connected.")
+    if not connected:
+        return _("No code is redeemed until a game is connected.")
+    played = [game for game in connected if game["guilds"]]
+    if not played:
+        return _("No code is redeemed until there is an active guild.")
+    usable = [game for game in played if not _cannot_be_used(game)]
+    if not usable:
+        return _("No code starts until the game can be used again.")
+    if not is_automatic:
+        return _("Codes of this guild start when you press “Redeem now”.")
+    if any(game["has_feed"] and game["connection"]["state"] != "feed_fails" for game in usable):
+        return _("The next code starts automatically.")
+    if any(game["has_feed"] for game in usable):
+        return _(
+            "The feed fails, so new codes are not found. A code that a person adds starts "
+            "automatically."
+        )
+    return _("Codes are added by hand. The next one starts automatically.")
+
+
+def _cannot_be_used(game: dict[str, Any]) -> bool:
+    return bool(game["pause"]) or game["connection"]["state"] == "unreachable"
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:

@@ -188,7 +188,14 @@ def _board(request: HttpRequest, player: Player, form: Any = None) -> dict[str, 
             if one.share is share
         ]
         if lines:
-            sections.append({"share": share.value, "heading": heading, "lines": lines})
+            sections.append(
+                {
+                    "share": share.value,
+                    "heading": heading,
+                    "number": len(lines),
+                    "causes": _causes(lines),
+                }
+            )
     return {
         "served": served,
         "words": _has_words(served),
@@ -197,6 +204,25 @@ def _board(request: HttpRequest, player: Player, form: Any = None) -> dict[str, 
         "corrections": _corrections(request, player, form),
         "reply": reply_to(player),
     }
+
+
+def _causes(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Group codes with the same state for the same reason, in the order of their first codes.
+
+    Codes without a reason make a group, too.
+    """
+    found: dict[tuple[str, str, Any], dict[str, Any]] = {}
+    for line in lines:
+        guild = line.get("guild")
+        key = (line["badge"], line["reason"], guild.pk if guild else None)
+        cause = found.setdefault(
+            key, {**{name: line[name] for name in ("badge", "reason")}, "guild": guild, "lines": []}
+        )
+        cause["lines"].append(line)
+    for cause in found.values():
+        moments = [line["next_at"] for line in cause["lines"] if line.get("next_at")]
+        cause["next_at"] = min(moments, default=None)
+    return list(found.values())
 
 
 def _has_words(served: Served) -> str:

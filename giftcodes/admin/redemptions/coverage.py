@@ -29,6 +29,7 @@ from giftcodes.domain.text import clean_name
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
 from giftcodes.models.fields import without_notes
+from giftcodes.models.game_words import place_word
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.coverage import (
     CodeCoverage,
@@ -66,6 +67,9 @@ SIGNS = {
     State.FAILED: "✗",
     State.CANCELLED: "–",
 }
+#: A code that the game does not know, which a member does not have.
+UNKNOWN_STATE, UNKNOWN_SIGN = "unknown", "∅"
+UNKNOWN = gettext_lazy("the game does not know this code")
 MISSING_STATE = "missing"
 MISSING = gettext_lazy("not part of the redemption")
 
@@ -195,6 +199,7 @@ def coverage(request: HttpRequest) -> TemplateResponse:
         ],
         "legend": [(state, SIGNS[state], STATE_LABELS[state]) for state in SIGNS],
         "missing": MISSING,
+        "unknown": (UNKNOWN_STATE, UNKNOWN_SIGN, UNKNOWN),
     }
     if wish.guild:
         columns = _columns(wish.guild, wish)
@@ -241,7 +246,7 @@ def _write_csv(response: HttpResponse, members: QuerySet[Member], columns: list[
     codes = [column.code for column in columns]
     # A guild with a thousand members has tens of thousands of cells, but few different texts. So
     # each text is made only once.
-    words: dict[tuple[State, str, Ending], str] = {}
+    words: dict[tuple[State, str, int | None, Ending], str] = {}
     missing = str(MISSING)
     remaining = members.iterator(chunk_size=ROWS)
     while batch := list(islice(remaining, ROWS)):
@@ -253,7 +258,7 @@ def _write_csv(response: HttpResponse, members: QuerySet[Member], columns: list[
                 if standing is None:
                     cells.append(missing)
                     continue
-                key = (standing.state, standing.reason, code.ending)
+                key = (standing.state, standing.reason, standing.asked_realm, code.ending)
                 if key not in words:
                     words[key] = _words(standing, code)
                 cells.append(words[key])
@@ -276,6 +281,7 @@ def _members(guild: Guild, wish: Wish, columns: list[Column]) -> QuerySet[Member
         search=wish.search,
         unsettled_in=codes if wish.show == UNSETTLED else None,
         needing_you_in=codes if wish.show == NEEDS_YOU else None,
+        first_needing_you_in=codes,
     )
     return without_notes(found)
 
@@ -329,19 +335,32 @@ def _by_reason(left: list[tuple[GiftCode, Cell]]) -> list[Missing]:
 def cell(standing: Standing, code: GiftCode) -> Cell:
     """The cell of a member redemption, in the words of the game.
 
-    If the player has the code, the cell needs no reason and no link.
+    If the player has the code, or if it does not exist, the cell needs no reason and no link.
     """
     state, words = state_now(standing.state, code)[0], _words(standing, code)
+    if _never_existed(standing, code):
+        return Cell(UNKNOWN_STATE, UNKNOWN_SIGN, words)
     if standing.state in SETTLED:
         return Cell(state, SIGNS[state], words, has_code=state in HAVING)
     url = model_url(MemberRedemption, "change", standing.member_redemption_id)
     return Cell(state, SIGNS[state], words, url)
 
 
+def _never_existed(standing: Standing, code: GiftCode) -> bool:
+    """Whether the member does not have the code because the game does not know it."""
+    return code.is_unknown and standing.state not in HAVING
+
+
 def _words(standing: Standing, code: GiftCode) -> str:
+    if _never_existed(standing, code):
+        return str(UNKNOWN)
     label = str(state_now(standing.state, code)[1])
     if standing.state in SETTLED or not standing.reason:
         return label
+    if standing.state is State.NEEDS_CORRECTION and standing.asked_realm and code.is_open:
+        # The stored reasons of one player differ from code to code, although the cause is one.
+        place = {"place": place_word(code.provider), "number": standing.asked_realm}
+        return _("%(label)s: unknown in %(place)s %(number)d") % {"label": label, **place}
     return f"{label}: {reason_now(standing.reason, standing.state, code)}"
 
 

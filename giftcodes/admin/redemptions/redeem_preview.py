@@ -151,6 +151,7 @@ def context(
     names = {line.name for line in chosen}
     others = previews((line.pair for line in lines if line.name not in names), seen=seen)
     total = together(found.values())
+    members = {line.guild.pk: found[line.pair].members for line in chosen}
     return {
         "title": _("Redeem now: what it will do"),
         "lines": [
@@ -161,6 +162,7 @@ def context(
         "number": len(chosen),
         "codes": sorted({str(line.code) for line in lines}),
         "total": total,
+        "members": sum(members.values()),
         "unknown_words": _unknown_words(chosen, is_limited=seen is not None),
         "total_words": formatting.left(total.outlook),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),

@@ -19,6 +19,7 @@ from giftcodes.admin.common.html import (
 )
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.common.standing import reason_now, state_badge
+from giftcodes.admin.home.corrections import advice_for_guild
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import SETTLED, State
@@ -93,10 +94,14 @@ def board(redemption: Redemption, person: Any) -> dict[str, Any]:
     unsettled = sum(number for state, number in tally.items() if state not in SETTLED)
     obstacle = guild_obstacle(redemption.guild) or code_obstacle(redemption.gift_code)
     may_press = person.has_perm("giftcodes.change_redemption")
+    advice = result.advice
+    if result.needs_correction:
+        advice = advice_for_guild(redemption.guild, person) or advice
     return {
         "redemption": redemption,
         "served": served,
         "result": result,
+        "advice": advice,
         "result_badge": result_badge(result),
         "bar": served_bar(served),
         "legend": served_legend(),

@@ -17,6 +17,7 @@ from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transp
 from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
 from giftcodes.clients.http.redactor import Redactor
+from giftcodes.domain.findings import ON_THE_PAGE
 from giftcodes.domain.text import one_line
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -267,7 +268,7 @@ def _check(config: FeedConfig, setting: str) -> str:
     """Where to check a value: where it was entered, or where the feed's address was entered."""
     is_unset = setting == "FEED_KEY" and not config.feed_key
     if setting.lower() in config.from_browser or (is_unset and "feed_url" in config.from_browser):
-        return f"Check the {_FIELDS[setting]} of the feed under “Connect a game”."
+        return f"Check the {_FIELDS[setting]} of the feed {ON_THE_PAGE}."
     return f"Check {config.name.upper()}_{setting} in the settings."
 
 
