@@ -498,11 +498,22 @@ def test_an_action_on_the_tab_acts_on_the_guild_s_members_only(
     browser: Browser, wolves: Guild
 ) -> None:
     ours, theirs = member(wolves), member(guild("Bears"))
-    data = {"action": "deactivate", "_selected_action": [ours.pk, theirs.pk], "index": 0}
+    data = {
+        "action": "deactivate",
+        "shown": "yes",
+        "_selected_action": [ours.pk, theirs.pk],
+        "index": 0,
+    }
     response = submit(browser, tab("members", wolves), **data)
     assert response["Location"] == tab("members", wolves)
     assert list(Member.objects.filter(active=False)) == [ours]
-    data = {"action": "deactivate", "_selected_action": ours.pk, "select_across": "1", "index": 0}
+    data = {
+        "action": "deactivate",
+        "shown": "yes",
+        "_selected_action": ours.pk,
+        "select_across": "1",
+        "index": 0,
+    }
     submit(browser, tab("members", wolves), **data)
     theirs.refresh_from_db()
     assert theirs.active
