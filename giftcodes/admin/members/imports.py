@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 def _source_words(source: str) -> str:
-    if source == Source.COMMAND:
-        return gettext("command line")
-    return gettext("pasted or uploaded")
+    if source == Source.ADMIN:
+        return gettext("pasted or uploaded")
+    return str(Source(source).label)
 
 
 class SourceFilter(ChoicesInWords):
@@ -46,13 +46,8 @@ class SourceFilter(ChoicesInWords):
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Leave out the feed, which imports no members."""
-        feed = _source_words(Source.FEED)
-        found = list(super().choices(changelist))
-        seen: set[str] = set()
-        for choice in found:
-            if choice["display"] not in seen or choice["display"] != feed:
-                seen.add(choice["display"])
-                yield choice
+        feed = str(Source.FEED.label)
+        yield from (one for one in super().choices(changelist) if str(one["display"]) != feed)
 
 
 @admin.register(MemberImport)
