@@ -183,7 +183,7 @@ def test_adding_a_guild_ends_on_its_page_with_the_next_step(browser: Browser) ->
     titles = [str(step.title) for step in page.context["steps"]]
     assert titles == ["Paste a member list", "Tell your chat", "Invite an officer"]
     assert page.context["next_step"].url == f"{reverse('admin:member_import')}?guild={wolves.pk}"
-    assert "The guild has no members yet." in page.content.decode()
+    assert "The guild has no active members." in page.content.decode()
 
 
 def test_each_finished_step_offers_the_next_one_and_the_last_one_ends_the_list(

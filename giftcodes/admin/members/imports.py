@@ -159,7 +159,7 @@ def _done_words(made: MemberImport, words: str, *, may_import: bool) -> SafeStri
     """What was undone, with links to the guild's members and to the page that imports a list."""
     links = [(guild_url(made.guild_id, "members"), gettext("Members of %s") % made.guild)]
     if may_import:
-        links.append((import_url(made.guild_id), IMPORT_TITLE))
+        links.append((import_url(made.guild_id), str(IMPORT_TITLE)))
     return format_html(
         "{} {}",
         gettext("The import was undone: %s") % words,

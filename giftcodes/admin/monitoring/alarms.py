@@ -51,7 +51,8 @@ class AlarmAdmin(History):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
         """Leave out alarms that are only suspected, unless Home lists them already."""
-        rows: AlarmQuerySet = super().get_queryset(request)
+        rows = super().get_queryset(request)
+        assert isinstance(rows, AlarmQuerySet)
         return rows.listed()
 
     def changelist_view(
