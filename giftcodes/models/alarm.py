@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, Q
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.announcement import Announcement, Subject, queue_alarms
@@ -16,6 +17,9 @@ from giftcodes.models.game_words import title_of
 from giftcodes.models.guild import Member
 from giftcodes.models.outbox import Outbox
 from giftcodes.models.site_settings import operator_channel
+
+#: A longer message of an alarm is not a headline. The words are shown below the alarm's kind.
+_HEADLINE_LENGTH = 100
 
 
 class AlarmQuerySet(models.QuerySet["Alarm"]):
@@ -125,6 +129,20 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {title_of(self.subject)}"
+
+    @property
+    def headline(self) -> str:
+        """The message if it is short, or else the kind of the alarm."""
+        return self.message if self._is_short else capfirst(self.get_kind_display())
+
+    @property
+    def details(self) -> str:
+        """The message, unless it is the headline."""
+        return "" if self._is_short else self.message
+
+    @property
+    def _is_short(self) -> bool:
+        return len(self.message) <= _HEADLINE_LENGTH
 
 
 #: The kinds of alarm that say that a game is paused.

@@ -507,6 +507,23 @@ def test_a_guild_that_got_nothing_is_urgent_even_if_its_alarm_is_only_suspected(
     assert "need need-bad" in shown
 
 
+def test_a_long_message_of_an_alarm_is_not_a_headline(browser: Browser) -> None:
+    owls, words = guild("Owls", members=1), "No member got it, for reasons. " * 5
+    Alarm.objects.create(kind=Alarm.Kind.UNSERVED, subject=str(owls.pk), message=words)
+    assert titles(browser.client) == ["Guild gets nothing from a code"]
+    assert words.strip() in needs(browser.client)
+    page = browser.client.get(guild_url(owls.pk)).content.decode()
+    assert "<strong>Guild gets nothing from a code</strong>" in page
+
+
+def test_a_suspected_alarm_gets_no_line_of_its_own(browser: Browser) -> None:
+    owls = guild("Owls", members=1)
+    Alarm.objects.create(
+        kind=Alarm.Kind.UNSERVED, subject=str(owls.pk), message="Nobody.", raised_at=None
+    )
+    assert titles(browser.client) == []
+
+
 def test_a_suspected_or_cleared_alarm_of_any_other_kind_is_not_shown(browser: Browser) -> None:
     Alarm.objects.create(kind="no_members", subject="1", message="M.", raised_at=None)
     Alarm.objects.create(kind="no_members", subject="2", message="M.", cleared_at=timezone.now())

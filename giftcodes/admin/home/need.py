@@ -123,5 +123,5 @@ class Alarms:
 
     @property
     def left(self) -> list[Alarm]:
-        """The alarms that no line is about."""
-        return list(self._rows.values())
+        """The raised alarms that no line is about. One that is suspected only adds to a line."""
+        return [row for row in self._rows.values() if row.raised_at]

@@ -353,7 +353,8 @@ def _others(alarms: Alarms, more: More) -> Iterator[Need]:
         url, link = _page_of(alarm)
         yield Need(
             _URGENCY.get(Alarm.Kind(alarm.kind), Urgency.OTHER),
-            alarm.message,
+            alarm.headline,
+            alarm.details,
             url=url,
             link=link,
             since=alarm.raised_at or alarm.suspected_at,
