@@ -119,7 +119,8 @@ def _newest(rows: Any, field: str, words: str, nothing: str) -> CardState:
 
 
 def _alarms(request: HttpRequest) -> CardState:
-    if not (number := _visible(Alarm.objects.standing(), request).count()):
+    open_alarms = Alarm.objects.listed().filter(cleared_at__isnull=True)
+    if not (number := _visible(open_alarms, request).count()):
         if needing := _needing(request):
             words = ngettext(
                 "No open alarm, but {number} member needs you",

@@ -150,7 +150,7 @@ class Served:
     def words(self) -> str:
         """How many have the code, such as `41 of 50 have it`."""
         if not self.total:
-            return gettext("no members yet")
+            return gettext("no members")
         return ngettext(
             "%(has)d of %(total)d has it", "%(has)d of %(total)d have it", self.total
         ) % {"has": self.has, "total": self.total}

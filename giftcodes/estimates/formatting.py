@@ -10,9 +10,14 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def left(outlook: Outlook) -> str:
-    """The time that is left, such as `about 3 min`, or the reason why it is unknown."""
+    """The time that is left, such as `about 3 min`, or the reason why it is unknown.
+
+    It is `nothing` if the run waits for no answer, so that only its end is left to record.
+    """
     if outlook.seconds is None:
         return gettext(outlook.why_unknown)
+    if outlook.seconds == 0:
+        return gettext("nothing")
     time = {"time": about(outlook.seconds)}
     if outlook.is_stopping:
         return gettext("stopping: %(time)s") % time
@@ -28,6 +33,8 @@ def still(outlook: Outlook) -> str:
     """
     if outlook.seconds is None:
         return gettext(outlook.why_unknown)
+    if outlook.seconds == 0:
+        return gettext("nothing left")
     time = {"time": about(outlook.seconds)}
     if outlook.is_stopping:
         return gettext("stopping: %(time)s left") % time

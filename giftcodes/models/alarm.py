@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, Q
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.announcement import Announcement, Subject, queue_alarms
@@ -13,14 +14,25 @@ from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.game_words import title_of
+from giftcodes.models.guild import Member
 from giftcodes.models.outbox import Outbox
 from giftcodes.models.site_settings import operator_channel
+
+#: A longer message of an alarm is not a headline. The words are shown below the alarm's kind.
+_HEADLINE_LENGTH = 100
 
 
 class AlarmQuerySet(models.QuerySet["Alarm"]):
     def raised(self) -> AlarmQuerySet:
         """Alarms that were raised, not only suspected."""
         return self.filter(raised_at__isnull=False)
+
+    def listed(self) -> AlarmQuerySet:
+        """Alarms that pages list: those that were raised, and guilds that got nothing from a code.
+
+        Such a guild is listed as soon as it is suspected, because a person can mend it at once.
+        """
+        return self.filter(Q(raised_at__isnull=False) | Q(kind=Alarm.Kind.UNSERVED))
 
     def standing(self) -> AlarmQuerySet:
         return self.raised().filter(cleared_at__isnull=True)
@@ -118,6 +130,20 @@ class Alarm(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {title_of(self.subject)}"
 
+    @property
+    def headline(self) -> str:
+        """The message if it is short, or else the kind of the alarm."""
+        return self.message if self._is_short else capfirst(self.get_kind_display())
+
+    @property
+    def details(self) -> str:
+        """The message, unless it is the headline."""
+        return "" if self._is_short else self.message
+
+    @property
+    def _is_short(self) -> bool:
+        return len(self.message) <= _HEADLINE_LENGTH
+
 
 #: The kinds of alarm that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
@@ -137,6 +163,24 @@ SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.UNSERVED: "guild",
     Alarm.Kind.UNCORRECTED: "guild",
 }
+
+
+#: The kinds of alarm that are about the members of a guild. Without members, they are over.
+_OF_MEMBERS = frozenset({Alarm.Kind.UNSERVED, Alarm.Kind.UNCORRECTED})
+
+
+def without_empty_guilds(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """These alarms, without those about the members of guilds that have no members now.
+
+    The next check of the causes clears the others. This takes one statement at most.
+    """
+    rows = list(alarms)
+    about = {int(row.subject) for row in rows if row.kind in _OF_MEMBERS}
+    if not about:
+        return rows
+    eligible = Member.objects.eligible().filter(guild__in=about).order_by()
+    kept = {str(guild_id) for guild_id in eligible.values_list("guild_id", flat=True).distinct()}
+    return [row for row in rows if row.kind not in _OF_MEMBERS or row.subject in kept]
 
 
 #: The kinds of alarm that concern a single guild. That guild's channels may be told of them.

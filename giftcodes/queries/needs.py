@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import State, values
 from giftcodes.models import (
+    Attempt,
     Channel,
     CodeState,
     GiftCode,
@@ -311,16 +312,24 @@ def _offers(
 def unknown_codes(codes: QuerySet[GiftCode], *, since: dt.datetime) -> QuerySet[GiftCode]:
     """Codes that the game does not know and never granted, the newest first.
 
+    Each has `unknown_since`: when the game first said so. A later try closes the code again, so
+    `closed_at` is the time of the last try.
+
     Args:
         codes: the codes to choose from.
         since: leave out codes that were closed before this moment.
     """
-    return codes.filter(
+    unknown = codes.filter(
         closed_outcome=Outcome.CODE_NOT_FOUND.value,
         state__in=[CodeState.CLOSED, CodeState.PROBING],
         proven_at__isnull=True,
         closed_at__gt=since,
-    ).order_by("-closed_at", "-pk")
+    )
+    first = Attempt.objects.filter(
+        gift_code=OuterRef("pk"), outcome=Outcome.CODE_NOT_FOUND.value, answered_at__isnull=False
+    ).order_by("answered_at")
+    at = Coalesce(Subquery(first.values("answered_at")[:1]), F("closed_at"))
+    return unknown.annotate(unknown_since=at).order_by("-closed_at", "-pk")
 
 
 def waiting_requests(requests: QuerySet[JoinRequest]) -> list[Waiting]:

@@ -271,6 +271,7 @@ class UndoResult:
         kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.
         corrected: how many members got their earlier realm again.
+        names: each of these members in words, by player ID: the nickname and the player ID.
     """
 
     deleted: list[str] = field(default_factory=list)
@@ -279,6 +280,7 @@ class UndoResult:
     kept: list[tuple[str, str]] = field(default_factory=list)
     obstacle: str = ""
     corrected: int = 0
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -> UndoResult:
@@ -351,6 +353,7 @@ def _undo_batch(
     in_use.update(member.pk for member in members if member.opted_out)
     unwanted, changed = [], []
     for member in members:
+        result.names[member.player_id] = str(member)
         version = left[member.pk]
         touched = [
             name for name in IMPORTED_FIELDS if getattr(member, name) != getattr(version, name)

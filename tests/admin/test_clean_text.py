@@ -324,7 +324,7 @@ def test_a_right_to_left_name_does_not_reorder_the_sentence_around_it(
 ) -> None:
     ann = member(guild(HEBREW), "123456789", nickname=HEBREW)
 
-    messages = browser.press("deactivate", ann)
+    messages = browser.press("deactivate", ann, shown="yes")
 
     name = f"\u2068{HEBREW}\u2069"
     assert str(ann.guild) == name

@@ -466,6 +466,13 @@ def test_the_preview_says_how_many_have_it_and_how_many_need_a_person(browser: B
     lost = member(row.guild, refused_realm=row.guild.realm, refused_at=timezone.now())
     (line,) = preview(browser, row.gift_code).context["lines"]
     assert line["remark"] == "1 waits already, or needs you, 2 have it"
+    shown = preview(browser, row.gift_code).content.decode()
+    assert "No request would be sent now." in shown
+    assert "press-first" not in shown, "a start would do nothing"
+    member(row.guild)
+    shown = preview(browser, row.gift_code).content.decode()
+    assert "No request would be sent now." not in shown
+    assert 'class="press press-first">Redeem now' in shown
     assert lost.guild == row.guild
 
 

@@ -143,3 +143,14 @@ def test_an_alarm_that_is_only_suspected_is_not_shown(browser: Browser) -> None:
     )
 
     assert "Perhaps." not in browser.open("alarm_changelist").content.decode()
+
+
+def test_a_guild_that_got_nothing_is_in_the_list_before_its_alarm_is_raised(
+    browser: Browser,
+) -> None:
+    """Home tells of such a guild at once, so a list without it would contradict Home."""
+    Alarm.objects.create(kind="unserved", subject="1", message="Nobody.", raised_at=None)
+    page = browser.open("alarm_changelist").content.decode()
+    assert "Nobody." in page
+    assert "not raised yet" in page
+    assert "1 alarm<" in page or "1 alarm\n" in page

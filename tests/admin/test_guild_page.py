@@ -183,7 +183,7 @@ def test_adding_a_guild_ends_on_its_page_with_the_next_step(browser: Browser) ->
     titles = [str(step.title) for step in page.context["steps"]]
     assert titles == ["Paste a member list", "Tell your chat", "Invite an officer"]
     assert page.context["next_step"].url == f"{reverse('admin:member_import')}?guild={wolves.pk}"
-    assert "The guild has no members yet." in page.content.decode()
+    assert "The guild has no active members." in page.content.decode()
 
 
 def test_each_finished_step_offers_the_next_one_and_the_last_one_ends_the_list(
@@ -540,11 +540,22 @@ def test_an_action_on_the_tab_acts_on_the_guild_s_members_only(
     browser: Browser, wolves: Guild
 ) -> None:
     ours, theirs = member(wolves), member(guild("Bears"))
-    data = {"action": "deactivate", "_selected_action": [ours.pk, theirs.pk], "index": 0}
+    data = {
+        "action": "deactivate",
+        "shown": "yes",
+        "_selected_action": [ours.pk, theirs.pk],
+        "index": 0,
+    }
     response = submit(browser, tab("members", wolves), **data)
     assert response["Location"] == tab("members", wolves)
     assert list(Member.objects.filter(active=False)) == [ours]
-    data = {"action": "deactivate", "_selected_action": ours.pk, "select_across": "1", "index": 0}
+    data = {
+        "action": "deactivate",
+        "shown": "yes",
+        "_selected_action": ours.pk,
+        "select_across": "1",
+        "index": 0,
+    }
     submit(browser, tab("members", wolves), **data)
     theirs.refresh_from_db()
     assert theirs.active

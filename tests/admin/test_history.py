@@ -38,7 +38,7 @@ def test_a_change_is_shown_with_its_person_and_both_values(browser: Browser) -> 
 
 def test_an_action_and_what_it_changed_are_one_entry(browser: Browser) -> None:
     amber = member(guild(), nickname="Amber")
-    browser.press("deactivate", amber)
+    browser.press("deactivate", amber, shown="yes")
 
     newest = entries_of(amber, User.objects.get(username="admin"))[0][0]
 

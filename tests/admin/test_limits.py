@@ -67,7 +67,7 @@ def test_a_member_of_a_full_guild_can_be_changed_but_not_made_active(
 
 def test_members_are_made_active_if_the_guild_has_room(browser: Browser, full: Guild) -> None:
     first = full.members.filter(active=True)[0]
-    browser.press("deactivate", first)
+    browser.press("deactivate", first, shown="yes")
     ash = full.members.get(nickname="Ash")
 
     assert browser.press("activate", ash)[0][0] == "success"

@@ -95,3 +95,35 @@ def test_an_empty_realm_means_the_realm_of_the_guild(browser: Browser, wolves: G
     browser.press("set_realm", amber, realm="")
     amber.refresh_from_db()
     assert amber.realm is None
+
+
+def test_members_become_inactive_after_a_page_that_says_what_it_means(
+    browser: Browser, task_queue: TaskQueue, wolves: Guild
+) -> None:
+    amber = member(wolves, nickname="Amber")
+    birch = member(wolves, nickname="Birch", active=False)
+
+    page = ask(browser, "deactivate", amber, birch)
+    assert "Would become inactive: 1" in page
+    assert "Are inactive already: 1" in page
+    assert "Codes are no longer redeemed for inactive members" in page
+    assert "To undo it, choose the same members and “Make active”" in page
+    amber.refresh_from_db()
+    assert amber.active, "it was only shown"
+
+    messages = browser.press("deactivate", amber, birch, shown="yes")
+    assert messages[0] == (
+        "success",
+        f"{amber} is inactive now. Nothing was deleted: the history stays.",
+    )
+    assert not wolves.members.eligible().exists()
+    assert 'name="confirm"' not in ask(browser, "deactivate", amber, birch)
+
+
+@pytest.mark.parametrize("page", ["member_changelist", "guild_members"])
+def test_both_lists_of_members_offer_to_make_members_inactive(
+    browser: Browser, wolves: Guild, page: str
+) -> None:
+    member(wolves)
+    shown = browser.open(page, *([wolves.pk] if page == "guild_members" else []))
+    assert '<option value="deactivate">Make inactive …</option>' in shown.content.decode()

@@ -10,6 +10,7 @@ from django.contrib.admin import site
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from giftcodes.admin.common.html import player_url
 from giftcodes.models import Member
 from tests.admin.conftest import Browser, TaskQueue, address, errors
 from tests.admin.past import redemption
@@ -104,6 +105,17 @@ def test_the_list_shows_the_member_s_own_realm_or_that_of_the_guild(browser: Bro
     assert ">8 (own)</td>" in page
 
 
+def test_the_list_leads_to_the_page_of_the_player_from_which_the_form_is_reached(
+    browser: Browser,
+) -> None:
+    ann = member(guild(), nickname="Ann")
+    page = browser.open("member_changelist").content.decode()
+    form = address("member_change", ann.pk)
+    assert page.count(f'href="{player_url(ann.pk)}') == 3, "the player ID, the nickname, the codes"
+    assert form not in page
+    assert f'href="{form}"' in browser.client.get(player_url(ann.pk)).content.decode()
+
+
 def test_deleting_a_member_makes_the_member_inactive_and_says_so(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
@@ -123,7 +135,7 @@ def test_the_bulk_actions_make_members_inactive_and_active_again(
 ) -> None:
     wolves = guild(members=2)
     members = list(wolves.members.all())
-    browser.press("deactivate", *members)
+    browser.press("deactivate", *members, shown="yes")
     assert not wolves.members.eligible().exists()
     messages = browser.press("activate", *members)
     assert wolves.members.eligible().count() == 2

@@ -195,7 +195,7 @@ def test_each_entry_of_the_log_names_the_person_and_the_row_and_what_was_done(
     browser: Browser,
 ) -> None:
     amber = member(guild("Wolves"), nickname="Amber")
-    browser.press("deactivate", amber)
+    browser.press("deactivate", amber, shown="yes")
     page = browser.client.get(reverse("admin:admin_logentry_changelist")).content.decode()
     assert "Made inactive." in page
     assert f'href="{address("member_change", amber.pk)}"' in page
@@ -207,8 +207,8 @@ def test_an_officer_sees_only_what_was_done_in_their_own_guilds(
 ) -> None:
     own = Guild.objects.get(officers=people["officer"].user)
     mine, theirs = member(own, nickname="Mine"), member(guild("Strangers"), nickname="Theirs")
-    browser.press("deactivate", mine)
-    browser.press("deactivate", theirs)
+    browser.press("deactivate", mine, shown="yes")
+    browser.press("deactivate", theirs, shown="yes")
     url = reverse("admin:admin_logentry_changelist")
     page = people["officer"].client.get(url).content.decode()
     assert "Mine" in page

@@ -27,15 +27,27 @@ from giftcodes.models import (
     Heartbeat,
     JoinRequest,
     Member,
+    MemberImport,
     MemberRedemption,
     PlayerLink,
     RateBudget,
     Redemption,
 )
 from giftcodes.models.games import fingerprint
+from giftcodes.roster import read_members
+from giftcodes.services.imports import import_members
 from tests.admin import past
 from tests.admin.conftest import Browser, address, messages_of
-from tests.factories import REALM, answered, astray, gift_code, guild, member, member_redemption
+from tests.factories import (
+    REALM,
+    answered,
+    astray,
+    gift_code,
+    guild,
+    member,
+    member_redemption,
+    player_id,
+)
 
 WEBHOOK = "https://discord.com/api/webhooks/1/aVerySecretToken"
 
@@ -427,6 +439,65 @@ def test_an_officer_who_may_not_change_the_guild_sees_no_field_for_it(db: None) 
     assert "<form" not in needs(officer_of(owls))
 
 
+def _imported(owls: Guild) -> MemberImport:
+    """An import that brought three members whom the game does not know."""
+    ids = [player_id() for _ in range(3)]
+    import_members(owls.pk, read_members("\n".join(ids).encode()).members)
+    now = timezone.now()
+    owls.members.update(refused_realm=owls.realm, refused_at=now, refused_since=now)
+    return MemberImport.objects.get(guild=owls)
+
+
+def test_the_import_that_brought_unknown_members_can_be_undone_from_the_advice(
+    browser: Browser,
+) -> None:
+    owls = guild("Owls")
+    made = _imported(owls)
+    link = f'<a href="{address("memberimport_change", made.pk)}">Undo this import'
+    overview = guild_url(owls.pk)
+    assert link in needs(browser.client)
+    assert link in browser.client.get(overview).content.decode()
+
+    officer = officer_of(owls)
+    assert "Undo this import" not in needs(officer), "the officer may not see imports"
+    seen = Permission.objects.get(codename="view_memberimport")
+    owls.officers.get().user_permissions.add(seen)
+    assert link in needs(officer)
+
+    MemberImport.objects.update(undone_at=timezone.now())
+    assert "Undo this import" not in needs(browser.client)
+    assert "Undo this import" not in browser.client.get(overview).content.decode()
+
+
+def test_an_import_that_brought_only_few_of_the_unknown_members_is_not_offered(
+    browser: Browser,
+) -> None:
+    owls = guild("Owls")
+    _imported(owls)
+    for _ in range(4):
+        astray(owls)
+    assert "the game does not know 7 of 7 members" in needs(browser.client)
+    assert "Undo this import" not in needs(browser.client)
+
+
+@pytest.mark.parametrize("is_raised", [True, False])
+@pytest.mark.parametrize("kind", [Alarm.Kind.UNSERVED, Alarm.Kind.UNCORRECTED])
+def test_an_alarm_about_the_members_of_a_guild_without_members_is_over(
+    browser: Browser, kind: Alarm.Kind, is_raised: bool
+) -> None:
+    owls = guild("Owls")
+    bo = member(owls, active=False)
+    Alarm.objects.create(kind=kind, subject=str(owls.pk), message="No member got it.")
+    if not is_raised:
+        Alarm.objects.update(raised_at=None)
+    overview = guild_url(owls.pk)
+    assert titles(browser.client) == []
+    assert "No member got it." not in browser.client.get(overview).content.decode()
+    Member.objects.filter(pk=bo.pk).update(active=True)
+    if is_raised:
+        assert "No member got it." in needs(browser.client)
+
+
 @pytest.mark.parametrize("is_raised", [True, False])
 def test_a_guild_that_got_nothing_is_urgent_even_if_its_alarm_is_only_suspected(
     browser: Browser, is_raised: bool
@@ -443,6 +514,23 @@ def test_a_guild_that_got_nothing_is_urgent_even_if_its_alarm_is_only_suspected(
     assert "The guild got nothing from a code that other guilds got." in shown
     assert "No member got it." not in shown
     assert "need need-bad" in shown
+
+
+def test_a_long_message_of_an_alarm_is_not_a_headline(browser: Browser) -> None:
+    owls, words = guild("Owls", members=1), "No member got it, for reasons. " * 5
+    Alarm.objects.create(kind=Alarm.Kind.UNSERVED, subject=str(owls.pk), message=words)
+    assert titles(browser.client) == ["Guild gets nothing from a code"]
+    assert words.strip() in needs(browser.client)
+    page = browser.client.get(guild_url(owls.pk)).content.decode()
+    assert "<strong>Guild gets nothing from a code</strong>" in page
+
+
+def test_a_suspected_alarm_gets_no_line_of_its_own(browser: Browser) -> None:
+    owls = guild("Owls", members=1)
+    Alarm.objects.create(
+        kind=Alarm.Kind.UNSERVED, subject=str(owls.pk), message="Nobody.", raised_at=None
+    )
+    assert titles(browser.client) == []
 
 
 def test_a_suspected_or_cleared_alarm_of_any_other_kind_is_not_shown(browser: Browser) -> None:
@@ -462,6 +550,23 @@ def test_a_code_that_does_not_exist_needs_a_person_for_a_week(browser: Browser) 
         GiftCode.objects.filter(pk=code.pk).update(**changed)
         assert titles(browser.client) == [], changed
         GiftCode.objects.filter(pk=code.pk).update(**before)
+
+
+def test_a_later_try_of_a_code_that_does_not_exist_does_not_make_the_line_look_new(
+    browser: Browser,
+) -> None:
+    owls = guild()
+    code = _unknown("WRONG", of=owls)
+    row = member_redemption(member(owls), code, "cancelled")
+    first, later = _ago(minutes=11), timezone.now()
+    for token, at in enumerate((first, later), 1):
+        answered(row, realm=REALM, outcome="code_not_found", token=token, answered_at=at)
+    GiftCode.objects.filter(pk=code.pk).update(closed_at=later)
+    shown = re.search(
+        r'WRONG does not exist</strong> <time[^>]*datetime="([^"]*)"', needs(browser.client)
+    )
+    assert shown
+    assert dt.datetime.fromisoformat(shown[1]) == first
 
 
 def test_the_line_says_that_a_code_of_the_feed_may_have_been_published_too_early(

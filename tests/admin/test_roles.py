@@ -298,7 +298,7 @@ def test_selecting_all_rows_of_a_list_means_only_those_of_the_officer_s_guilds(
     officer: Browser, world: World
 ) -> None:
     member(world.wolves, "201"), member(world.strangers, "202")
-    officer.press("deactivate", world.wolves.members.all()[0], select_across="1")
+    officer.press("deactivate", world.wolves.members.all()[0], select_across="1", shown="yes")
     assert not world.wolves.members.filter(active=True).exists()
     assert world.strangers.members.filter(active=True).count() == 3
 

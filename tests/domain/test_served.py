@@ -41,7 +41,7 @@ def test_the_phases_are_those_of_a_run() -> None:
 @pytest.mark.parametrize(
     ("served", "percent", "words", "rest"),
     [
-        (Served(), 0, "no members yet", ""),
+        (Served(), 0, "no members", ""),
         (Served(has=1), 100, "1 of 1 has it", ""),
         (Served(has=599, needs_you=1), 99, "599 of 600 have it", "1 needs you"),
         (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all, last_turns
-from giftcodes.estimates.formatting import about, left
+from giftcodes.estimates.formatting import about, left, still
 from giftcodes.estimates.pace import NOT_MEASURED, Pace, Window
 
 #: 30 requests in 60 s, sent by 10 threads, each answered in 0.1 s. No window is open.
@@ -238,3 +238,8 @@ def test_the_words_name_what_the_time_depends_on() -> None:
         left(Outlook(seconds=200, is_paused=True)) == "paused: about 3 min if the game answers then"
     )
     assert left(Outlook(seconds=1, is_stopping=True)) == "stopping: a few seconds"
+
+
+def test_a_run_that_waits_for_no_answer_has_nothing_left() -> None:
+    assert left(Outlook(seconds=0)) == "nothing"
+    assert still(Outlook(seconds=0)) == "nothing left"

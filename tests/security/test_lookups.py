@@ -180,7 +180,13 @@ def test_a_list_cannot_be_filtered_by_the_doubt_about_a_code(people: dict[str, P
 def test_a_refused_filter_is_refused_for_an_action_too(people: dict[str, Person]) -> None:
     one = Member.objects.order_by("pk").first()
     assert one is not None
-    data = {"action": "deactivate", "_selected_action": one.pk, "index": 0, "select_across": 1}
+    data = {
+        "action": "deactivate",
+        "shown": "yes",
+        "_selected_action": one.pk,
+        "index": 0,
+        "select_across": 1,
+    }
     for query in ({"notes__regex": "."}, {"guild__id__exact": "x"}):
         address = reverse("admin:giftcodes_member_changelist", query=query)
         assert people["administrator"].client.post(address, data).status_code == 400
@@ -203,6 +209,7 @@ def test_the_filter_of_a_foreign_guild_lists_nothing_and_an_action_hits_nothing(
         for select_across in (0, 1):
             data = {
                 "action": "deactivate",
+                "shown": "yes",
                 "_selected_action": [mine.pk],
                 "index": 0,
                 "select_across": select_across,

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from giftcodes.domain.served import SHARE_LABELS, SIGNS, Result, Served, Share, Tone
-from giftcodes.models import Guild
+from giftcodes.models import Guild, Member
 
 #: Shown in place of an empty value.
 NOTHING = "–"
@@ -141,6 +141,11 @@ def guild_url(guild_id: int, tab: str = "overview", **query: Any) -> str:
 def player_url(member_id: int) -> str:
     """The address of the page with all codes of a member's player. It contains no player ID."""
     return reverse("admin:player_codes", args=[member_id])
+
+
+def member_link(member: Member) -> SafeString:
+    """A link to the page with all codes of a member's player, from which the form is reached."""
+    return format_html('<a href="{}">{}</a>', player_url(member.pk), member)
 
 
 def list_link(model: type[Model], text: Any, **filters: Any) -> SafeString:

@@ -24,7 +24,7 @@ from giftcodes import site_address, tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
-from giftcodes.admin.common.html import guild_url, link
+from giftcodes.admin.common.html import guild_url, member_link
 from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage, SelfServiceKind
@@ -111,7 +111,9 @@ def block(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         "public_address": public and _full(request, "players:public", public.public_id),
         **_waiting(guild),
         "may_end_opt_outs": may_end_opt_outs(request.user),
-        "events": [{"event": one, "who": link(one.member) if one.member else ""} for one in events],
+        "events": [
+            {"event": one, "who": member_link(one.member) if one.member else ""} for one in events
+        ],
         "back": request.get_full_path(),
     }
 

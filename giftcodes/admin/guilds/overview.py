@@ -25,6 +25,7 @@ from giftcodes.admin.guilds.channel_state import states_of
 from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
 from giftcodes.admin.home.games import games_of
 from giftcodes.admin.home.runs import idle_words
+from giftcodes.admin.home.undo_links import undo_links
 from giftcodes.domain.served import Tone
 from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
@@ -39,7 +40,7 @@ from giftcodes.models import (
     Redemption,
     RunState,
 )
-from giftcodes.models.alarm import SUBJECT_MODELS
+from giftcodes.models.alarm import SUBJECT_MODELS, without_empty_guilds
 from giftcodes.models.game_words import place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import guilds_to_correct
@@ -223,6 +224,7 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
         if to_correct and to_correct.is_whole
         else None,
         "guild_advice": guild_advice(to_correct) if to_correct and to_correct.is_whole else "",
+        "undo_link": undo_links(found, person).get(guild.pk),
         "corrections": corrections,
         "corrections_more": to_correct.number - len(corrections) if to_correct else 0,
         "needing_url": guild_url(guild.pk, "members", needs="correction"),
@@ -269,7 +271,7 @@ def _alarms(person: Any, guild: Guild) -> dict[str, Any]:
     of_guild = Q(kind__in=about["guild"], subject=str(guild.pk))
     of_runs = Q(kind__in=about["redemption"], subject__in=subjects)
     standing = Alarm.objects.standing().filter(of_guild | of_runs).exclude(kind__in=_SHOWN_ANYWAY)
-    found = list(standing)
+    found = without_empty_guilds(standing)
     return {
         "lines": found[:ALARMS_SHOWN],
         "more": max(0, len(found) - ALARMS_SHOWN),

@@ -13,6 +13,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, list_url
 from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
 from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
+from giftcodes.admin.home.undo_links import undo_links
 from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm, Guild, Member
 from giftcodes.models.game_words import place_noun
@@ -25,7 +26,7 @@ GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 
 def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
-    """The guilds with members whom the game does not know, in eight SQL statements at most."""
+    """The guilds with members whom the game does not know, in nine SQL statements at most."""
     if not person.has_perm("giftcodes.view_member"):
         return
     found, left_out = guilds_to_correct(
@@ -34,10 +35,11 @@ def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
         most_members=MEMBERS_SHOWN,
         long_before=timezone.now() - UNCORRECTED_FOR,
     )
+    undo = undo_links(found, person)
     for one in found:
         alarms.take(Alarm.Kind.UNCORRECTED, one.guild.pk)
         unserved = alarms.take(Alarm.Kind.UNSERVED, one.guild.pk)
-        yield _guild(one, person, is_unserved=unserved is not None)
+        yield _guild(one, person, undo.get(one.guild.pk), is_unserved=unserved is not None)
     if left_out:
         words = ngettext(
             "%d more guild has members to correct",
@@ -47,7 +49,9 @@ def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
         more.append((list_url(Member, needs="correction"), words % left_out))
 
 
-def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
+def _guild(
+    one: GuildToCorrect, person: Any, undo: tuple[str, str] | None, *, is_unserved: bool
+) -> Need:
     guild = one.guild
     words = ngettext(
         "%(guild)s: the game does not know %(number)d of %(members)d member",
@@ -65,7 +69,7 @@ def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
             Tone.BAD,
             guild_url(guild.pk),
             _("The page of the guild"),
-            (members,),
+            (members, *([undo] if undo else [])),
             since=one.since,
             guild=guild_correction_of(one, person),
         )

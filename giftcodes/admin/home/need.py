@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.urls import reverse
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.confirmation import SHOWN
 from giftcodes.admin.common.html import list_url
 from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm
+from giftcodes.models.alarm import without_empty_guilds
 
 
 class Urgency(IntEnum):
@@ -48,8 +50,11 @@ class Button:
 
     @classmethod
     def of(cls, label: Any, model: type[Model], action: str, pk: Any, *, back: str = "") -> Button:
-        """The button for the row with this primary key. An empty `back` stands for Home."""
-        fields = {"action": action, "_selected_action": str(pk), "index": "0"}
+        """The button for the row with this primary key. An empty `back` stands for Home.
+
+        The button runs the action at once, even if the list asks for confirmation.
+        """
+        fields = {"action": action, "_selected_action": str(pk), "index": "0", SHOWN: "yes"}
         back = back or reverse("admin:index")
         return cls(label, list_url(model), (*fields.items(), ("back", back)))
 
@@ -103,11 +108,10 @@ class Alarms:
     """The alarms that a person may see. `take` removes those that another line is about."""
 
     def __init__(self, person: Any) -> None:
-        """Read the alarms, in one SQL statement."""
-        # The alarm about a guild that got nothing is listed as soon as it is suspected.
-        listed = Q(raised_at__isnull=False) | Q(kind=Alarm.Kind.UNSERVED)
-        rows = scope.visible(Alarm.objects.filter(listed, cleared_at__isnull=True), person)
-        self._rows = {(row.kind, row.subject): row for row in rows.order_by("suspected_at", "pk")}
+        """Read the alarms, in two SQL statements at most."""
+        rows = scope.visible(Alarm.objects.listed().filter(cleared_at__isnull=True), person)
+        found = list(rows.order_by("suspected_at", "pk"))
+        self._rows = {(row.kind, row.subject): row for row in without_empty_guilds(found)}
 
     def take(self, kind: str, subject: Any) -> Alarm | None:
         """Remove and return an alarm, if there is one, so that it gets no line of its own."""
@@ -119,5 +123,5 @@ class Alarms:
 
     @property
     def left(self) -> list[Alarm]:
-        """The alarms that no line is about."""
-        return list(self._rows.values())
+        """The raised alarms that no line is about. One that is suspected only adds to a line."""
+        return [row for row in self._rows.values() if row.raised_at]

@@ -235,7 +235,7 @@ def _unknown_code(code: GiftCode, *, may_delete: bool) -> Need:
         Tone.BAD,
         page_url(code),
         _("The page of the code"),
-        since=code.closed_at,
+        since=code.unknown_since,  # type: ignore[attr-defined]
         until=code.next_probe_at.isoformat() if code.next_probe_at else None,
         until_words=_("It is tried again"),
     )
@@ -353,7 +353,8 @@ def _others(alarms: Alarms, more: More) -> Iterator[Need]:
         url, link = _page_of(alarm)
         yield Need(
             _URGENCY.get(Alarm.Kind(alarm.kind), Urgency.OTHER),
-            alarm.message,
+            alarm.headline,
+            alarm.details,
             url=url,
             link=link,
             since=alarm.raised_at or alarm.suspected_at,

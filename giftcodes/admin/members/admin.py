@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.base import PageOfRows
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import KeepsHistory, leave_out
 from giftcodes.admin.common.html import (
@@ -30,11 +31,12 @@ from giftcodes.admin.common.html import (
     player_url,
 )
 from giftcodes.admin.games.directories import directory_words
-from giftcodes.admin.members.bulk_actions import move, set_realm
+from giftcodes.admin.members.bulk_actions import deactivate, move, set_realm
 from giftcodes.admin.members.correction import asked_again_words, mates_words
 from giftcodes.admin.members.export import csv_of, exported, workbook_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.admin.members.numbers import number_words
+from giftcodes.admin.members.player_codes import may_open as may_see_codes
 from giftcodes.admin.members.player_page import may_do_all, may_open, words_for
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.player_reasons import unmet_in_short
@@ -71,6 +73,19 @@ _GOES_FIRST = Case(
     default=2,
     output_field=IntegerField(),
 )
+
+
+class MemberRows(PageOfRows):
+    """A page of the list. Its rows lead to the player's page, as nicknames do everywhere."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self._leads_to_player = may_see_codes(request.user)
+
+    def url_for_result(self, result: Any) -> str:
+        if self._leads_to_player:
+            return player_url(result.pk)
+        return super().url_for_result(result)
 
 
 class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -181,6 +196,9 @@ class MemberAdmin(KeepsHistory):
         """Add the realm that is sent to the game: the member's own, or else the guild's."""
         rows: QuerySet[Member] = super().get_queryset(request)
         return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
+        return MemberRows
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
         """Offer the page for a player's wish, and the import into the guild that the list shows."""
@@ -332,12 +350,13 @@ class MemberAdmin(KeepsHistory):
         self._catch_up([*changed, *same])
         report.tell(request)
 
-    @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
-    def deactivate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
-        """Retire the members. This replaces Django's bulk deletion."""
-        report = Report()
-        self.retire(request, members, report)
-        report.tell(request)
+    @admin.action(description=_("Make inactive …"), permissions=["delete"])
+    def deactivate(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
+        """Say what it means, and make members inactive after confirmation.
+
+        This replaces Django's bulk deletion.
+        """
+        return deactivate(request, self, members)
 
     @admin.action(description=_("Move to another guild …"), permissions=["change"])
     def move(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from giftcodes.admin.common.base import Page
+    from giftcodes.admin.common.editing import KeepsHistory
 
 
 class GuildForm(forms.Form):
@@ -141,6 +142,35 @@ def _log_move(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
     log(request, [guild], arrived % number)
     left = gettext("Members moved to another guild.")
     log(request, list(without_notes(Guild.objects.filter(pk__in=result.left))), left)
+
+
+def deactivate(
+    request: HttpRequest, page: KeepsHistory, members: QuerySet[Member]
+) -> HttpResponse | None:
+    """Do the next step: say what it means to make members inactive, or make them inactive."""
+    report = Report()
+    if SHOWN in request.POST:
+        page.retire(request, members, report)
+        report.tell(request)
+        return None
+    active, inactive = members.filter(active=True), members.filter(active=False)
+    return confirmation_page(
+        request,
+        page,
+        "deactivate",
+        title=_("Make members inactive"),
+        intro=_(
+            "Nothing has been changed yet. Codes are no longer redeemed for inactive members in "
+            "their guild, and their waiting redemptions are cancelled. Nothing is deleted. To undo "
+            "it, choose the same members and “Make active”, or paste a list that names them."
+        ),
+        confirm=_("Make inactive"),
+        groups=[
+            group(_("Would become inactive"), "cancelled", active),
+            group(_("Are inactive already"), "pending", inactive),
+        ],
+        has_something=active.exists(),
+    )
 
 
 def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
+from giftcodes.admin.common.choice_filter import ChoicesInWords
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
-from giftcodes.admin.common.html import NOTHING
+from giftcodes.admin.common.html import NOTHING, guild_url
 from giftcodes.admin.common.versions import changes_between
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import isolated
-from giftcodes.models import Member, MemberImport
+from giftcodes.models import Member, MemberImport, Source
+from giftcodes.models.guild import member_words
 from giftcodes.models.history import versions_before
 from giftcodes.services.imports import UndoResult, undo_import
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+
+def _source_words(source: str) -> str:
+    if source == Source.ADMIN:
+        return gettext("pasted or uploaded")
+    return str(Source(source).label)
+
+
+class SourceFilter(ChoicesInWords):
+    """A filter by the way in which the list came, in the words of the column."""
+
+    def words(self, value: str) -> str:
+        return _source_words(value)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Leave out the feed, which imports no members."""
+        feed = str(Source.FEED.label)
+        yield from (one for one in super().choices(changelist) if str(one["display"]) != feed)
 
 
 @admin.register(MemberImport)
@@ -39,7 +61,7 @@ class MemberImportAdmin(History):
         "at",
         "guild",
         "user",
-        "source",
+        "source_shown",
         "added",
         "updated",
         "reactivated",
@@ -47,11 +69,11 @@ class MemberImportAdmin(History):
     ]
     phone_columns = ("at", "guild", "user", "undone_shown")
     list_select_related = ["guild", "user", "undone_by"]
-    list_filter = ["guild", "source"]
+    list_filter = ["guild", ("source", SourceFilter)]
     search_fields = ["guild__name"]
     search_help_text = _("Guild")
-    fieldsets = [(None, {"fields": ["guild", "at", "user", "source", "undone_shown"]})]
-    readonly_fields = ("undone_shown",)
+    fieldsets = [(None, {"fields": ["guild", "at", "user", "source_shown", "undone_shown"]})]
+    readonly_fields = ("source_shown", "undone_shown")
     actions = ["undo"]
     change_form_template = "admin/giftcodes/import/change_form.html"
 
@@ -69,6 +91,11 @@ class MemberImportAdmin(History):
         """Offer to undo the import, unless it was undone already."""
         return [] if row.undone_at else [("undo", "")]
 
+    @admin.display(description=_("list"), ordering="source")
+    def source_shown(self, made: MemberImport) -> str:
+        """How the list came to Redeemer."""
+        return _source_words(made.source)
+
     @admin.display(description=_("undone"), ordering="undone_at")
     def undone_shown(self, made: MemberImport) -> str:
         """The person who undid the import."""
@@ -79,16 +106,22 @@ class MemberImportAdmin(History):
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         """The members that the import added and changed."""
         made = self.get_object(request, unquote(object_id))
+        assert made is not None  # `changeform_view` has found it.
         versions = list(Member.history.filter(member_import=made).order_by("history_id"))
         before = versions_before(Member, versions)
         changed = [version for version in versions if version.history_type != "+"]
         lines = [
-            f"{version.player_id}: {_change(before.get(version.id), version)}"
-            for version in changed
+            f"{_name(version)}: {_change(before.get(version.id), version)}" for version in changed
         ]
-        added = [version.player_id for version in versions if version.history_type == "+"]
+        added = [_name(version) for version in versions if version.history_type == "+"]
+        links: list[tuple[str, Any]] = [
+            (guild_url(made.guild_id, "members"), _("Members of the guild"))
+        ]
+        if made.undone_at and may_import(request.user):
+            links.append((import_url(made.guild_id), IMPORT_TITLE))
         return {
-            "groups": [group(_("Added"), "redeemed", added), group(_("Changed"), "running", lines)]
+            "groups": [group(_("Added"), "redeemed", added), group(_("Changed"), "running", lines)],
+            "links": links,
         }
 
     @admin.action(description=_("Undo this import …"), permissions=["undo"])
@@ -117,9 +150,21 @@ class MemberImportAdmin(History):
             log(request, [made.guild], gettext("An import was undone: %s") % words)
             log(request, [made], words)
             tasks.enqueue_on_commit(tasks.catch_up, [made.guild_id])
-            report.done(gettext("The import was undone: %s") % words)
+            report.done(_done_words(made, words, may_import=may_import(request.user)))
         report.tell(request)
         return None
+
+
+def _done_words(made: MemberImport, words: str, *, may_import: bool) -> SafeString:
+    """What was undone, with links to the guild's members and to the page that imports a list."""
+    links = [(guild_url(made.guild_id, "members"), gettext("Members of %s") % made.guild)]
+    if may_import:
+        links.append((import_url(made.guild_id), str(IMPORT_TITLE)))
+    return format_html(
+        "{} {}",
+        gettext("The import was undone: %s") % words,
+        format_html_join(" · ", '<a href="{}">{}</a>', links),
+    )
 
 
 def _change(before: Any, after: Any) -> str:
@@ -129,16 +174,27 @@ def _change(before: Any, after: Any) -> str:
     )
 
 
+def _name(version: Any) -> str:
+    return member_words(version.nickname, version.player_id)
+
+
 def _groups(result: UndoResult) -> list[dict[str, Any]]:
+    def named(player_ids: list[str]) -> list[str]:
+        return [result.names[player_id] for player_id in player_ids]
+
     return [
         group(_("Cannot be undone"), "failed", [result.obstacle] if result.obstacle else []),
-        group(_("Would be removed again"), "cancelled", result.deleted),
-        group(_("Would become inactive, because they have a history"), "cancelled", result.retired),
-        group(_("Would get the earlier values back"), "redeemed", result.restored),
+        group(_("Would be removed again"), "cancelled", named(result.deleted)),
+        group(
+            _("Would become inactive, because they have a history"),
+            "cancelled",
+            named(result.retired),
+        ),
+        group(_("Would get the earlier values back"), "redeemed", named(result.restored)),
         group(
             _("Would not change, because they have been edited since"),
             "failed",
-            [f"{who}: {what}" for who, what in result.kept],
+            [f"{result.names[who]}: {what}" for who, what in result.kept],
         ),
     ]
 

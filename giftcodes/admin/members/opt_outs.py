@@ -10,7 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.admin.common.html import NOTHING, badge, member_link
 from giftcodes.admin.members.player_page import may_open, words_for
 from giftcodes.models import Member, OptOut
 from giftcodes.models.game_words import title_of
@@ -65,7 +65,7 @@ class OptOutAdmin(History):
         if not members:
             return str(_("not a member of any guild"))
         return format_html_join(
-            ", ", "{} ({})", ((link(member), member.guild) for member in members)
+            ", ", "{} ({})", ((member_link(member), member.guild) for member in members)
         )
 
     @admin.display(description=_("game"))

@@ -15,7 +15,7 @@ from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.admin.monitoring.announcements import delivery_badge
 from giftcodes.models import Alarm
-from giftcodes.models.alarm import SUBJECT_MODELS
+from giftcodes.models.alarm import SUBJECT_MODELS, AlarmQuerySet
 from giftcodes.models.game_words import title_of
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class StandingFilter(admin.SimpleListFilter):
 @admin.register(Alarm)
 class AlarmAdmin(History):
     intro = _(
-        "Problems that need a person. An alarm is raised once, and is cleared when its cause is "
-        "gone."
+        "Problems that need a person, now and earlier. An alarm is raised if its cause lasts, and "
+        "is cleared when the cause is gone. Trouble that ended before is not kept."
     )
     empty_hint = _("No alarms.")
     list_display = ["raised_at", "kind", "state_shown", "message", "cleared_at"]
@@ -50,8 +50,10 @@ class AlarmAdmin(History):
     readonly_fields = ["state_shown", "about", "notices"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
-        """Leave out alarms that are only suspected."""
-        return super().get_queryset(request).filter(raised_at__isnull=False)
+        """Leave out alarms that are only suspected, unless Home lists them already."""
+        rows = super().get_queryset(request)
+        assert isinstance(rows, AlarmQuerySet)
+        return rows.listed()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -65,11 +67,11 @@ class AlarmAdmin(History):
 
     @admin.display(description=_("state"), ordering="cleared_at")
     def state_shown(self, alarm: Alarm) -> SafeString:
-        return (
-            badge("standing", _("standing"))
-            if alarm.cleared_at is None
-            else badge("cleared", _("cleared"))
-        )
+        if alarm.cleared_at:
+            return badge("cleared", _("cleared"))
+        if alarm.raised_at is None:
+            return badge("suspected", _("not raised yet"))
+        return badge("standing", _("standing"))
 
     @admin.display(description=_("about"))
     def about(self, alarm: Alarm) -> SafeString | str:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, link
+from giftcodes.admin.common.html import NOTHING, link, member_link
 from giftcodes.admin.common.standing import reason_now, state_badge
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import State
@@ -195,7 +195,7 @@ class MemberRedemptionAdmin(History):
 
     @admin.display(description=_("member"))
     def member_link(self, row: MemberRedemption) -> SafeString:
-        return link(row.member)
+        return member_link(row.member)
 
     @admin.display(description=_("redemption"))
     def redemption_link(self, row: MemberRedemption) -> SafeString:
