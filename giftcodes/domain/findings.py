@@ -14,9 +14,6 @@ from typing import Any, Self
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-#: How a sentence names the page on which administrators connect a game.
-ON_THE_PAGE = "under “Connect a game”"
-
 
 class Topic(StrEnum):
     """What was checked, in the order of the checks."""

@@ -17,7 +17,7 @@ def left(outlook: Outlook) -> str:
     if outlook.seconds is None:
         return gettext(outlook.why_unknown)
     if outlook.seconds == 0:
-        return gettext("nothing")
+        return gettext("stopping") if outlook.is_stopping else gettext("nothing")
     time = {"time": about(outlook.seconds)}
     if outlook.is_stopping:
         return gettext("stopping: %(time)s") % time
@@ -34,7 +34,7 @@ def still(outlook: Outlook) -> str:
     if outlook.seconds is None:
         return gettext(outlook.why_unknown)
     if outlook.seconds == 0:
-        return gettext("nothing left")
+        return gettext("stopping") if outlook.is_stopping else gettext("nothing left")
     time = {"time": about(outlook.seconds)}
     if outlook.is_stopping:
         return gettext("stopping: %(time)s left") % time

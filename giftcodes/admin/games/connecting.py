@@ -32,7 +32,8 @@ from giftcodes.admin.games.connection_forms import (
     base_of,
     default_of,
 )
-from giftcodes.domain.findings import ON_THE_PAGE, TOPIC_LABELS, Finding, FindingKind, Topic
+from giftcodes.clients.feeds.base import ON_THE_PAGE
+from giftcodes.domain.findings import TOPIC_LABELS, Finding, FindingKind, Topic
 from giftcodes.models import ConnectionCheck, Guild, RateBudget, StoredSetting, database_now
 from giftcodes.models.games import SECRETS, games, is_fixed
 from giftcodes.models.site_settings import OPERATOR_CHANNEL, SITE_URL, site_url

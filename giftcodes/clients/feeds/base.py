@@ -17,8 +17,10 @@ from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transp
 from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
 from giftcodes.clients.http.redactor import Redactor
-from giftcodes.domain.findings import ON_THE_PAGE
 from giftcodes.domain.text import one_line
+
+#: How a sentence names the page on which administrators connect a game.
+ON_THE_PAGE = "under “Connect a game”"
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SKIPPED_KEPT = 20
