@@ -67,6 +67,7 @@ class Bot(discord.Client):
 
     async def setup_hook(self) -> None:
         """Register the commands, if their definition changed since they were registered last."""
+        await in_database(DiscordBot.objects.keep_application, self.application_id)
         written = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, written], sort_keys=True, default=str)
         found = hashlib.sha256(text.encode()).hexdigest()

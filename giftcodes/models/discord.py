@@ -83,6 +83,10 @@ class DiscordBotQuerySet(models.QuerySet["DiscordBot"]):
         row = self.filter(pk=_ONLY).values_list("commands_hash", flat=True).first()
         return row or ""
 
+    def keep_application(self, application_id: int | None) -> None:
+        """Record Discord's number of the application, from which links are made."""
+        self.filter(pk=_ONLY).update(application_id=application_id)
+
     def keep_commands_hash(self, value: str) -> None:
         """Record which commands Discord has now."""
         self.filter(pk=_ONLY).update(commands_hash=value)
@@ -102,6 +106,8 @@ class DiscordBot(models.Model):
     )
     since = models.DateTimeField(db_default=Clock())
     name = NameField(max_length=100, blank=True, default="", db_default="")
+    #: Discord's number of the application. Null if the bot never was connected.
+    application_id = models.BigIntegerField(null=True)
     #: Discord limits how often commands are registered, so they are sent only if they changed.
     commands_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
 

@@ -42,8 +42,8 @@ WORDS = {
     BotStanding.CONNECTED: _("Connected as {name}."),
     BotStanding.CONNECTING: _("Connecting to Discord."),
     BotStanding.SILENT: _(
-        "Not connected: no process runs the bot. `make up` starts it within some seconds; with "
-        "compose.yaml, start the service discord-bot."
+        "Not connected: no process runs the bot. The command “make up” starts it within some "
+        "seconds. With compose.yaml, start the service discord-bot."
     ),
     BotStanding.TOKEN_REFUSED: _(
         "Not connected: Discord refuses the token. Enter the token that the developer portal shows "
@@ -72,11 +72,26 @@ class Bot:
         standing: whether the bot is connected, and if not, why.
         name: the bot's name in Discord. Empty if it never was connected.
         since: when the state began. None if there is no bot, or no process runs it.
+        application_id: Discord's number of the application. None if it never was connected.
     """
 
     standing: BotStanding
     name: str = ""
     since: dt.datetime | None = None
+    application_id: int | None = None
+
+    @property
+    def add_url(self) -> str:
+        """The address at which a person adds the bot to a Discord server. Empty if not known.
+
+        The commands need no permission in the server.
+        """
+        if self.application_id is None:
+            return ""
+        return (
+            f"https://discord.com/oauth2/authorize?client_id={self.application_id}"
+            "&scope=bot%20applications.commands&permissions=0"
+        )
 
     @property
     def words(self) -> str:
@@ -95,8 +110,8 @@ def bot() -> Bot:
         return Bot(BotStanding.NO_TOKEN)
     row = DiscordBot.objects.first()
     if row is None or row.lease_until is None or row.lease_until <= database_now():
-        return Bot(BotStanding.SILENT, row.name if row else "")
-    return Bot(_OF_STATE[BotState(row.state)], row.name, row.since)
+        return Bot(BotStanding.SILENT)
+    return Bot(_OF_STATE[BotState(row.state)], row.name, row.since, row.application_id)
 
 
 # --- Guilds and players ---------------------------------------------------------------------------

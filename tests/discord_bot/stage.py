@@ -142,6 +142,12 @@ class Stage:
         """End the bot's process, and start a new one. Messages stay."""
         await self.env.restart_bot(new_bot(self))
 
+    def show(self, command: str, person: Person) -> None:
+        """Let the first server show a command to a person who lacks its permission."""
+        found = self.env.backend.find_command(command, None, type=1)
+        assert found is not None
+        self.home.handle.set_command_permissions(int(found["id"]), {person.actor: True})
+
     def syncs(self) -> int:
         """How often the commands were registered."""
         return sum(

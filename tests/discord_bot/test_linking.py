@@ -63,7 +63,7 @@ def test_who_does_not_manage_the_server_cannot_link_it(play: Play, wolves: Guild
         member = stage.person("member")
         # A server may show the commands to everybody. Our own check decides.
         for command in ("link", "officers"):
-            stage.home.handle.set_command_permissions(command, {member.actor: True})
+            stage.show(command, member)
 
         said = await member.slash("link", code=code)
         assert "Manage Server" in text_of(said)
