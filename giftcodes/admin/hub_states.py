@@ -293,7 +293,7 @@ def _pulse(request: HttpRequest) -> CardState:
 
 def _discord_bot(_request: HttpRequest) -> CardState:
     found = bot()
-    return _state(found.tone, "{words}", words=found.words)
+    return _state(found.tone, "{said}", said=found.words)
 
 
 def _notices(request: HttpRequest) -> CardState:

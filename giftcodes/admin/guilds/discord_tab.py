@@ -66,9 +66,8 @@ def page(request: HttpRequest, guild_id: int) -> HttpResponse:
         )
     elif act == "unlink":
         _unlink(request, guild)
-    elif act == "unlink account":
-        if discord_links.unlink_account(request.user):  # type: ignore[arg-type]
-            messages.success(request, gettext("Your account and your Discord user are apart now."))
+    elif act == "unlink account" and discord_links.unlink_account(request.user):  # type: ignore[arg-type]
+        messages.success(request, gettext("Your account and your Discord user are apart now."))
     return HttpResponseRedirect(guild_url(guild.pk, "officers"))
 
 
