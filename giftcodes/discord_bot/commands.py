@@ -42,7 +42,8 @@ async def join(
     guild: _Text = "",
 ) -> None:
     """Ask to join a guild."""
-    await reply(interaction, joining.ask, player_id, state, name, guild)
+    nickname = name or interaction.user.display_name
+    await reply(interaction, joining.ask, player_id, state, nickname, guild)
 
 
 @app_commands.command(
@@ -93,13 +94,16 @@ async def link(interaction: Interaction, code: _Code, role: Role | None = None) 
 @app_commands.guild_only()
 @app_commands.default_permissions(Permissions(manage_guild=True))
 @app_commands.describe(
-    role=_("The role. Leave it empty if no role makes a person an officer."),
+    role=_("The new role. Leave it empty to see which one it is now."),
+    nobody=_("Choose True if no role shall make a person an officer."),
     guild=_("Which guild, if this server has several."),
 )
 @app_commands.autocomplete(guild=_guilds)
-async def officers(interaction: Interaction, role: Role | None = None, guild: _Text = "") -> None:
+async def officers(
+    interaction: Interaction, role: Role | None = None, nobody: bool = False, guild: _Text = ""
+) -> None:
     """Choose the role of the officers."""
-    await reply(interaction, linking.choose_role, _role(role), guild)
+    await reply(interaction, linking.choose_role, _role(role), nobody, guild)
 
 
 @app_commands.command(

@@ -24,12 +24,13 @@ from giftcodes.services.joining import (
 from giftcodes.services.self_service_limits import seconds_until_join_in_discord
 
 _MOST_NAME = 40
+_MOST_IN_BUTTON = 50
 
 
 def ask(asker: Asker, player_id: str, realm: str, name: str, chosen: str) -> Answer:
     """Say what joining means, with a button to agree. Nothing is stored before it is pressed."""
     guild = guild_of(asker, chosen)
-    wish = _wish(guild, player_id, realm or str(guild.realm), name or asker.name)
+    wish = _wish(guild, player_id, realm or str(guild.realm), name)
     values = {
         "player": wish.player_id,
         "game": safe(title_of(guild.provider)),
@@ -115,7 +116,7 @@ def _wish(guild: Guild, player_id: str, realm: str, name: str) -> Wish:
         {
             "player_id": player_id,
             "realm": realm,
-            "nickname": name.strip()[:_MOST_NAME],
+            "nickname": _fitting(name.strip()[:_MOST_NAME]),
             "consent": "on",
         },
         realm_word=place_noun(guild.provider),
@@ -124,6 +125,13 @@ def _wish(guild: Guild, player_id: str, realm: str, name: str) -> Wish:
         raise Refused(_first_error(form))
     entered = form.cleaned_data
     return Wish(entered["player_id"], entered["nickname"], entered["realm"])
+
+
+def _fitting(name: str) -> str:
+    """As much of the name as fits into a button. Discord counts an emoji as two characters."""
+    while len(name.encode("utf-16-le")) > 2 * _MOST_IN_BUTTON:
+        name = name[:-1]
+    return name
 
 
 def _first_error(form: JoinForm) -> str:

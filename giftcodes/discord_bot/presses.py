@@ -18,6 +18,7 @@ Work = Callable[Concatenate[Asker, P], Answer]
 
 #: Messages of other programs have other beginnings.
 _PREFIX = "rd"
+#: Discord counts in units of UTF-16.
 _MOST = 100
 
 
@@ -63,7 +64,7 @@ def custom_id(name: str, values: tuple[object, ...]) -> str:
     """The text that Discord keeps with a button, and sends when it is pressed."""
     assert len(values) <= PRESSES[name].values
     text = ":".join((_PREFIX, name, *map(str, values)))
-    assert len(text) <= _MOST, text
+    assert len(text.encode("utf-16-le")) <= 2 * _MOST, text
     return text
 
 

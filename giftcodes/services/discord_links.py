@@ -104,6 +104,21 @@ def _link_server(
     return server
 
 
+def server_of(guild_id: int, asker: Asker) -> DiscordServer:
+    """The link of this server to a guild, for a person who manages the server.
+
+    Raises:
+        DiscordRefused: there is no link, or the person does not manage the server.
+    """
+    _insist_on_manager(asker)
+    assert asker.server_id is not None
+    rows = DiscordServer.objects.select_related("guild")
+    server = rows.filter(guild=guild_id, server_id=asker.server_id).first()
+    if server is None:
+        raise DiscordRefused(not_linked_words())
+    return server
+
+
 @transaction.atomic
 def set_role(guild_id: int, asker: Asker, *, role: tuple[int, str] | None) -> DiscordServer:
     """Choose the role whose members are officers of a guild in this server. None means no role.
@@ -111,12 +126,7 @@ def set_role(guild_id: int, asker: Asker, *, role: tuple[int, str] | None) -> Di
     Raises:
         DiscordRefused: nothing was changed.
     """
-    _insist_on_manager(asker)
-    rows = DiscordServer.objects.select_for_update(of=("self",)).select_related("guild")
-    assert asker.server_id is not None
-    server = rows.filter(guild=guild_id, server_id=asker.server_id).first()
-    if server is None:
-        raise DiscordRefused(not_linked_words())
+    server = server_of(guild_id, asker)
     fields = _role_fields(role, asker) if role else {"role_id": None, "role_name": ""}
     for name, value in fields.items():
         setattr(server, name, value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 
 from giftcodes.models import Guild, JoinRequest, PlayerLink, SelfServiceEvent
 from giftcodes.services import join_decisions, joining, self_service_limits
@@ -65,7 +66,7 @@ def test_a_request_waits_for_an_officer_whose_approval_makes_the_player_theirs(
         assert "has not decided" in text_of(said)
 
         request = JoinRequest.objects.get()
-        assert (request.nickname, request.link.discord_name) == ("anna (@anna)", "anna (@anna)")
+        assert (request.nickname, request.link.discord_name) == ("anna", "anna (@anna)")
         join_decisions.approve(wolves.pk, [request.pk], user_id=officer.pk, may_end_opt_outs=False)
         link = PlayerLink.objects.get()
         assert (link.discord_user, link.is_confirmed) == (anna.id, True)
@@ -206,6 +207,17 @@ def test_names_cannot_mention_or_format(play: Play) -> None:
     play(scenario)
 
 
+def test_a_long_name_of_emoji_fits_into_the_button(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        anna = stage.person("anna")
+        said = await anna.slash("join", player_id="3" * 12, state="99999", name="🐺" * 40)
+        assert "have your request" in text_of(await anna.press(said, "I agree"))
+        assert JoinRequest.objects.get().nickname == "🐺" * 25
+
+    play(scenario)
+
+
 def test_a_discord_user_is_limited_like_an_address(
     play: Play, wolves: Guild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +264,57 @@ def test_with_a_slow_database_discord_hears_in_time_that_an_answer_will_come(
         said = await anna.press(said, "I agree")
         assert "have your request" in text_of(said)
         assert order == [[5], [6]]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("error", [OperationalError("password=x"), RuntimeError("a defect")])
+def test_when_something_fails_the_person_is_told_and_a_second_try_works(
+    play: Play, wolves: Guild, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    from giftcodes.discord_bot import joining as functions
+
+    real = functions.ask_in_discord
+
+    def fails(*_arguments: Any, **_options: Any) -> Any:
+        monkeypatch.setattr(functions, "ask_in_discord", real)
+        raise error
+
+    monkeypatch.setattr(functions, "ask_in_discord", fails)
+
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        anna = stage.person("anna")
+        said = await anna.press(await anna.slash("join", player_id=ANNA), "I agree")
+        assert "Something failed here" in text_of(said)
+        assert str(error) not in text_of(said)
+        said = await anna.press(await anna.slash("join", player_id=ANNA), "I agree")
+        assert "have your request" in text_of(said)
+
+    play(scenario)
+
+
+def test_when_discord_takes_no_answer_the_bot_goes_on(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        anna = stage.person("anna")
+        stage.env.inject_error("POST", "/interactions/*/callback", status=404, code=10062)
+        await anna.slash("join", player_id=ANNA)
+        stage.env.inject_error("POST", "/webhooks/*", status=500)
+        await anna.slash("join", player_id=ANNA)
+        said = await anna.press(await anna.slash("join", player_id=ANNA), "I agree")
+        assert "have your request" in text_of(said)
+
+    play(scenario)
+
+
+def test_a_guild_that_was_renamed_meanwhile_has_its_new_name(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        anna = stage.person("anna")
+        said = await anna.slash("join", player_id=ANNA, guild="wolves")
+        Guild.objects.filter(pk=wolves.pk).update(name="Foxes")
+        assert "**Foxes** have your request" in text_of(await anna.press(said, "I agree"))
 
     play(scenario)
 

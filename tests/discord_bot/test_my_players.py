@@ -248,6 +248,22 @@ def test_a_player_who_was_erased_or_given_away_meanwhile_is_no_longer_theirs(
     play(scenario)
 
 
+def test_players_can_be_looked_after_in_a_direct_message(play: Play, wolves: Guild) -> None:
+    anna = member(wolves, ANNA, nickname="Anna")
+
+    async def scenario(stage: Stage) -> None:
+        person = stage.person("anna")
+        own(person, anna)
+        user = person.actor.user
+        await user.send_dm("Hello")
+        assert sorted(user.available_commands()) == ["codes", "iam", "leave", "mydata"]
+        assert "Anna" in text_of(await user.slash("codes"))
+        said = await user.slash("leave")
+        assert "Done" in text_of(await user.click(message_of(said), label="Leave me out"))
+
+    play(scenario)
+
+
 def test_each_use_lets_the_link_last_for_a_year(play: Play, wolves: Guild) -> None:
     anna = member(wolves, ANNA)
 
