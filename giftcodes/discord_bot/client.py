@@ -18,6 +18,7 @@ from giftcodes.discord_bot.process import NotConnectedError
 from giftcodes.discord_bot.replies import Interaction, pressed
 from giftcodes.domain import log_lines
 from giftcodes.models import BotState, DiscordBot
+from giftcodes.services import discord_links
 
 #: The gateway's codes for a wrong token, and for intents that the application may not have.
 _WRONG_TOKEN, _WRONG_INTENTS = 4004, {4013, 4014}
@@ -102,6 +103,24 @@ class Bot(discord.Client):
         kinds = (discord.InteractionType.component, discord.InteractionType.modal_submit)
         if interaction.type in kinds and self.is_the_bot():
             await pressed(interaction)
+
+    async def on_guild_update(self, before: discord.Guild, after: discord.Guild) -> None:
+        """Keep the new name of a server."""
+        if before.name != after.name:
+            await in_database(discord_links.note_name, after.id, after.name)
+
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        """Keep the new name of a role."""
+        if before.name != after.name:
+            await in_database(discord_links.note_role, after.guild.id, after.id, after.name)
+
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        """Forget a role that was deleted."""
+        await in_database(discord_links.note_role, role.guild.id, role.id, None)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Say that the bot was removed from a server. The links of the server stay."""
+        log_lines.warning("🤖 The bot was removed from a Discord server.", server=guild.id)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         """Log an error in one line with its traceback, instead of discord.py's own lines."""

@@ -145,6 +145,20 @@ def unlink_server(guild: Guild, server_pk: int) -> DiscordServer | None:
     return server
 
 
+def note_name(server_id: int, name: str) -> None:
+    """Keep the new name of a server, for the pages."""
+    DiscordServer.objects.filter(server_id=server_id).update(name=name[:100])
+
+
+def note_role(server_id: int, role_id: int, name: str | None) -> None:
+    """Keep the new name of a role. None means that the role was deleted: it makes no officers."""
+    rows = DiscordServer.objects.filter(server_id=server_id, role_id=role_id)
+    if name is None:
+        rows.update(role_id=None, role_name="")
+    else:
+        rows.update(role_name=name[:100])
+
+
 def not_linked_words() -> str:
     """The sentence that a server, or a guild in it, is not linked."""
     return _(

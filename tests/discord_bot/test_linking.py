@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
@@ -156,6 +158,32 @@ def test_an_account_is_linked_by_a_code_of_its_own(play: Play, wolves: Guild) ->
         other.save()
         said = await stage.person("thief").slash("iam", code=code_for(None, other))
         assert "may not log in" in text_of(said)
+
+    play(scenario)
+
+
+def test_new_names_are_kept_and_a_deleted_role_makes_no_officers(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        chiefs, others = stage.home.role("Chiefs"), stage.home.role("Others")
+        stage.link(wolves, chiefs)
+        bot = stage.env.bot
+        here = bot.get_guild(stage.home.id)
+        assert here is not None
+
+        def now() -> tuple[str, int | None, str]:
+            row = DiscordServer.objects.get()
+            return row.name, row.role_id, row.role_name
+
+        renamed = SimpleNamespace(id=stage.home.id, name="Den")
+        await bot.on_guild_update(here, renamed)  # type: ignore[attr-defined]
+        for role, name in ((chiefs, "Bosses"), (others, "Strangers")):
+            new = SimpleNamespace(id=role.id, name=name, guild=here)
+            await bot.on_guild_role_update(here.get_role(role.id), new)  # type: ignore[attr-defined]
+        assert now() == ("Den", chiefs.id, "Bosses")
+        await bot.on_guild_role_delete(here.get_role(others.id))  # type: ignore[attr-defined]
+        assert now() == ("Den", chiefs.id, "Bosses")
+        await bot.on_guild_role_delete(here.get_role(chiefs.id))  # type: ignore[attr-defined]
+        assert now() == ("Den", None, "")
 
     play(scenario)
 
