@@ -33,7 +33,7 @@ PAGES += [
     ("connect/<slug:name>/", connecting.page, "connect_one_game"),
     ("live/connection/<slug:name>/", connecting.live, "live_connection"),
     ("discord/", discord_bot.page, "discord_bot"),
-    ("discord/<int:guild_id>/", discord_tab.page, "discord_of_guild"),
+    ("discord-servers/<int:guild_id>/", discord_tab.page, "discord_of_guild"),
     ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),
     ("joining/<int:guild_id>/", joining.page, "joining"),

@@ -147,7 +147,9 @@ class Process:
     async def _be_connected(self, token: str) -> None:
         """Be connected as long as the token and the lease last, and wait after a failure."""
         began = time.monotonic()
-        await self._tell(BotState.CONNECTING, "")
+        if not self._failures:
+            # A further try changes nothing for the pages until it succeeds.
+            await self._tell(BotState.CONNECTING, "")
         connection = asyncio.ensure_future(self._connect(token, self.is_the_bot, self._tell))
         try:
             while not connection.done():
@@ -189,7 +191,7 @@ class Process:
         """Renew the lease. Returns whether the token is the same, and this process is the bot."""
         found = await self._token()
         if found is not None and found != token:
-            self._said = ""
+            self._said, self._failures = "", 0
             return False
         if await self._renew():
             return True

@@ -150,7 +150,7 @@ def press(who: Client, of: Guild, act: str, **sent: object) -> str:
 
 
 def code_in(page: str) -> str:
-    found = re.search(r"code:(dc-[a-z0-9]+)", page)
+    found = re.search(r'value="(dc-[a-z0-9]+)"', page)
     assert found, page[:2_000]
     return found[1]
 
@@ -162,7 +162,7 @@ def test_an_officer_makes_a_code_that_is_shown_once_and_links_a_server(
     boss = Asker(7, "Boss", 500, frozenset(), manages_server=True)
     page = press(otto, wolves, "server code")
     code = code_in(page)
-    assert f"/link code:{code}" in page
+    assert "types /link" in page
     tab = reverse("admin:giftcodes_guild_officers", args=[wolves.pk])
     assert code not in otto.get(tab).content.decode()
 

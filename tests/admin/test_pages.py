@@ -41,6 +41,11 @@ WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),
     *("StoredSetting", "ConnectionCheck"),
+    # The page “Discord bot” and the guild's page show these.
+    "DiscordBot",
+    "DiscordServer",
+    "DiscordAccount",
+    "DiscordCode",
 }
 # Without the models of versions, which are shown in the history of their row.
 MODELS = sorted(

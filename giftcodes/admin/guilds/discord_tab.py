@@ -95,7 +95,7 @@ def _code_page(
         **admin.site.each_context(request),
         "title": gettext("Code for Discord"),
         "guild": guild,
-        "command": f"/link code:{code}" if is_for_guild else f"/iam code:{code}",
+        "code": code,
         "is_for_guild": is_for_guild,
         "back": guild_url(guild.pk, "officers"),
     }
