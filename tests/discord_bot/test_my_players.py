@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from giftcodes.models import Guild, JoinRequest, Member, PlayerLink
@@ -313,3 +316,25 @@ def test_a_link_of_the_web_and_a_discord_user_live_side_by_side(wolves: Guild) -
     )
     assert not PlayerLink.objects.filter(pk=claimed.pk).exists()
     assert PlayerLink.objects.filter(pk=link.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_presses_at_once_make_one_member(wolves: Guild) -> None:
+    joining.make_join_link(wolves.pk, needs_approval=False)
+    wish = joining.Wish(ANNA, "Anna", 1042)
+    start = threading.Barrier(6)
+
+    def press() -> joining.JoinResult:
+        start.wait()
+        try:
+            return joining.ask_in_discord(wolves.pk, wish, discord_user=7, discord_name="Anna")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        presses = [pool.submit(press) for _number in range(6)]
+        results = sorted(one.result().value for one in presses)
+
+    assert results == ["is member"] * 5 + ["joined"]
+    assert PlayerLink.objects.count() == 1
+    assert wolves.members.count() == 1
