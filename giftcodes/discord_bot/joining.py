@@ -34,7 +34,8 @@ def ask(asker: Asker, player_id: str, realm: str, name: str, chosen: str) -> Ans
     values = {
         "player": wish.player_id,
         "game": safe(title_of(guild.provider)),
-        "place": place_noun(guild.provider).capitalize(),
+        "Place": place_noun(guild.provider).capitalize(),
+        "place": place_noun(guild.provider),
         "realm": wish.realm,
         "guild": safe(guild.name),
         "name": safe(wish.nickname),
@@ -42,11 +43,11 @@ def ask(asker: Asker, player_id: str, realm: str, name: str, chosen: str) -> Ans
     text = (
         _(
             "You are about to join **%(guild)s** with the player **%(player)s** (%(name)s) of "
-            "%(game)s, %(place)s %(realm)s.\n"
+            "%(game)s, %(Place)s %(realm)s.\n"
             "- Each gift code is then redeemed for this player. The rewards come by mail in the "
             "game.\n"
-            "- Stored are the player ID, the %(place)s, the name, your Discord user, and which "
-            "codes the player got. The officers of the guild see this.\n"
+            "- The player ID, the %(place)s, the name, your Discord user, and which codes the "
+            "player got are stored. The officers of the guild see them.\n"
             "- You can see your codes with `/codes`, leave with `/leave`, and get your data with "
             "`/mydata`."
         )

@@ -139,6 +139,8 @@ def show_codes(asker: Asker, link_id: str) -> Answer:
                 Style.FIRST if is_wanted else Style.USUAL,
             )
         )
+    if link.is_confirmed and personal_links.may_start_again(link):
+        parts.append(Button(_("Take part again"), "start", (link.pk,), Style.FIRST))
     parts.append(Button(_("Refresh"), "codes", (link.pk,)))
     return Answer(in_lines(words), title, tuple(parts))
 
@@ -226,7 +228,7 @@ def ask_leave(asker: Asker, link_id: str) -> Answer:
     elif link.is_confirmed:
         words = _(
             "No more codes are redeemed for you in this guild, and no list of the officers brings "
-            "you back. You can come back with `/join`."
+            "you back. You can take this back with a button of `/codes`."
         )
         label = _("Leave me out")
     else:
@@ -250,6 +252,22 @@ def do_leave(asker: Asker, link_id: str) -> Answer:
         personal_links.leave(link)
     _catch_up(link)
     return Answer(_("Done. No more codes are redeemed for you in this guild."))
+
+
+@press("start", values=1)
+def start_again(asker: Asker, link_id: str) -> Answer:
+    """Take back the opt-out that this Discord user made."""
+    link = _own(asker, link_id)
+    _count(link)
+    if not link.is_confirmed or link.member is None or not personal_links.start_again(link):
+        raise Refused(
+            _(
+                "This opt-out was not made here. To come back, use `/join`. An administrator "
+                "then decides."
+            )
+        )
+    _catch_up(link)
+    return Answer(_("Welcome back. Codes that still work are redeemed for you now."))
 
 
 # --- /mydata --------------------------------------------------------------------------------------

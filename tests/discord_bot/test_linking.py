@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
-from giftcodes.models import DiscordAccount, DiscordCode, DiscordServer, Guild
+from giftcodes.models import DiscordAccount, DiscordCode, DiscordServer, Guild, PlayerLink
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.roles import OFFICERS
 from giftcodes.services import discord_links, self_service_limits
 from giftcodes.services.discord_links import Asker, make_code, officer_right, unlink_server
 from tests.discord_bot.stage import Play, Stage, text_of
+from tests.factories import member
 
 _PERMISSION = "giftcodes.change_member"
 
@@ -62,15 +63,15 @@ def test_who_does_not_manage_the_server_cannot_link_it(play: Play, wolves: Guild
 
     async def scenario(stage: Stage) -> None:
         stage.link(wolves)
-        member = stage.person("member")
+        someone = stage.person("someone")
         # A server may show the commands to everybody. Our own check decides.
         for command in ("link", "officers"):
-            stage.show(command, member)
+            stage.show(command, someone)
 
-        said = await member.slash("link", code=code)
+        said = await someone.slash("link", code=code)
         assert "Manage Server" in text_of(said)
         assert DiscordCode.objects.exists()  # The code still works.
-        said = await member.slash("officers")
+        said = await someone.slash("officers")
         assert "Manage Server" in text_of(said)
 
     play(scenario)
@@ -184,6 +185,43 @@ def test_new_names_are_kept_and_a_deleted_role_makes_no_officers(play: Play, wol
         assert now() == ("Den", chiefs.id, "Bosses")
         await bot.on_guild_role_delete(here.get_role(chiefs.id))  # type: ignore[attr-defined]
         assert now() == ("Den", None, "")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("who", ["stranger", "officer by role", "officer of another guild"])
+def test_an_officer_gets_nothing_more_from_the_commands_of_members(
+    play: Play, wolves: Guild, bears: Guild, who: str
+) -> None:
+    anna = member(wolves, "300000001", nickname="Anna")
+    other = officer_of(bears, name="olga")
+    code = code_for(wolves, officer_of(wolves))
+
+    async def scenario(stage: Stage) -> None:
+        chiefs = stage.home.role("Chiefs")
+        stage.link(wolves, chiefs)
+        stage.server("Elsewhere").link(bears)
+        owner = stage.person("anna")
+        link, _token = PlayerLink.objects.issue(
+            guild_id=wolves.pk, member=anna, is_confirmed=True, discord_user=owner.id
+        )
+        person = stage.person("person", *([chiefs] if who == "officer by role" else []))
+        if who == "officer of another guild":
+            DiscordAccount.objects.create(user=other, discord_user=person.id, name="Olga")
+
+        assert await person.offered("join", "guild") == ["Wolves"]
+        for command in ("codes", "leave", "mydata"):
+            assert await person.offered(command, "player") == []
+            for chosen in ({}, {"player": str(link.pk)}):
+                said = text_of(await person.slash(command, **chosen))
+                assert "Anna" not in said
+                assert "Bears" not in said
+        for command, options in (("link", {"code": code}), ("officers", {"role": chiefs})):
+            stage.show(command, person)
+            assert "Manage Server" in text_of(await person.slash(command, **options))
+        assert DiscordServer.objects.count() == 2
+        anna.refresh_from_db()
+        assert (anna.active, anna.opted_out) == (True, False)
 
     play(scenario)
 

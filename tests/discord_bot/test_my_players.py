@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from giftcodes.models import Guild, JoinRequest, Member, PlayerLink
 from giftcodes.services import joining, personal_links, self_service_limits
-from giftcodes.services.players import erase_in_guild
+from giftcodes.services.players import erase_in_guild, opt_out_in
 from tests.discord_bot.stage import Person, Play, Stage, labels_of, message_of, text_of
 from tests.factories import astray, gift_code, member, member_redemption
 
@@ -170,6 +170,32 @@ def test_leaving_needs_a_second_press_and_can_be_pressed_twice(
         said = await person.press(await person.slash("join", player_id=ANNA), "I agree")
         assert "have your request" in text_of(said)
         assert PlayerLink.objects.count() == 1
+
+    play(scenario)
+
+
+def test_who_opted_out_here_takes_it_back_here_but_no_other_opt_out(
+    play: Play, wolves: Guild
+) -> None:
+    anna = member(wolves, ANNA)
+
+    async def scenario(stage: Stage) -> None:
+        person = stage.person("anna")
+        own(person, anna)
+        await person.press(await person.slash("leave"), "Leave me out")
+        old = await person.slash("codes")
+        assert labels_of(old) == ["Take part again", "Refresh"]
+        said = await person.press(await person.slash("codes"), "Take part again")
+        assert "Welcome back" in text_of(said)
+        anna.refresh_from_db()
+        assert not anna.opted_out
+
+        opt_out_in(Member.objects.filter(pk=anna.pk), reason="")
+
+        assert labels_of(await person.slash("codes")) == ["Refresh"]
+        assert "not made here" in text_of(await person.press(old, "Take part again"))
+        anna.refresh_from_db()
+        assert anna.opted_out
 
     play(scenario)
 
