@@ -17,6 +17,7 @@ from giftcodes.discord_bot.process import NotConnectedError, Process, Times
 from giftcodes.models import BotState, DiscordBot
 from giftcodes.queries import discord as queries
 from giftcodes.queries.discord import BotStanding
+from tests.discord_bot.stage import new_bot
 from tests.waiting import PATIENCE_SECONDS
 
 #: Short times, but a lease that no slow machine loses by accident.
@@ -282,6 +283,13 @@ def test_each_failure_of_discord_py_has_its_reason(
 
     assert raised.value.state is state
     assert "first-token" not in raised.value.detail
+
+
+def test_the_bot_hears_of_servers_only_and_mentions_nobody() -> None:
+    bot = new_bot()
+    assert bot.intents == discord.Intents(guilds=True)
+    assert bot.allowed_mentions is not None
+    assert not any(bot.allowed_mentions.to_dict()["parse"])
 
 
 def test_each_failure_has_a_line() -> None:
