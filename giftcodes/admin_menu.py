@@ -250,6 +250,13 @@ MENU: tuple[Entry, ...] = (
                 "giftcodes_heartbeat",
             ),
             MenuPage(
+                _("Discord bot"),
+                _("The bot that members and officers use in Discord, and its token."),
+                "discord_bot",
+                is_list=False,
+                for_administrators=True,
+            ),
+            MenuPage(
                 _("Messages to the operator"),
                 _("The alarms that were sent to the operator's channel, and whether they arrived."),
                 "giftcodes_alarmnotice",

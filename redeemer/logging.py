@@ -171,6 +171,9 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
         "loggers": {
             "axes": {"level": "WARNING"},
             "celery": {"level": "WARNING"},
+            # The bot's process says in one line of its own what these say in many.
+            "discord": {"level": "ERROR"},
+            "discord.client": {"level": "CRITICAL"},
             "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

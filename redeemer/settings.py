@@ -287,6 +287,10 @@ ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
 ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
 
 
+# --- The Discord bot ------------------------------------------------------------------------------
+#: The token of the bot. It is a secret. Without it, here or entered in the browser, no bot runs.
+DISCORD_TOKEN = env.str("DISCORD_TOKEN", default="").strip()
+
 # --- Officers -------------------------------------------------------------------------------------
 #: What happens to a code that an officer enters and that is new to everybody: "add" or "propose".
 #: If it is empty, an administrator decides in the browser (giftcodes.models.officer_rules).

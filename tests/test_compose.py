@@ -59,7 +59,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 # --- What the file says ---------------------------------------------------------------------------
-@pytest.mark.parametrize("service", _APPLICATION)
+@pytest.mark.parametrize("service", [*_APPLICATION, "discord-bot"])
 def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Sequence[str]] = []
     monkeypatch.setattr(
@@ -68,6 +68,7 @@ def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.Monk
     )
     programs = Programs(Console(), {}, Config("0.0.0.0", 8000, 4, 8, has_demo=False))
     of_make_up = {
+        "discord-bot": programs.discord_bot,
         "web": programs.web,
         "control": programs.worker_control,
         "redeem": programs.worker_redeem,
@@ -76,7 +77,16 @@ def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.Monk
 
     of_make_up[service]().launch(subprocess.DEVNULL)
 
-    assert SERVICES[service]["command"] == ["python", *launched[0][1:]]
+    ours = [part.removeprefix(f"{REPOSITORY}/") for part in launched[0][1:]]
+    assert SERVICES[service]["command"] == ["python", *ours]
+
+
+def test_the_discord_bot_runs_only_if_it_is_wanted() -> None:
+    profiles = {
+        name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service
+    }
+
+    assert profiles == {"discord-bot": ["discord"]}
 
 
 def test_only_the_site_is_published_and_only_to_this_host() -> None:
@@ -96,7 +106,7 @@ def test_a_worker_that_is_stopped_has_time_to_finish_its_requests(service: str) 
 
 
 def test_no_service_can_write_files_or_gain_rights_or_run_as_root() -> None:
-    assert set(SERVICES) == {*_APPLICATION, "migrate", *_SERVERS}
+    assert set(SERVICES) == {*_APPLICATION, "discord-bot", "migrate", *_SERVERS}
     for service in SERVICES.values():
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
         assert "no-new-privileges:true" in service["security_opt"]
@@ -115,7 +125,7 @@ def test_a_service_gets_only_the_secrets_that_it_needs() -> None:
     assert files == {
         **{
             name: [".env", "secrets/outside.env"]
-            for name in ("migrate", "web", "control", "redeem")
+            for name in ("migrate", "web", "control", "redeem", "discord-bot")
         },
         "beat": [".env"],
         **{name: [] for name in _SERVERS},

@@ -49,6 +49,15 @@ WRONG_IMPORTS: dict[str, list[Import]] = {
         ("giftcodes.domain.outcomes", "django.db"),
         ("giftcodes.domain.backoff", "django.db"),
     ],
+    "Only the bot imports discord.py": [
+        ("giftcodes.services.discord_links", "discord"),
+        ("giftcodes.management.commands.discord_bot", "discord"),
+        ("redeemer.localserver.bot_watch", "discord"),
+    ],
+    "Only its command imports the bot": [
+        ("giftcodes.admin", "giftcodes.discord_bot"),
+        ("redeemer.localserver.up", "giftcodes.discord_bot"),
+    ],
     "The app imports nothing of the Django project around it": [("giftcodes.domain", "redeemer")],
     "The simulator imports nothing of the application": [
         ("simulator", "giftcodes"),

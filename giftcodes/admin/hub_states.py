@@ -47,6 +47,7 @@ from giftcodes.models.game_words import title_of
 from giftcodes.models.games import games
 from giftcodes.models.start_rules import providers_on
 from giftcodes.queries.connections import ConnectionState, connections
+from giftcodes.queries.discord import bot
 from giftcodes.queries.heartbeat import STALE_SECONDS
 from giftcodes.queries.needs import unknown_by_guild
 
@@ -291,6 +292,11 @@ def _pulse(request: HttpRequest) -> CardState:
     return _state(Tone.BAD if is_late else Tone.GOOD, _("Last tick {at}"), at=at)
 
 
+def _discord_bot(_request: HttpRequest) -> CardState:
+    found = bot()
+    return _state(found.tone, "{said}", said=found.words)
+
+
 def _notices(request: HttpRequest) -> CardState:
     newest = _visible(AlarmNotice.objects.all(), request).order_by("-pk").first()
     if newest is None:
@@ -355,6 +361,7 @@ _STATES: dict[str, Callable[[HttpRequest], CardState]] = {
     "giftcodes_directorylookup": _lookups,
     "django_celery_beat_periodictask": _schedule,
     "giftcodes_heartbeat": _pulse,
+    "discord_bot": _discord_bot,
     "giftcodes_alarmnotice": _notices,
     "giftcodes_prunedfigure": _pruned,
     "auth_group": _groups,

@@ -1,4 +1,4 @@
-"""Tokens of links that need no login: each person who has the link may use it.
+"""Tokens of links and codes that need no login: each person who has the token may use it.
 
 A table holds a token's hash. The token itself is only in the link, and never in a log. One kind of
 token is stored, too: that of a join link, in encrypted form.
@@ -23,6 +23,7 @@ class TokenKind(StrEnum):
 
     JOIN = "jn"
     PLAYER = "pl"
+    DISCORD = "dc"
 
 
 _TOKEN = re.compile(rf"\b({'|'.join(TokenKind)})-[a-z0-9]{{6,}}", re.IGNORECASE)

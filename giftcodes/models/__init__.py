@@ -16,6 +16,13 @@ from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
 from giftcodes.models.connection_check import ConnectionCheck
 from giftcodes.models.cursor import Cursor
 from giftcodes.models.directory import Directory, DirectoryLookup
+from giftcodes.models.discord import (
+    BotState,
+    DiscordAccount,
+    DiscordBot,
+    DiscordCode,
+    DiscordServer,
+)
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
 from giftcodes.models.feed import Feed
 from giftcodes.models.guild import Guild, Member
@@ -40,6 +47,7 @@ __all__ = [
     "AlarmNotice",
     "Announcement",
     "Attempt",
+    "BotState",
     "CancelKind",
     "Channel",
     "Clock",
@@ -52,6 +60,10 @@ __all__ = [
     "DeliveryState",
     "Directory",
     "DirectoryLookup",
+    "DiscordAccount",
+    "DiscordBot",
+    "DiscordCode",
+    "DiscordServer",
     "EventKind",
     "Feed",
     "GiftCode",

@@ -105,6 +105,7 @@ class Alarm(models.Model):
         DIRECTORY_FAILING = "directory_failing", _("directory of players failing")
         UNSERVED = "unserved", _("guild gets nothing from a code")
         UNCORRECTED = "uncorrected", _("members need a correction for days")
+        DISCORD_BOT = "discord_bot", _("Discord bot not connected")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     subject = models.CharField(_("subject"), max_length=100)

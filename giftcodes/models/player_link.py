@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.tokens import TokenKind, new_token, token_hash
 from giftcodes.models.clock import Clock
+from giftcodes.models.fields import NameField
 from giftcodes.models.guild import Guild, Member
 
 #: How long a personal link works. The player can renew it at any time.
@@ -25,6 +26,8 @@ class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
         member: Member | None = None,
         is_confirmed: bool = False,
         user_id: int | None = None,
+        discord_user: int | None = None,
+        discord_name: str = "",
     ) -> tuple[PlayerLink, str]:
         """Make a link. Only the caller gets its token.
 
@@ -33,12 +36,19 @@ class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
             member: the member whose page it opens. None while a request to join waits.
             is_confirmed: whether an officer vouches that the player has the link.
             user_id: the user who made the link. None if the player did.
+            discord_user: the Discord user who uses the link in Discord. None for a link of the web.
+            discord_name: the name of this Discord user.
 
         Returns:
             The link and its token.
         """
         link = self.model(
-            guild_id=guild_id, member=member, is_confirmed=is_confirmed, made_by_id=user_id
+            guild_id=guild_id,
+            member=member,
+            is_confirmed=is_confirmed,
+            made_by_id=user_id,
+            discord_user=discord_user,
+            discord_name=discord_name,
         )
         return link, link.replace_token()
 
@@ -47,6 +57,11 @@ class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
         found = self.filter(token_hash=token_hash(token), ends_at__gt=Clock())
         return found.select_related("guild", "member", "request").first()
 
+    def of_discord(self, discord_user: int) -> PlayerLinkQuerySet:
+        """The links that a Discord user uses, with their guilds, members and requests."""
+        found = self.filter(discord_user=discord_user, ends_at__gt=Clock())
+        return found.select_related("guild", "member", "request").order_by("pk")
+
 
 class PlayerLink(models.Model):
     """A personal link. It shows what one guild knows of one player, and nothing of other guilds.
@@ -54,6 +69,8 @@ class PlayerLink(models.Model):
     A person who joins without an officer only claims to be this player. So the link cannot opt the
     player out, or give or erase the player's data, before an officer has confirmed the link
     (`is_confirmed`).
+
+    The link of a Discord user is used by this user's commands. Nobody gets its token.
     """
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="player_links")
@@ -70,6 +87,11 @@ class PlayerLink(models.Model):
     #: When this link opted the player out. The link can take back only this opt-out. Any other
     #: opt-out of the player sets this field to null.
     opted_out_at = models.DateTimeField(null=True)
+    #: Discord's number of the user who uses the link in Discord. Null for a link of the web.
+    discord_user = models.BigIntegerField(_("Discord user"), null=True)
+    discord_name = NameField(
+        _("name in Discord"), max_length=80, blank=True, default="", db_default=""
+    )
 
     objects = PlayerLinkQuerySet.as_manager()
 
@@ -77,6 +99,13 @@ class PlayerLink(models.Model):
         verbose_name = _("personal link")
         verbose_name_plural = _("personal links")
         default_permissions = ()
+        indexes = [
+            models.Index(
+                fields=["discord_user"],
+                name="player_link_of_discord",
+                condition=models.Q(discord_user__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"personal link {self.pk}"

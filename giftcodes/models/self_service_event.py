@@ -14,18 +14,19 @@ from giftcodes.models.guild import Guild, Member
 class SelfServiceKind(models.TextChoices):
     """What happened. The value is also the change reason of a member's version."""
 
-    ASKED = "player:asked", _("Asked to join, by the guild's join link.")
-    JOINED = "player:joined", _("Joined by the guild's join link.")
+    ASKED = "player:asked", _("Asked to join.")
+    JOINED = "player:joined", _("Joined without the approval of an officer.")
     APPROVED = "player:approved", _("An officer approved the player's request to join.")
     REFUSED = "player:refused", _("An officer refused a request to join.")
     LINK_MADE = "player:link", _("An officer made a personal link for the player.")
-    RENEWED = "player:renewed", _("Renewed the personal link, by the player's own link.")
-    CORRECTED = "player:corrected", _("Corrected by the player's own link.")
-    LEFT = "player:left", _("Left the guild by the player's own link.")
-    OPTED_OUT = "player:opted_out", _("Opted out by the player's own link.")
-    OPTED_IN = "player:opted_in", _("Took the opt-out back by the player's own link.")
-    DOWNLOADED = "player:downloaded", _("Downloaded the data by the player's own link.")
-    ERASED = "player:erased", _("A player erased the data by the player's own link.")
+    RENEWED = "player:renewed", _("The player renewed the personal link.")
+    CORRECTED = "player:corrected", _("The player corrected the state or kingdom.")
+    LEFT = "player:left", _("The player left the guild.")
+    OPTED_OUT = "player:opted_out", _("The player opted out.")
+    OPTED_IN = "player:opted_in", _("The player took the opt-out back.")
+    DOWNLOADED = "player:downloaded", _("The player downloaded the data.")
+    DISCORD_ENDED = "player:discord", _("An officer ended the player's link to a Discord user.")
+    ERASED = "player:erased", _("A player erased the data.")
 
 
 def reason_words(reason: str) -> str | Promise:

@@ -1,4 +1,7 @@
-"""The operator's channel and the site's address: by the environment first, then by the browser."""
+"""The operator's channel, the site's address and the token of the Discord bot.
+
+The environment goes first, then what was entered in the browser.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from giftcodes.models.stored_setting import stored_values
 
 OPERATOR_CHANNEL = "OPERATOR_CHANNEL"
 SITE_URL = "SITE_URL"
+DISCORD_TOKEN = "DISCORD_TOKEN"  # noqa: S105 - the name of the setting
 
 
 def operator_channel() -> str:
@@ -30,3 +34,8 @@ def operator_rules() -> ChannelRules:
 def site_url() -> str:
     """The public address of the site, without a slash at the end. Empty if it is not set."""
     return settings.SITE_URL or stored_values().get(SITE_URL, "")
+
+
+def discord_token() -> str:
+    """The token of the Discord bot. It is a secret. Empty if there is no bot."""
+    return settings.DISCORD_TOKEN or stored_values().get(DISCORD_TOKEN, "")

@@ -37,6 +37,7 @@ from giftcodes.models.games import games
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
 from giftcodes.models.trial import trials
+from giftcodes.queries.discord import BotStanding, bot
 
 #: How long a cause must last until its alarm is raised.
 PATIENCE = {
@@ -51,6 +52,8 @@ PATIENCE = {
     # `UNCORRECTED_FOR` counts from `Member.refused_since` instead. A time in this table would begin
     # again after the system was down.
     Alarm.Kind.UNCORRECTED: dt.timedelta(0),
+    # discord.py repairs short interruptions by itself, and a start takes some seconds.
+    Alarm.Kind.DISCORD_BOT: dt.timedelta(minutes=3),
 }
 #: How long a member must need a correction until the guild's alarm is raised.
 UNCORRECTED_FOR = dt.timedelta(days=3)
@@ -274,6 +277,19 @@ def _failing_directories() -> Iterator[Finding]:
         )
 
 
+def _bot_not_connected() -> Iterator[Finding]:
+    found = bot()
+    if found.standing in (BotStanding.NO_TOKEN, BotStanding.CONNECTED):
+        return
+    kind = Alarm.Kind.DISCORD_BOT
+    yield Finding(
+        kind,
+        "discord",
+        f"The Discord bot has had no connection for {_patience(kind)}. {found.words} Redeeming "
+        "goes on.",
+    )
+
+
 def _automatic_guilds() -> QuerySet[Guild]:
     return Guild.objects.filter(active=True, automatic=True, provider__in=providers_on())
 
@@ -301,4 +317,5 @@ _CAUSES: tuple[Callable[[], Iterator[Finding]], ...] = (
     _silent_channels,
     _directories_without_key,
     _failing_directories,
+    _bot_not_connected,
 )

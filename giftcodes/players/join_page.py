@@ -12,8 +12,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from giftcodes import tasks
 from giftcodes.models import JoinLink
+from giftcodes.player_forms import JoinForm
 from giftcodes.players import protect
-from giftcodes.players.forms import JoinForm
 from giftcodes.players.game import game_of
 from giftcodes.services.joining import (
     TooManyOfAddressError,

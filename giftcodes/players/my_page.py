@@ -19,10 +19,8 @@ from django.views.decorators.debug import sensitive_variables
 from giftcodes import site_address, tasks
 from giftcodes.estimates.formatting import about
 from giftcodes.models import JoinRequest, PlayerLink
-from giftcodes.players import protect
-from giftcodes.players.forms import RealmForm
-from giftcodes.players.game import GameWords, game_of
-from giftcodes.players.words import (
+from giftcodes.player_forms import RealmForm
+from giftcodes.player_words import (
     HEADINGS,
     NOTES,
     Group,
@@ -31,11 +29,14 @@ from giftcodes.players.words import (
     line_of,
     not_found_words,
 )
+from giftcodes.players import protect
+from giftcodes.players.game import GameWords, game_of
 from giftcodes.queries.my_codes import codes_of
 from giftcodes.queries.player_codes import refused_places
 from giftcodes.queries.player_data import in_json
 from giftcodes.services import joining, personal_links
 from giftcodes.services.corrections import TooManyCorrectionsError
+from giftcodes.services.self_service_limits import seconds_until_correction, seconds_until_wish
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -99,7 +100,7 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     visit = Visit(request, token, link, game, form)
     if request.method != "POST":
         return _shown(visit)
-    if seconds := protect.seconds_until_wish(link.pk):
+    if seconds := seconds_until_wish(link.pk):
         return protect.too_often(request, seconds)
     act = _acts_of(visit).get(request.POST.get("act", ""))
     if act is None:
@@ -151,7 +152,7 @@ def _withdraw(visit: Visit) -> HttpResponse:
 def _correct(visit: Visit) -> HttpResponse | None:
     if not visit.form.is_valid():
         return _shown(visit)
-    if seconds := protect.seconds_until_correction(visit.link.pk):
+    if seconds := seconds_until_correction(visit.link.pk):
         return protect.too_often(visit.request, seconds)
     realm = visit.form.cleaned_data["realm"]
     try:

@@ -18,20 +18,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from giftcodes.models import Throttle
+from giftcodes.services import self_service_limits
 
 View = Callable[..., HttpResponse]
-
-_HOUR = 3_600
-#: How often one IP address, which a family or an office may share, may send the form of a join link
-#: in an hour.
-JOINS_OF_ADDRESS = 30
-#: How often the form of one join link may be sent in an hour.
-JOINS_OF_LINK = 300
-#: How often the buttons of one personal link may be pressed in an hour.
-WISHES_OF_LINK = 30
-#: How often a player may correct the realm in an hour. Each correction sends requests to the game.
-CORRECTIONS_OF_LINK = 5
 
 #: These pages have no scripts and no inline styles.
 _POLICY = {"script-src": [NONE], "style-src": [SELF], "connect-src": [NONE]}
@@ -93,21 +82,7 @@ def address_of(request: HttpRequest) -> str:
 
 def seconds_until_join(request: HttpRequest, link_id: int) -> int:
     """Count a sent form of a join link. Returns 0 if it is accepted, else the seconds to wait."""
-    address = address_of(request) or "unknown"
-    of_address = Throttle.objects.take("join", address, most=JOINS_OF_ADDRESS, seconds=_HOUR)
-    return of_address or Throttle.objects.take(
-        "join link", str(link_id), most=JOINS_OF_LINK, seconds=_HOUR
-    )
-
-
-def seconds_until_wish(link_id: int) -> int:
-    """Count the press of a button on a personal page: see `seconds_until_join`."""
-    return Throttle.objects.take("wish", str(link_id), most=WISHES_OF_LINK, seconds=_HOUR)
-
-
-def seconds_until_correction(link_id: int) -> int:
-    """Count a correction of the realm by a personal link: see `seconds_until_join`."""
-    return Throttle.objects.take("realm", str(link_id), most=CORRECTIONS_OF_LINK, seconds=_HOUR)
+    return self_service_limits.seconds_until_join(address_of(request) or "unknown", link_id)
 
 
 def too_often(request: HttpRequest, seconds: int) -> HttpResponse:

@@ -35,7 +35,7 @@ _LOOKUP = ("asked_at", "answered_at", "said", "name", "realm", "realm_since", "d
 
 #: The fields of a request to join that waits for an officer, and of a personal link.
 _REQUEST = ("asked_at", "nickname", "realm", "consented_on")
-_LINK = ("made_at", "ends_at", "is_confirmed", "opted_out_at")
+_LINK = ("made_at", "ends_at", "is_confirmed", "opted_out_at", "discord_user", "discord_name")
 
 
 def data_of(provider: str, player_id: str, *, guild_id: int | None = None) -> dict[str, Any]:
@@ -64,7 +64,12 @@ def data_of(provider: str, player_id: str, *, guild_id: int | None = None) -> di
         else members.filter(opted_out=True).exists(),
         "members": [_member(member) for member in members.select_related("guild")],
         "requests_to_join": list(
-            requests.order_by("pk").values(*_REQUEST, of_guild=F("guild__name"))
+            requests.order_by("pk").values(
+                *_REQUEST,
+                of_guild=F("guild__name"),
+                discord_user=F("link__discord_user"),
+                discord_name=F("link__discord_name"),
+            )
         ),
         "directory": _lookups(provider, player_id, members if guild_id is not None else None),
         "redemptions": [_redemption(dict(row)) for row in redemptions.values("pk", **_REDEMPTION)],

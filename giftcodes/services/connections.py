@@ -22,6 +22,7 @@ from giftcodes.models import Clock, ConnectionCheck, Feed, PauseKind, RateBudget
 from giftcodes.models.encrypted import keyed_hash
 from giftcodes.models.games import fingerprint, games, is_fixed
 from giftcodes.models.site_settings import (
+    DISCORD_TOKEN,
     OPERATOR_CHANNEL,
     SITE_URL,
     operator_channel,
@@ -76,6 +77,11 @@ def save_operator_channel(address: str | None, *, user_id: int | None) -> None:
 def save_site_url(address: str | None, *, user_id: int | None) -> None:
     """Store the address of the site. None removes it."""
     store({SITE_URL: address.rstrip("/") if address else None}, user_id=user_id)
+
+
+def save_discord_token(token: str | None, *, user_id: int | None) -> None:
+    """Store the token of the Discord bot. None removes it, and the bot's process ends."""
+    store({DISCORD_TOKEN: token}, user_id=user_id)
 
 
 def request_check(name: str, *, user_id: int | None) -> int | None:

@@ -135,8 +135,13 @@ def _approve(guild: Guild, request: JoinRequest, user_id: int) -> Member:
 
 
 def _end_others(link: PlayerLink) -> None:
-    """Delete the member's other personal links: a member has only one."""
-    PlayerLink.objects.filter(member=link.member).exclude(pk=link.pk).delete()
+    """Delete the member's other personal links, except a confirmed one of the other kind.
+
+    A member has at most one link of the web and one Discord user.
+    """
+    PlayerLink.objects.filter(member=link.member).exclude(pk=link.pk).exclude(
+        is_confirmed=True, discord_user__isnull=link.discord_user is not None
+    ).delete()
 
 
 @transaction.atomic

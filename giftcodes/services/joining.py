@@ -1,4 +1,4 @@
-"""Joining a guild by its join link: the link, and a player's request.
+"""Joining a guild by its join link or in Discord: the link, and a player's request.
 
 The answer to a player is the same whether the player is new, a member already, or has opted out. A
 request about a player whom the guild or the opt-out list knows always waits for an officer, even if
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from giftcodes.domain.tokens import TokenKind, new_token, token_hash
 from giftcodes.models import (
+    DiscordCode,
     Guild,
     JoinLink,
     JoinRequest,
@@ -32,6 +34,7 @@ from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.guild import own_realm
 from giftcodes.models.opted_out import player_hashes
 from giftcodes.models.throttle import keyed_hash
+from giftcodes.services.self_service_limits import discord_address
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -118,17 +121,98 @@ def ask_to_join(link: JoinLink, wish: Wish, *, address: str = "") -> tuple[str, 
         TooManyOfAddressError: no further request of this address is taken for now.
         TooManyWaitingError: no further request of anybody is taken for now.
     """
-    # Imports and requests of one guild take turns.
-    guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
+    guild = _locked(link.guild_id)
+    player_link, token = _ask(guild, wish, needs_approval=link.needs_approval, address=address)
+    return token, player_link.member is not None
+
+
+class JoinResult(Enum):
+    """What became of a request to join in Discord."""
+
+    JOINED = "joined"
+    WAITS = "waits"
+    IS_MEMBER = "is member"
+
+
+@transaction.atomic
+def ask_in_discord(
+    guild_id: int, wish: Wish, *, discord_user: int, discord_name: str
+) -> JoinResult:
+    """Add the player of a Discord user to a guild, or let the request wait for an officer.
+
+    The conditions are those of the guild's join link. Without a join link that works, an officer
+    decides. If the Discord user has this player in the guild already, there is no second link.
+
+    Args:
+        guild_id: an active guild.
+        wish: what the player entered.
+        discord_user: Discord's number of the user who asks.
+        discord_name: the user's name in Discord, which officers see.
+
+    Raises:
+        TooManyOfAddressError: no further request of this Discord user is taken for now.
+        TooManyWaitingError: no further request of anybody is taken for now.
+    """
+    guild = _locked(guild_id)
+    address = discord_address(discord_user)
+    own = PlayerLink.objects.of_discord(discord_user).filter(guild=guild)
+    known = own.filter(
+        Q(member__player_id=wish.player_id) | Q(request__player_id=wish.player_id)
+    ).first()
+    if known is not None:
+        return _ask_once_more(known, guild, wish, address)
+    join_link = JoinLink.objects.filter(guild=guild).first()
+    needs_approval = join_link is None or join_link.has_ended or join_link.needs_approval
+    link, _token = _ask(
+        guild,
+        wish,
+        needs_approval=needs_approval,
+        address=address,
+        discord_user=discord_user,
+        discord_name=discord_name,
+    )
+    return JoinResult.WAITS if link.member is None else JoinResult.JOINED
+
+
+def _ask_once_more(link: PlayerLink, guild: Guild, wish: Wish, address: str) -> JoinResult:
+    """What `/join` does for a player whom the Discord user has in this guild already."""
+    member = link.member
+    if member is None or JoinRequest.objects.filter(link=link).exists():
+        return JoinResult.WAITS
+    if member.active and not member.opted_out:
+        return JoinResult.IS_MEMBER
+    _wait(link, wish, _place(guild, address))
+    note(SelfServiceKind.ASKED, guild, member)
+    return JoinResult.WAITS
+
+
+def _locked(guild_id: int) -> Guild:
+    """The guild, locked: imports and requests of one guild take turns."""
+    return Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
+
+
+def _ask(
+    guild: Guild,
+    wish: Wish,
+    *,
+    needs_approval: bool,
+    address: str,
+    discord_user: int | None = None,
+    discord_name: str = "",
+) -> tuple[PlayerLink, str]:
+    """The new personal link of a player, and its token. Without a member, the request waits."""
     # A place in the list is found even if none will be needed: a full list refuses known and new
     # players alike, so the answer does not tell whether the guild knows the player.
     place = _place(guild, address)
-    member = None if _must_wait(link, guild, wish) else _added(guild, wish)
-    player_link, token = PlayerLink.objects.issue(guild_id=guild.pk, member=member)
+    must_wait = needs_approval or _must_wait(guild, wish)
+    member = None if must_wait else _added(guild, wish)
+    link, token = PlayerLink.objects.issue(
+        guild_id=guild.pk, member=member, discord_user=discord_user, discord_name=discord_name
+    )
     if member is None:
-        _wait(player_link, wish, place)
+        _wait(link, wish, place)
     note(SelfServiceKind.JOINED if member else SelfServiceKind.ASKED, guild, member)
-    return token, member is not None
+    return link, token
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +255,9 @@ def _place(guild: Guild, address: str) -> _Place:
     return _Place(asked_from, oldest.values_list("pk", flat=True).first())
 
 
-def _must_wait(link: JoinLink, guild: Guild, wish: Wish) -> bool:
+def _must_wait(guild: Guild, wish: Wish) -> bool:
     return (
-        link.needs_approval
-        or guild.members.filter(player_id=wish.player_id).exists()
+        guild.members.filter(player_id=wish.player_id).exists()
         or has_opted_out(guild, wish.player_id)
         or _joined_lately(guild) >= MOST_JOINS_IN_AN_HOUR
         or not guild.room()
@@ -235,7 +318,7 @@ def ask_again(link: PlayerLink, *, address: str = "") -> bool:
     Returns:
         Whether a request waits now. If not, too many requests of the guild or of this address wait.
     """
-    guild = Guild.objects.select_for_update(no_key=True).get(pk=link.guild_id)
+    guild = _locked(link.guild_id)
     member = link.member
     if member is None or JoinRequest.objects.filter(link=link).exists():
         return True
@@ -250,10 +333,11 @@ def ask_again(link: PlayerLink, *, address: str = "") -> bool:
 
 # --- Old rows -------------------------------------------------------------------------------------
 def prune() -> None:
-    """Delete old requests, ended links, expired counts, and old entries of the journal."""
+    """Delete old requests, ended links and codes, expired counts, and old journal entries."""
     before = clock_plus(-REQUEST_WAITS.total_seconds())
     delete_requests(JoinRequest.objects.filter(asked_at__lt=before))
     PlayerLink.objects.filter(ends_at__lt=Clock()).delete()
+    DiscordCode.objects.filter(ends_at__lt=Clock()).delete()
     Throttle.objects.filter(resets_at__lt=Clock()).delete()
     if days := settings.KEEP_JOURNAL_DAYS:
         SelfServiceEvent.objects.filter(at__lt=clock_plus(-days * 24 * _HOUR)).delete()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from giftcodes.models import (
     CodeState,
@@ -24,6 +25,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.guild import own_realm
 from giftcodes.models.opted_out import player_hashes
+from giftcodes.models.player_link import LINK_LASTS
 from giftcodes.queries.player_data import data_of
 from giftcodes.services.corrections import count_of_members
 from giftcodes.services.players import (
@@ -41,19 +43,42 @@ if TYPE_CHECKING:
 def make_for(member: Member, *, user_id: int) -> str:
     """Make a personal link for a member, which the officer sends to the player.
 
-    A link that the member had before stops working.
+    A link that the member had before stops working. A Discord user whom an officer approved for
+    the player keeps the player.
 
     Returns:
         The token. It cannot be shown again.
     """
     # Two officers who press the button at once take turns, so that one link is left.
     Member.objects.select_for_update(no_key=True).get(pk=member.pk)
-    PlayerLink.objects.filter(member=member).delete()
+    links = PlayerLink.objects.filter(member=member)
+    links.exclude(is_confirmed=True, discord_user__isnull=False).delete()
     _link, token = PlayerLink.objects.issue(
         guild_id=member.guild_id, member=member, is_confirmed=True, user_id=user_id
     )
     _note(SelfServiceKind.LINK_MADE, member, user_id)
     return token
+
+
+@transaction.atomic
+def end_discord(member: Member, *, user_id: int) -> bool:
+    """Take the player away from its Discord user. Returns whether there was one."""
+    links = PlayerLink.objects.filter(member=member, discord_user__isnull=False)
+    number, _of_kinds = links.delete()
+    if number:
+        _note(SelfServiceKind.DISCORD_ENDED, member, user_id)
+    return bool(number)
+
+
+def own_in_discord(link_id: int, discord_user: int) -> PlayerLink | None:
+    """A link of this Discord user, for a year from now. None if it ended or is another user's."""
+    link = PlayerLink.objects.of_discord(discord_user).filter(pk=link_id).first()
+    if link is None:
+        return None
+    PlayerLink.objects.filter(pk=link.pk).update(ends_at=timezone.now() + LINK_LASTS)
+    if link.member is not None:
+        link.member.guild = link.guild
+    return link
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from redeemer.localserver import config as configuration
+from redeemer.localserver.bot_watch import BotWatch, has_token
 from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
 from redeemer.localserver.demo import Demo
@@ -93,6 +94,12 @@ class Installation:
         is_name = bool(allowed) and not allowed.startswith((".", "*"))
         headers = {"Host": allowed if is_name else "localhost", "X-Forwarded-Proto": "https"}
         return http_status(self._config.local_host, self._config.port, "/healthz", headers)
+
+    def bot_watch(self) -> BotWatch:
+        """What starts and ends the Discord bot. It is used after `start`."""
+        return BotWatch(
+            self._supervisor, self._programs.discord_bot(), lambda: has_token(self._environment)
+        )
 
     def _start_servers(self) -> None:
         """Check the servers that the environment names, and start the others."""

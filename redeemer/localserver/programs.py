@@ -57,6 +57,10 @@ class Programs:
         """Return the program of beat, Celery's scheduler."""
         return self._program("beat", _module(*_CELERY, "beat", "--pidfile=", "--loglevel", "INFO"))
 
+    def discord_bot(self) -> Program:
+        """Return the program of the Discord bot, which runs only while there is a token."""
+        return self.manage("discord_bot", name="discord-bot")
+
     def _worker(self, queue: str, threads: int) -> Program:
         options = ["-Q", queue, "-n", f"{queue}@%h", "--pool", "threads", "-c", str(threads)]
         options += ["--loglevel", "INFO", *_WITHOUT_EVENTS]

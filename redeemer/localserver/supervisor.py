@@ -243,6 +243,11 @@ class Supervisor:
             child.start()
         return stage
 
+    def end(self, child: Child) -> None:
+        """End one child, and do not start it again."""
+        self._stages = [[one for one in stage if one is not child] for stage in self._stages]
+        self._end([child])
+
     def wait_for(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
         """Supervise the children until `condition` holds.
 

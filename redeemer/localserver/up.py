@@ -1,8 +1,8 @@
 """`manage.py up`: everything on one computer, from one command.
 
 PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others) -> the simulator (if there is
-a demo) -> migrate -> the first administrator -> workers -> web -> beat. Then all of them are kept
-running until Ctrl-C.
+a demo) -> migrate -> the first administrator -> workers -> web -> beat -> the Discord bot
+(if there is a token). Then all of them are kept running until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -61,8 +61,14 @@ def _up(config: Config, home: Home) -> int:
         try:
             installation = Installation(home, config, console, supervisor)
             installation.start()
-            watch = HealthWatch(installation.health_status, console.say)
-            supervisor.run_until_stopped(watch.poll)
+            health = HealthWatch(installation.health_status, console.say)
+            bot = installation.bot_watch()
+
+            def watch() -> None:
+                health.poll()
+                bot.poll()
+
+            supervisor.run_until_stopped(watch)
         except StopRequestedError:
             pass
         finally:

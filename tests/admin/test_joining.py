@@ -335,9 +335,9 @@ def test_the_history_says_what_the_player_did(officer: Browser, wolves: Guild) -
     Client().post(f"/my/{token}/", {"act": "correct", "realm": "1043"})
     Client().post(f"/my/{token}/", {"act": "leave", "sure": "yes"})
     history = officer.client.get(reverse("admin:giftcodes_member_history", args=[anna.pk]))
-    for words in ("Corrected by the player&#x27;s own link.", "Left the guild by the player"):
+    for words in ("The player corrected the state or kingdom.", "The player left the guild."):
         assert words in history.content.decode()
-    assert "Left the guild by the player" in page(officer, wolves)
+    assert "The player left the guild" in page(officer, wolves)
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_requests(

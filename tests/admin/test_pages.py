@@ -35,12 +35,14 @@ from tests.factories import guild
 
 #: These models have no list. Most are shown on other pages: join links and join requests on a page
 #: of the guild, a personal link on its member's page, the settings of a game and their tests on the
-#: page “Connect a game”. Password links and the rules for officers have their own pages. Cursors of
-#: periodic steps, counts of uses and requested runs are shown nowhere.
+#: page “Connect a game”, the Discord bot on its own page, and its servers on the guild's page.
+#: Password links and the rules for officers have their own pages. Cursors of periodic steps, counts
+#: of uses and requested runs are shown nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),
     *("StoredSetting", "ConnectionCheck"),
+    *("DiscordBot", "DiscordServer", "DiscordAccount", "DiscordCode"),
 }
 # Without the models of versions, which are shown in the history of their row.
 MODELS = sorted(

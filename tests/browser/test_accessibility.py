@@ -34,6 +34,7 @@ CONNECTING = {
     "connect": "/admin/connect/",
     "connect a game": "/admin/connect/simulator/",
     "connect another": "/admin/connect/whiteout/",
+    "Discord bot": "/admin/discord/",
 }
 #: Lists are all alike, so these are checked in the light variant only.
 LISTS = {

@@ -22,8 +22,7 @@ from giftcodes.models import (
     PlayerLink,
     PublicPage,
 )
-from giftcodes.players import protect
-from giftcodes.services import joining
+from giftcodes.services import joining, self_service_limits
 from giftcodes.services.players import opt_out
 from tests.factories import guild, member
 from tests.players.conftest import ANNA, BRAM, TaskQueue, Visitor, join_address
@@ -237,7 +236,7 @@ def test_the_tables_hold_no_token(visitor: Visitor, open_link: JoinLink) -> None
 def test_one_network_address_is_slowed_down_and_another_is_not(
     visitor: Visitor, open_link: JoinLink, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(protect, "JOINS_OF_ADDRESS", 2)
+    monkeypatch.setattr(self_service_limits, "JOINS_OF_ADDRESS", 2)
     for player in (ANNA, BRAM):
         assert visitor.join(open_link, player).status_code == 302
 
@@ -254,7 +253,7 @@ def test_one_network_address_is_slowed_down_and_another_is_not(
 def test_a_link_is_slowed_down_for_all_addresses(
     visitor: Visitor, open_link: JoinLink, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(protect, "JOINS_OF_LINK", 2)
+    monkeypatch.setattr(self_service_limits, "JOINS_OF_LINK", 2)
     statuses = []
     for number in range(3):
         visitor.client.defaults["REMOTE_ADDR"] = f"203.0.113.{number}"
@@ -265,7 +264,7 @@ def test_a_link_is_slowed_down_for_all_addresses(
 def test_a_forged_header_does_not_change_the_network_address(
     visitor: Visitor, open_link: JoinLink, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(protect, "JOINS_OF_ADDRESS", 1)
+    monkeypatch.setattr(self_service_limits, "JOINS_OF_ADDRESS", 1)
     visitor.join(open_link, ANNA)
     visitor.client.defaults["HTTP_X_FORWARDED_FOR"] = "203.0.113.9"
     assert visitor.join(open_link, BRAM).status_code == 429

@@ -24,9 +24,9 @@ from giftcodes.models import (
     Redemption,
     SelfServiceEvent,
 )
-from giftcodes.players import my_page, protect
+from giftcodes.players import my_page
 from giftcodes.roster import read_members
-from giftcodes.services import joining, personal_links
+from giftcodes.services import joining, personal_links, self_service_limits
 from giftcodes.services.imports import import_members
 from giftcodes.services.players import opt_in, opt_out, opt_out_in
 from tests.factories import gift_code, guild, member
@@ -347,7 +347,7 @@ def test_a_wrong_realm_is_an_error_on_the_page(visitor: Visitor, anna: Member) -
 def test_corrections_are_limited_because_each_sends_requests(
     visitor: Visitor, anna: Member, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(protect, "CORRECTIONS_OF_LINK", 1)
+    monkeypatch.setattr(self_service_limits, "CORRECTIONS_OF_LINK", 1)
     address = personal(anna)
     visitor.press(address, "correct", realm="1043")
     assert visitor.post(address, act="correct", realm="1044").status_code == 429
@@ -356,7 +356,7 @@ def test_corrections_are_limited_because_each_sends_requests(
 
 
 def test_presses_of_buttons_are_limited(visitor: Visitor, anna: Member, monkeypatch: Any) -> None:
-    monkeypatch.setattr(protect, "WISHES_OF_LINK", 1)
+    monkeypatch.setattr(self_service_limits, "WISHES_OF_LINK", 1)
     address = personal(anna)
     visitor.post(address, act="download")
     assert visitor.post(address, act="leave", sure="yes").status_code == 429

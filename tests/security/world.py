@@ -21,6 +21,7 @@ from giftcodes.models import (
     Channel,
     Directory,
     DirectoryLookup,
+    DiscordServer,
     Feed,
     GiftCode,
     Guild,
@@ -184,6 +185,11 @@ def _run(of: Guild, code: GiftCode) -> None:
         )
     row.journal("refused", trigger=Trigger.ADMIN, detail=f"Refused, says {mark}.")  # type: ignore[arg-type]
     MemberImport.objects.create(guild=of, source=Source.COMMAND, added=1, updated=0, reactivated=0)
+    DiscordServer.objects.get_or_create(
+        guild=of,
+        server_id=of.pk,
+        defaults={"name": f"Server of {mark}", "role_id": of.pk, "role_name": f"Role of {mark}"},
+    )
     channel, is_new = Channel.objects.get_or_create(
         guild=of,
         defaults={

@@ -45,6 +45,7 @@ from giftcodes.queries.connections import (
     connection_of,
     connections,
 )
+from giftcodes.queries.discord import bot
 from giftcodes.queries.heartbeat import is_beating, pulse_age_seconds
 from giftcodes.services import connections as service
 
@@ -80,7 +81,7 @@ _REMOVALS = {
 # --- All games, and the site ----------------------------------------------------------------------
 def overview(request: HttpRequest) -> HttpResponse:
     """Show all games with their state, the channel for alarms and the address of the site."""
-    _insist_on_administrator(request)
+    insist_on_administrator(request)
     refresh_stored_values()
     forms: dict[str, Form] = {}
     if request.method == "POST":
@@ -95,12 +96,14 @@ def overview(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": _("Connect a game"),
         "games": [_card(one) for one in connections()],
-        "channel": _setting(OPERATOR_CHANNEL, settings.OPERATOR_CHANNEL),
+        "channel": setting_source(OPERATOR_CHANNEL, settings.OPERATOR_CHANNEL),
         "channel_form": forms.get("channel") or ChannelForm(auto_id="channel_%s"),
-        "site": _setting(SITE_URL, settings.SITE_URL),
+        "site": setting_source(SITE_URL, settings.SITE_URL),
         "site_url": site_url(),
         "here": request.build_absolute_uri("/").rstrip("/"),
         "site_form": forms.get("site") or SiteForm(auto_id="site_%s"),
+        "discord": bot(),
+        "discord_url": reverse("admin:discord_bot"),
         **_tested(ConnectionCheck.objects.filter(pk=OPERATOR_CHANNEL).first(), OPERATOR_CHANNEL),
     }
     return TemplateResponse(request, "admin/giftcodes/connecting/overview.html", context)
@@ -122,7 +125,7 @@ def _save_channel(request: HttpRequest) -> dict[str, Form] | None:
     if not form.is_valid():
         return {"channel": form}
     service.save_operator_channel(form.cleaned_data["address"], user_id=request.user.pk)
-    _log_setting(request, OPERATOR_CHANNEL, gettext("Set."))
+    log_setting(request, OPERATOR_CHANNEL, gettext("Set."))
     _ask_for_test(request, OPERATOR_CHANNEL)
     messages.success(request, gettext("Saved. A test message is being sent to the channel."))
     return None
@@ -131,7 +134,7 @@ def _save_channel(request: HttpRequest) -> dict[str, Form] | None:
 def _remove_channel(request: HttpRequest) -> None:
     if not settings.OPERATOR_CHANNEL:
         service.save_operator_channel(None, user_id=request.user.pk)
-        _log_setting(request, OPERATOR_CHANNEL, gettext("Removed."))
+        log_setting(request, OPERATOR_CHANNEL, gettext("Removed."))
         messages.success(request, gettext("Removed. Alarms are now shown only on the pages."))
 
 
@@ -146,7 +149,7 @@ def _save_site(request: HttpRequest) -> dict[str, Form] | None:
     if not form.is_valid():
         return {"site": form}
     service.save_site_url(form.cleaned_data["address"], user_id=request.user.pk)
-    _log_setting(request, SITE_URL, gettext("Set."))
+    log_setting(request, SITE_URL, gettext("Set."))
     messages.success(request, gettext("Saved. New messages have links to the site."))
     return None
 
@@ -154,7 +157,7 @@ def _save_site(request: HttpRequest) -> dict[str, Form] | None:
 def _remove_site(request: HttpRequest) -> None:
     if not settings.SITE_URL:
         service.save_site_url(None, user_id=request.user.pk)
-        _log_setting(request, SITE_URL, gettext("Removed."))
+        log_setting(request, SITE_URL, gettext("Removed."))
         messages.success(request, gettext("Removed. New messages have no links."))
 
 
@@ -167,14 +170,15 @@ _SITE_ACTS: dict[str, Callable[[HttpRequest], dict[str, Any] | None]] = {
 }
 
 
-def _log_setting(request: HttpRequest, name: str, words: str) -> None:
+def log_setting(request: HttpRequest, name: str, words: str) -> None:
+    """Record in the history what a person did with a setting of the site."""
     log(request, [StoredSetting(name=name)], words)
 
 
 # --- One game -------------------------------------------------------------------------------------
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """Show the connection of a game, and carry out the action of the pressed button."""
-    _insist_on_administrator(request)
+    insist_on_administrator(request)
     base = _base(name)
     refresh_stored_values()
     form = GameForm(None, base=base, current=games()[name])
@@ -238,7 +242,7 @@ def _change(request: HttpRequest, name: str, changes: dict[str, str | None], wor
 
 def live(request: HttpRequest, name: str) -> HttpResponse:
     """Return the part of a page that shows the last test. live.js requests it."""
-    _insist_on_administrator(request)
+    insist_on_administrator(request)
     refresh_stored_values()
     if name == OPERATOR_CHANNEL:
         template = "admin/giftcodes/connecting/tested.html"
@@ -332,8 +336,8 @@ def _shown(config: Any, field: str) -> str:
     return default_of(config, field)
 
 
-def _setting(name: str, in_environment: str) -> dict[str, Any]:
-    """Where the value of a setting comes from."""
+def setting_source(name: str, in_environment: str) -> dict[str, Any]:
+    """Where the value of a setting comes from, for `connecting/source.html`."""
     is_fixed = bool(in_environment)
     return {
         "setting": name,
@@ -359,6 +363,11 @@ def _base(name: str) -> Any:
         raise Http404 from None
 
 
-def _insist_on_administrator(request: HttpRequest) -> None:
+def insist_on_administrator(request: HttpRequest) -> None:
+    """Refuse anybody else.
+
+    Raises:
+        PermissionDenied: the person is no administrator.
+    """
     if not request.user.is_superuser:
         raise PermissionDenied

@@ -35,6 +35,10 @@ _QUOTES = "\"'“”„‘’`"
 FORMAT_LABELS = {"community": _("Community list"), "kingshot.net": "kingshot.net"}
 
 
+#: The token of a bot: its number, a time and a signature, each in letters of an address.
+_BOT_TOKEN = re.compile(r"[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{20,}")
+
+
 def _secret(label: Any, help_text: Any, *, most: int = _MOST_SECRET) -> CleanCharField:
     return CleanCharField(
         label=label,
@@ -200,6 +204,31 @@ class ChannelForm(forms.Form):
         except BadAddressError as error:
             raise ValidationError(str(error)) from error
         return address
+
+
+class DiscordForm(forms.Form):
+    """The token of the Discord bot."""
+
+    token = _secret(
+        _("Token"),
+        _("From the page “Bot” of your application in Discord's developer portal."),
+        most=200,
+    )
+
+    def clean_token(self) -> str:
+        """Refuse what is certainly not the token of a bot."""
+        token: str = self.cleaned_data["token"].removeprefix("Bot ").strip()
+        if not token:
+            raise ValidationError(_("Paste the token of the bot."))
+        if not _BOT_TOKEN.fullmatch(token):
+            raise ValidationError(
+                _(
+                    "This is not the token of a bot, which has three parts with points between "
+                    "them. The application ID, the public key and the client secret are something "
+                    "else. On the page “Bot”, press “Reset Token”, and copy what is shown."
+                )
+            )
+        return token
 
 
 class SiteForm(forms.Form):

@@ -131,7 +131,7 @@ def _full(request: HttpRequest, name: str, key: str) -> str:
 
 def _waiting(guild: Guild) -> dict[str, Any]:
     """The requests, with what an officer should know about the players and about the list."""
-    requests = list(guild.join_requests.all())
+    requests = list(guild.join_requests.select_related("link"))
     ids = [one.player_id for one in requests]
     members = {one.player_id: one for one in guild.members.filter(player_id__in=ids)}
     hashes = {player_hash(guild.provider, player): player for player in ids}

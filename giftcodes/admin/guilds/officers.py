@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from giftcodes.admin.access.invitations import DAYS
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, list_url, model_url, page_url
+from giftcodes.admin.guilds import discord_tab
 from giftcodes.models import Guild, Invitation, database_now
 from giftcodes.models.link import LinkState
 from giftcodes.models.roles import Role
@@ -51,6 +52,7 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         "invitations_url": list_url(Invitation),
         "settings_url": guild_url(guild.pk, "change"),
         "back": guild_url(guild.pk, "officers"),
+        **discord_tab.block(person, guild),
     }
 
 

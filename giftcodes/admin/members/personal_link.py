@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.template.response import TemplateResponse
@@ -18,7 +18,7 @@ from giftcodes.admin.common.html import page_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Member, PlayerLink
 from giftcodes.models.guild import ERASED
-from giftcodes.services.personal_links import make_for
+from giftcodes.services.personal_links import end_discord, make_for
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -35,8 +35,13 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
     if member is None:
         raise Http404
     address = ""
-    if request.method == "POST":
+    links = PlayerLink.objects.filter(member=member)
+    if request.method == "POST" and request.POST.get("act") == "end discord":
         assert request.user.pk is not None  # The site requires a login.
+        if end_discord(member, user_id=request.user.pk):
+            messages.success(request, gettext("The Discord user no longer has this player."))
+    elif request.method == "POST":
+        assert request.user.pk is not None
         token = make_for(member, user_id=request.user.pk)
         path = reverse("players:my", args=[token])
         address = site_address.link(path) or request.build_absolute_uri(path)
@@ -46,7 +51,8 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
         "member": member,
         "member_url": page_url(member),
         "address": address,
-        "has_one": PlayerLink.objects.filter(member=member).exists(),
+        "has_one": links.filter(discord_user=None).exists(),
+        "in_discord": links.exclude(discord_user=None).order_by("pk"),
     }
     # No `Referrer-Policy: no-referrer` here: with it, browsers post the form with `Origin: null`,
     # which Django's CSRF check refuses. The address of this page holds no secret.

@@ -1,0 +1,16 @@
+"""The Discord bot: a process beside the site that calls the same services (decision 27).
+
+Only `client.py` and `commands.py` import discord.py, and only `process.py` imports these two, when
+there is a token. All other modules are plain functions: they get an `Asker` and what the person
+entered, call a service, and return an `Answer`. They run in a thread that may use the database.
+
+To add a command:
+
+1. Write a function `(asker, …) -> Answer` in a module here.
+2. Add the command with its options to `commands.py`, and to `COMMANDS` there. Its body is one call
+   of `reply`.
+
+To add a button, a menu or a form: write a function with the decorator `press` or `form`
+(`presses.py`), and put a `Button`, `Menu` or `OpensForm` with its name into an `Answer`. What it is
+about is in its values, so it works after a restart. Check again who presses.
+"""

@@ -1,0 +1,130 @@
+"""The slash commands, with their options as Discord shows them. `COMMANDS` has them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from discord import Permissions, Role, app_commands
+from django.utils.translation import gettext as _
+
+from giftcodes.discord_bot import joining, linking, my_players
+from giftcodes.discord_bot.choosing import guild_choices, player_choices
+from giftcodes.discord_bot.replies import Interaction, choices, reply
+
+_Choices = list[app_commands.Choice[str]]
+_Code = app_commands.Range[str, 1, 60]
+_Text = app_commands.Range[str, 1, 60]
+
+
+async def _guilds(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, guild_choices, text)
+
+
+async def _players(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, player_choices, text)
+
+
+# --- Members --------------------------------------------------------------------------------------
+@app_commands.command(name="join", description=_("Get each gift code redeemed for your player."))
+@app_commands.guild_only()
+@app_commands.describe(
+    player_id=_("Your player ID. In the game, tap your picture at the top left."),
+    state=_("The number of your state or kingdom, if it is not that of the guild."),
+    name=_("Your name in the game, if it is not your name here."),
+    guild=_("Which guild, if this server has several."),
+)
+@app_commands.autocomplete(guild=_guilds)
+async def join(
+    interaction: Interaction,
+    player_id: _Text,
+    state: _Text = "",
+    name: _Text = "",
+    guild: _Text = "",
+) -> None:
+    """Ask to join a guild."""
+    nickname = name or interaction.user.display_name
+    await reply(interaction, joining.ask, player_id, state, nickname, guild)
+
+
+@app_commands.command(
+    name="codes", description=_("Which codes you have, which not, and what you can do.")
+)
+@app_commands.describe(player=_("Which of your players, if you have several."))
+@app_commands.autocomplete(player=_players)
+async def codes(interaction: Interaction, player: _Text = "") -> None:
+    """Show a player's codes."""
+    await reply(interaction, my_players.codes, player)
+
+
+@app_commands.command(name="leave", description=_("Let no more codes be redeemed for you."))
+@app_commands.describe(player=_("Which of your players, if you have several."))
+@app_commands.autocomplete(player=_players)
+async def leave(interaction: Interaction, player: _Text = "") -> None:
+    """Leave a guild."""
+    await reply(interaction, my_players.leave, player)
+
+
+@app_commands.command(name="mydata", description=_("Get a file with what is stored about you."))
+@app_commands.describe(player=_("Which of your players, if you have several."))
+@app_commands.autocomplete(player=_players)
+async def mydata(interaction: Interaction, player: _Text = "") -> None:
+    """Give a player's data."""
+    await reply(interaction, my_players.my_data, player)
+
+
+# --- Links ----------------------------------------------------------------------------------------
+@app_commands.command(
+    name="link", description=_("Link this server to a guild, with a code from the guild's page.")
+)
+@app_commands.guild_only()
+@app_commands.default_permissions(Permissions(manage_guild=True))
+@app_commands.describe(
+    code=_("The code from the guild's page, under “Officers”. It works once, for an hour."),
+    role=_("The role whose members are officers of the guild in this server."),
+)
+async def link(interaction: Interaction, code: _Code, role: Role | None = None) -> None:
+    """Link a server."""
+    server_name = interaction.guild.name if interaction.guild else ""
+    await reply(interaction, linking.link, code, server_name, _role(role))
+
+
+@app_commands.command(
+    name="officers", description=_("Choose the role whose members are officers of the guild here.")
+)
+@app_commands.guild_only()
+@app_commands.default_permissions(Permissions(manage_guild=True))
+@app_commands.describe(
+    role=_("The new role. Leave it empty to see which one it is now."),
+    nobody=_("Choose True if no role shall make a person an officer."),
+    guild=_("Which guild, if this server has several."),
+)
+@app_commands.autocomplete(guild=_guilds)
+async def officers(
+    interaction: Interaction, role: Role | None = None, nobody: bool = False, guild: _Text = ""
+) -> None:
+    """Choose the role of the officers."""
+    await reply(interaction, linking.choose_role, _role(role), nobody, guild)
+
+
+@app_commands.command(
+    name="iam", description=_("Link yourself to your account, with a code from your guild's page.")
+)
+@app_commands.describe(code=_("The code. It works once, for an hour."))
+async def iam(interaction: Interaction, code: _Code) -> None:
+    """Link a person to an account."""
+    await reply(interaction, linking.i_am, code)
+
+
+def _role(role: Role | None) -> tuple[int, str] | None:
+    return (role.id, role.name) if role else None
+
+
+COMMANDS: tuple[app_commands.Command[Any, ..., None], ...] = (
+    join,
+    codes,
+    leave,
+    mydata,
+    link,
+    officers,
+    iam,
+)

@@ -1,0 +1,81 @@
+"""The functions behind buttons, menus and forms, by the names that stand in messages.
+
+Everything that such a function needs stands in the message: its name and its values. So buttons
+work after a restart, and the process keeps nothing in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec
+
+from giftcodes.discord_bot.answers import Answer, Form
+from giftcodes.services.discord_links import Asker
+
+P = ParamSpec("P")
+Work = Callable[Concatenate[Asker, P], Answer]
+
+#: Messages of other programs have other beginnings.
+_PREFIX = "rd"
+#: Discord counts in units of UTF-16.
+_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A function behind a button, a menu or a form.
+
+    Args:
+        name: its name in messages. A name that was used once keeps its meaning.
+        work: the function. It gets the person who presses, the values and what was entered, all as
+            texts.
+        values: how many values it has.
+        in_place: whether the answer replaces the message with the button. Otherwise it is a new
+            message, which only the person who pressed sees.
+        form: makes the form that the button opens. It must not use the database, because a form
+            must be opened within three seconds. None if the button opens no form.
+    """
+
+    name: str
+    work: Callable[..., Answer]
+    values: int
+    in_place: bool
+    form: Callable[..., Form] | None = None
+
+
+PRESSES: dict[str, Press] = {}
+
+
+def press(
+    name: str, *, values: int, in_place: bool = True, form: Callable[..., Form] | None = None
+) -> Callable[[Work[P]], Work[P]]:
+    """Register a function behind a button, a menu or a form: see `Press`."""
+
+    def register(work: Work[P]) -> Work[P]:
+        assert name not in PRESSES
+        PRESSES[name] = Press(name, work, values, in_place, form)
+        return work
+
+    return register
+
+
+def custom_id(name: str, values: tuple[object, ...]) -> str:
+    """The text that Discord keeps with a button, and sends when it is pressed."""
+    assert len(values) <= PRESSES[name].values
+    text = ":".join((_PREFIX, name, *map(str, values)))
+    assert len(text.encode("utf-16-le")) <= 2 * _MOST, text
+    return text
+
+
+def read(text: str) -> tuple[Press, tuple[str, ...]] | None:
+    """The function of a button, and its values. None if the button is not ours.
+
+    A menu has one value less than its function, which gets the chosen one, too.
+    """
+    prefix, _colon, rest = text.partition(":")
+    name, colon, written = rest.partition(":")
+    found = PRESSES.get(name) if prefix == _PREFIX else None
+    if found is None:
+        return None
+    return found, tuple(written.split(":", max(0, found.values - 1))) if colon else ()

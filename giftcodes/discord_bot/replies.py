@@ -1,0 +1,207 @@
+"""Between discord.py and the functions of the bot: who asks, and how an `Answer` is sent."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import discord
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext as _
+
+from giftcodes.discord_bot import presses
+from giftcodes.discord_bot.answers import (
+    MOST_LABEL,
+    MOST_PLAIN,
+    MOST_TEXT,
+    Answer,
+    Button,
+    Form,
+    Menu,
+    Refused,
+    shortened,
+)
+from giftcodes.discord_bot.database import in_database
+from giftcodes.domain import log_lines
+from giftcodes.domain.text import clean_name, one_line
+from giftcodes.services.discord_links import Asker, DiscordRefused
+
+#: Any interaction with this bot.
+Interaction = discord.Interaction[Any]
+_MOST_NAME = 80
+_NO_VIEW: Any = discord.utils.MISSING
+
+
+def asker_of(interaction: Interaction) -> Asker:
+    """Who asks, and what Discord says about this person at this moment."""
+    user = interaction.user
+    roles = user.roles if isinstance(user, discord.Member) else []
+    return Asker(
+        user_id=user.id,
+        name=clean_name(one_line(f"{user.display_name} (@{user.name})", _MOST_NAME)),
+        server_id=interaction.guild_id,
+        role_ids=frozenset(role.id for role in roles),
+        manages_server=interaction.guild_id is not None and interaction.permissions.manage_guild,
+    )
+
+
+async def reply(interaction: Interaction, work: Callable[..., Answer], *arguments: Any) -> None:
+    """Answer a command, so that only the asker sees it.
+
+    Discord waits three seconds for an answer, so it is told at once that one will come.
+
+    Args:
+        interaction: the use of the command.
+        work: makes the answer. It gets the asker and the arguments, and may use the database.
+        arguments: what the person entered.
+    """
+    if await _defer(interaction, ephemeral=True, thinking=True):
+        await _send(interaction, await _answer(interaction, work, arguments), in_place=False)
+
+
+async def pressed(interaction: Interaction) -> None:
+    """Answer a button, a menu or a form of ours. Others are left alone."""
+    data: Any = interaction.data or {}
+    found = presses.read(str(data.get("custom_id", "")))
+    if found is None:
+        return
+    press, values = found
+    is_form = interaction.type is discord.InteractionType.modal_submit
+    if not is_form:
+        values += tuple(map(str, data.get("values", [])))
+    if len(values) != press.values:
+        return  # A message of another version.
+    if press.form is not None and not is_form:
+        await _open(interaction, press.form(*values), str(data["custom_id"]))
+        return
+    entered = _fields(data.get("components", [])) if is_form else []
+    in_place = press.in_place and interaction.message is not None
+    if await _defer(interaction, **({} if in_place else {"ephemeral": True, "thinking": True})):
+        answer = await _answer(interaction, press.work, (*values, *entered))
+        await _send(interaction, answer, in_place=in_place)
+
+
+async def choices(
+    interaction: Interaction, work: Callable[[Asker, str], list[tuple[str, str]]], text: str
+) -> list[discord.app_commands.Choice[str]]:
+    """What Discord offers while a person types. If the database is down, it offers nothing."""
+    try:
+        found = await in_database(work, asker_of(interaction), text)
+    except (OperationalError, InterfaceError):
+        return []
+    return [discord.app_commands.Choice(name=words, value=value) for words, value in found]
+
+
+async def _defer(interaction: Interaction, **how: bool) -> bool:
+    """Tell Discord that an answer will come. Returns whether it still waits for one."""
+    try:
+        await interaction.response.defer(**how)
+    except discord.HTTPException as error:
+        log_lines.warning("🤖 Discord did not wait for an answer.", error=error.code)
+        return False
+    return True
+
+
+async def _answer(
+    interaction: Interaction, work: Callable[..., Answer], arguments: tuple[Any, ...]
+) -> Answer:
+    """The answer, or a sentence about why there is none."""
+    try:
+        return await in_database(work, asker_of(interaction), *arguments)
+    except (Refused, DiscordRefused) as refusal:
+        return Answer(str(refusal))
+    except (OperationalError, InterfaceError) as error:
+        log_lines.warning(
+            "🤖 The database did not answer the Discord bot.", error=one_line(str(error), 200)
+        )
+    except Exception as error:  # noqa: BLE001 - the bot must answer, whatever fails
+        log_lines.log.error(
+            "🤖 The Discord bot could not answer.", work=work.__name__, exc_info=error
+        )
+    return Answer(_("Something failed here, and nothing was changed by it. Try again in a minute."))
+
+
+async def _send(interaction: Interaction, answer: Answer, *, in_place: bool) -> None:
+    embed = None
+    if answer.title or len(answer.text) > MOST_PLAIN:
+        embed = discord.Embed(
+            title=shortened(answer.title, 200) or None, description=answer.text[:MOST_TEXT]
+        )
+    content = None if embed else answer.text
+    file = answer.file and discord.File(io.BytesIO(answer.file.content), answer.file.name)
+    view = _view(answer)
+    try:
+        if in_place:
+            await interaction.edit_original_response(
+                content=content, embed=embed, view=view, attachments=[file] if file else []
+            )
+        else:
+            await interaction.followup.send(
+                content=content or _NO_VIEW,
+                embed=embed or _NO_VIEW,
+                view=view or _NO_VIEW,
+                file=file or _NO_VIEW,
+                ephemeral=True,
+            )
+    except discord.HTTPException as error:
+        log_lines.warning("🤖 Discord did not take an answer.", error=error.code)
+
+
+def _view(answer: Answer) -> discord.ui.View | None:
+    """The buttons and menus of an answer.
+
+    A stopped view is not kept in memory: `pressed` finds everything in the message.
+    """
+    if not answer.parts:
+        return None
+    view = discord.ui.View(timeout=None)
+    for part in answer.parts:
+        view.add_item(_button(part) if isinstance(part, Button) else _menu(part))
+    view.stop()
+    return view
+
+
+def _button(part: Button) -> discord.ui.Button[discord.ui.View]:
+    return discord.ui.Button(
+        label=shortened(part.label, MOST_LABEL),
+        style=discord.ButtonStyle[part.style.value],
+        custom_id=presses.custom_id(part.action, part.values),
+    )
+
+
+def _menu(part: Menu) -> discord.ui.Select[discord.ui.View]:
+    return discord.ui.Select(
+        placeholder=part.hint,
+        custom_id=presses.custom_id(part.action, part.values),
+        options=[discord.SelectOption(label=words, value=value) for words, value in part.choices],
+    )
+
+
+async def _open(interaction: Interaction, form: Form, custom_id: str) -> None:
+    modal = discord.ui.Modal(title=form.title, custom_id=custom_id)
+    for number, field in enumerate(form.fields):
+        entry: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+            custom_id=f"field{number}",
+            style=discord.TextStyle.long if field.is_long else discord.TextStyle.short,
+            default=field.value or None,
+            required=field.is_required,
+            max_length=field.most,
+        )
+        modal.add_item(discord.ui.Label(text=field.label, component=entry))
+    modal.stop()  # As for `_view`.
+    try:
+        await interaction.response.send_modal(modal)
+    except discord.HTTPException as error:
+        log_lines.warning("🤖 Discord did not open a form.", error=error.code)
+
+
+def _fields(components: list[Any]) -> list[str]:
+    """The texts in a sent form, in their order, whatever they are wrapped in."""
+    found: list[str] = []
+    for one in components:
+        if "value" in one:
+            found.append(str(one["value"] or ""))
+        inner = one.get("components") or ([one["component"]] if one.get("component") else [])
+        found += _fields(inner)
+    return found

@@ -1,0 +1,125 @@
+"""What the Discord bot and the pages about it read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.served import Tone
+from giftcodes.models import BotState, DiscordBot, Guild, PlayerLink, database_now
+from giftcodes.models.site_settings import discord_token
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+class BotStanding(StrEnum):
+    """Whether the bot is connected to Discord, and if not, why."""
+
+    NO_TOKEN = "no token"  # noqa: S105 - no secret
+    CONNECTED = "connected"
+    CONNECTING = "connecting"
+    SILENT = "silent"
+    TOKEN_REFUSED = "token refused"  # noqa: S105 - no secret
+    INTENTS_MISSING = "intents missing"
+    UNREACHABLE = "unreachable"
+
+
+_OF_STATE = {
+    BotState.OFF: BotStanding.CONNECTING,
+    BotState.CONNECTING: BotStanding.CONNECTING,
+    BotState.CONNECTED: BotStanding.CONNECTED,
+    BotState.TOKEN_REFUSED: BotStanding.TOKEN_REFUSED,
+    BotState.INTENTS_MISSING: BotStanding.INTENTS_MISSING,
+    BotState.UNREACHABLE: BotStanding.UNREACHABLE,
+}
+WORDS = {
+    BotStanding.NO_TOKEN: _("No bot: no token is set."),
+    BotStanding.CONNECTED: _("Connected as {name}."),
+    BotStanding.CONNECTING: _("Connecting to Discord."),
+    BotStanding.SILENT: _(
+        "Not connected: no process runs the bot. The command “make up” starts it within some "
+        "seconds. With compose.yaml, start the service discord-bot."
+    ),
+    BotStanding.TOKEN_REFUSED: _(
+        "Not connected: Discord refuses the token. Enter the token that the developer portal shows "
+        "on the page “Bot”."
+    ),
+    BotStanding.INTENTS_MISSING: _(
+        "Not connected: Discord refuses the bot. In the developer portal, look whether the "
+        "application still exists and is not restricted."
+    ),
+    BotStanding.UNREACHABLE: _(
+        "Not connected: Discord cannot be reached. The bot tries again by itself."
+    ),
+}
+TONES = {
+    BotStanding.NO_TOKEN: Tone.NEUTRAL,
+    BotStanding.CONNECTED: Tone.GOOD,
+    BotStanding.CONNECTING: Tone.BUSY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The bot as pages and alarms describe it.
+
+    Args:
+        standing: whether the bot is connected, and if not, why.
+        name: the bot's name in Discord. Empty if it never was connected.
+        since: when the state began. None if there is no bot, or no process runs it.
+        application_id: Discord's number of the application. None if it never was connected.
+    """
+
+    standing: BotStanding
+    name: str = ""
+    since: dt.datetime | None = None
+    application_id: int | None = None
+
+    @property
+    def add_url(self) -> str:
+        """The address at which a person adds the bot to a Discord server. Empty if not known.
+
+        The commands need no permission in the server.
+        """
+        if self.application_id is None:
+            return ""
+        return (
+            f"https://discord.com/oauth2/authorize?client_id={self.application_id}"
+            "&scope=bot%20applications.commands&permissions=0"
+        )
+
+    @property
+    def words(self) -> str:
+        """One or two sentences: what is the case, and what to do."""
+        return str(WORDS[self.standing]).format(name=self.name)
+
+    @property
+    def tone(self) -> Tone:
+        """The tone of the words."""
+        return TONES.get(self.standing, Tone.BAD)
+
+
+def bot() -> Bot:
+    """The state of the bot, in two statements."""
+    if not discord_token():
+        return Bot(BotStanding.NO_TOKEN)
+    row = DiscordBot.objects.first()
+    if row is None or row.lease_until is None or row.lease_until <= database_now():
+        return Bot(BotStanding.SILENT)
+    return Bot(_OF_STATE[BotState(row.state)], row.name, row.since, row.application_id)
+
+
+# --- Guilds and players ---------------------------------------------------------------------------
+def guilds_of_server(server_id: int) -> QuerySet[Guild]:
+    """The active guilds that are linked to a server. A command may name no other guild."""
+    return Guild.objects.active().filter(discord_servers__server_id=server_id).order_by("name")
+
+
+def players_of(discord_user: int) -> list[PlayerLink]:
+    """The players of a Discord user in all guilds, and the requests that wait."""
+    return list(PlayerLink.objects.of_discord(discord_user))
