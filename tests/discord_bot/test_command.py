@@ -24,6 +24,16 @@ import django, sys; django.setup()
 from giftcodes.models.stored_setting import store
 store({"DISCORD_TOKEN": sys.argv[1] or None}, user_id=None)
 """
+#: Lets no process find a host by its name, so that nothing is sent to Discord.
+_OFFLINE = """
+import socket
+def refuse(host, *rest, **others):
+    if host in ("127.0.0.1", "localhost", None):
+        return found(host, *rest, **others)
+    print("refused to look up", host, flush=True)
+    raise socket.gaierror(socket.EAI_NONAME, "no names in this test")
+found, socket.getaddrinfo = socket.getaddrinfo, refuse
+"""
 _TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.only-for-tests-0123456789-abcdefghij"
 
 
@@ -43,7 +53,10 @@ def enter(running: System, token: str) -> None:
 
 @pytest.mark.slow
 def test_the_process_waits_without_discord_py_and_ends_quietly(tmp_path: Path) -> None:
-    with system(tmp_path, DISCORD_TOKEN="") as running:
+    (tmp_path / "offline").mkdir()
+    (tmp_path / "offline" / "sitecustomize.py").write_text(_OFFLINE, encoding="utf-8")
+    offline = str(tmp_path / "offline")
+    with system(tmp_path, DISCORD_TOKEN="", PYTHONPATH=offline) as running:
         running.launch("first", _COMMAND)
         wait_for(lambda: "no token is set" in running.log("first"), "the line about the token")
         assert not is_loaded(running, "first")
@@ -63,6 +76,7 @@ def test_the_process_waits_without_discord_py_and_ends_quietly(tmp_path: Path) -
         for name in ("first", "second"):
             assert "Traceback" not in running.log(name)
             assert "only-for-tests" not in running.log(name)
+            assert "refused to look up discord.com" in running.log(name), running.log(name)
 
 
 def test_a_token_that_discord_refuses_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
