@@ -198,6 +198,7 @@ def test_each_finished_step_offers_the_next_one_and_the_last_one_ends_the_list(
     listing = {"guild": wolves.pk, "listing": "300000001 Amber\n", "apply": "yes"}
     response = submit(browser, reverse("admin:member_import"), **listing)
     assert response["Location"] == tab("members", wolves)
+    assert "Next step:" in browser.client.get(response["Location"]).content.decode()
     assert next_step("members") == "Tell your chat"
     for name in ("members", "codes", "officers"):
         assert "Next step:" not in shown(browser, name, wolves), "it may be left out"

@@ -248,7 +248,7 @@ def test_the_correction_of_a_player_follows_the_codes_and_keeps_a_wrong_entry(
     expect(field).to_have_count(0)
 
 
-def test_the_page_of_a_code_follows_its_end_and_offers_to_be_loaded_again(
+def test_the_page_of_a_code_follows_its_end_and_offers_to_be_loaded_if_a_field_changed(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     code = gift_code("FROST")
@@ -266,6 +266,12 @@ def test_the_page_of_a_code_follows_its_end_and_offers_to_be_loaded_again(
     expect(page.get_by_role("button", name="Reopen code")).to_be_visible()
     state = page.get_by_role("region", name="State of FROST")
     expect(state).to_contain_text("The code has expired.")
-    page.get_by_role("link", name="Load the page again").click()
-    expect(page.get_by_role("link", name="Load the page again")).to_have_count(0)
+    again = page.get_by_role("link", name="Load the page again")
+    expect(again).to_have_count(0)
+
+    GiftCode.objects.filter(pk=code.pk).update(rewards="1000 gems")
+    see_an_answer(page, line, IDLE_MS)
+    again.click()
+    expect(again).to_have_count(0)
+    expect(page.get_by_label("Rewards")).to_have_value("1000 gems")
     expect(page.get_by_role("button", name="Reopen code")).to_be_visible()
