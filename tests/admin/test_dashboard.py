@@ -164,7 +164,19 @@ def test_the_entry_of_codes_for_new_members_says_how_many_members_have_them(
 
     MemberRedemption.objects.update(state="not_eligible")
     assert "nobody got one" in parts(browser)["ended"]
+    assert "tone-attention" in parts(browser)["ended"], "the tone of a code that nobody could get"
+    assert "tone-bad" not in parts(browser)["ended"]
+
+    MemberRedemption.objects.update(state="needs_correction")
+    assert "nobody got one" in parts(browser)["ended"]
     assert "tone-bad" in parts(browser)["ended"]
+
+    GiftCode.objects.update(state="closed", closed_outcome="code_expired")
+    assert "tone-bad" in parts(browser)["ended"], "nobody got one before the codes ended"
+
+    foxes.members.update(opted_out=True)
+    assert "Foxes" not in parts(browser)["ended"], "none of the members is there any more"
+    assert "No run has ended yet." in parts(browser)["ended"]
 
 
 def test_members_who_were_asked_before_are_not_new(browser: Browser) -> None:

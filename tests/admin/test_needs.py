@@ -393,7 +393,7 @@ def test_the_page_says_what_came_of_a_correction(browser: Browser) -> None:
     assert "The game does not know the player in State 1043 either." in needs(browser.client)
 
     session = browser.client.session
-    session["corrected"] = [{"member": bo.pk, "at": _ago(minutes=11).isoformat()}]
+    session["corrected"] = [{"member": bo.pk, "at": _ago(minutes=11).isoformat(), "asked": [bo.pk]}]
     session.save()
     assert "1043 either." not in needs(browser.client)
 
@@ -417,6 +417,43 @@ def test_the_page_says_what_came_of_the_correction_of_a_guild(browser: Browser) 
     assert "Got it: 3 codes." in needs(browser.client)
 
 
+def test_only_members_who_were_asked_because_of_the_correction_count(browser: Browser) -> None:
+    owls, bears = guild("Owls"), guild("Bears", members=2)
+    code = gift_code()
+    for _number in range(3):
+        astray(owls, code)
+    form = _form_with(needs(browser.client), "realm")
+    browser.client.post(form["action"], {**form["fields"], "realm": "77"})
+    bo, *others = owls.members.order_by("pk")
+
+    MemberRedemption.objects.update(state="redeemed", settled_at=timezone.now())
+    for one in bears.members.all():
+        Member.objects.filter(pk=one.pk).update(guild=owls)
+        one.refresh_from_db()
+        member_redemption(one, code, "already_received", settled_at=timezone.now())
+    later = gift_code("LATER")
+    member_redemption(bo, later, "redeemed", settled_at=timezone.now())
+    assert "Got it: 3 codes." in needs(browser.client)
+
+    Member.objects.filter(pk__in=[one.pk for one in others]).update(active=False)
+    assert "Got it: 1 code." in needs(browser.client)
+    Member.objects.filter(pk=bo.pk).update(active=False)
+    shown = needs(browser.client)
+    assert "Got it" not in shown
+    assert "corrected" not in shown
+
+
+def test_a_correction_for_which_no_code_waited_is_not_reported(browser: Browser) -> None:
+    owls = guild("Owls", members=3)
+    code = gift_code()
+    for one in owls.members.all():
+        member_redemption(one, code, "redeemed", settled_at=_ago(hours=1))
+    browser.client.post(guild_url(owls.pk), {"realm": "77"})
+    owls.refresh_from_db()
+    assert owls.realm == 77
+    assert "corrected" not in needs(browser.client)
+
+
 def test_a_correction_is_not_shown_to_a_person_who_no_longer_sees_the_member(
     browser: Browser,
 ) -> None:
@@ -425,7 +462,7 @@ def test_a_correction_is_not_shown_to_a_person_who_no_longer_sees_the_member(
     user = User.objects.get(guilds__name="Bears")
     user.user_permissions.add(Permission.objects.get(codename="view_memberredemption"))
     session = officer.session
-    session["corrected"] = [{"member": bo.pk, "at": timezone.now().isoformat()}]
+    session["corrected"] = [{"member": bo.pk, "at": timezone.now().isoformat(), "asked": [bo.pk]}]
     session.save()
     assert f"{REALM} either." not in needs(officer)
     user.guilds.add(bo.guild)
