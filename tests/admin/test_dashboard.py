@@ -136,7 +136,10 @@ def test_many_small_runs_of_catch_up_are_one_entry(browser: Browser) -> None:
     other = _ended_run(gift_code("FROST"), members=2, state="redeemed")
     owls = guild("Owls", members=1)
     for _ in range(20):
-        _ended_run(gift_code(), of=owls, state="redeemed", trigger="catch_up", run_number=2)
+        row = _ended_run(gift_code(), of=owls, state="redeemed", trigger="catch_up", run_number=2)
+        _started_at(row, timezone.now())
+    earlier = timezone.now() - dt.timedelta(days=1)
+    MemberRedemption.objects.filter(member__guild=owls).update(created_at=earlier)
     shown = parts(browser)["ended"]
     assert "<strong>20 codes</strong> asked again for members of" in shown
     assert "<bdi>Owls</bdi>" in shown

@@ -18,6 +18,7 @@ from giftcodes.admin.common.html import guild_url
 from giftcodes.domain.findings import Finding, FindingKind, Topic
 from giftcodes.models import (
     Alarm,
+    Announcement,
     Attempt,
     Channel,
     CodeProposal,
@@ -640,17 +641,40 @@ def test_a_proposal_is_decided_on_the_home_page(browser: Browser) -> None:
 
 
 # --- Channels -------------------------------------------------------------------------------------
-def test_a_channel_that_refuses_for_minutes_needs_a_person(browser: Browser) -> None:
+def test_a_channel_that_gets_no_messages_needs_a_person_at_once(browser: Browser) -> None:
+    owls = guild("Owls", members=1)
     row = Channel.objects.create(
-        guild=guild("Owls"), address=WEBHOOK, refused_since=timezone.now(), error="Not found."
+        guild=owls, address=WEBHOOK, refused_since=timezone.now(), error="Not found.", is_on=False
     )
-    assert titles(browser.client) == []
-    Channel.objects.filter(pk=row.pk).update(refused_since=_ago(minutes=10), is_on=False)
     assert titles(browser.client) == [], "The channel is switched off."
     Channel.objects.filter(pk=row.pk).update(is_on=True)
-    assert titles(browser.client) == ["Owls: the channel “Discord” takes no messages"]
+    words = ["Owls: the channel “Discord” takes no messages"]
+    assert titles(browser.client) == words
     assert "Not found." in needs(browser.client)
     assert "aVerySecretToken" not in needs(browser.client)
+    overview = browser.client.get(guild_url(owls.pk)).content.decode()
+    assert "The channel “Discord” gets no messages" in overview
+    assert titles(officer_of(owls)) == words
+    assert titles(officer_of(guild("Bears"))) == []
+    assert titles(officer_of(owls, without=("view_channel",))) == []
+
+
+def test_a_new_channel_whose_test_did_not_arrive_needs_a_person(browser: Browser) -> None:
+    row = Channel.objects.create(guild=guild("Owls"), address=WEBHOOK)
+    assert titles(browser.client) == [], "Nothing was sent."
+    Announcement.objects.create(channel=row, kind="test", state="failed", error="Not found.")
+    assert titles(browser.client) == ["Owls: the channel “Discord” takes no messages"]
+    assert "Correct the address, and send another test." in needs(browser.client)
+    Channel.objects.filter(pk=row.pk).update(delivered_at=timezone.now())
+    assert titles(browser.client) == [], "A message has arrived."
+
+
+def test_a_channel_that_only_pauses_needs_no_person(browser: Browser) -> None:
+    later = timezone.now() + dt.timedelta(minutes=1)
+    Channel.objects.create(
+        guild=guild("Owls"), address=WEBHOOK, not_before=later, delivered_at=timezone.now()
+    )
+    assert titles(browser.client) == []
 
 
 def test_a_channel_that_is_gone_is_listed_only_by_its_alarm(browser: Browser) -> None:
