@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -667,6 +669,22 @@ def test_a_new_channel_whose_test_did_not_arrive_needs_a_person(browser: Browser
     assert "Correct the address, and send another test." in needs(browser.client)
     Channel.objects.filter(pk=row.pk).update(delivered_at=timezone.now())
     assert titles(browser.client) == [], "A message has arrived."
+
+
+def test_the_number_of_statements_does_not_depend_on_the_number_of_channels(
+    browser: Browser,
+) -> None:
+    def statements(channels: int) -> int:
+        for _number in range(channels):
+            Channel.objects.create(
+                guild=guild(members=1), address=WEBHOOK, refused_since=timezone.now(), error="Down."
+            )
+        with CaptureQueriesContext(connection) as captured:
+            assert needs(browser.client).count("takes no messages") >= channels
+        return len(captured)
+
+    first = statements(1)
+    assert statements(3) == first
 
 
 def test_a_channel_that_only_pauses_needs_no_person(browser: Browser) -> None:
