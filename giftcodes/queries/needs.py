@@ -12,16 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Left
 
+from giftcodes import encryption
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import State, values
 from giftcodes.models import (
+    Announcement,
     Attempt,
     Channel,
     CodeState,
+    DeliveryState,
     GiftCode,
     Guild,
     JoinRequest,
@@ -97,20 +100,6 @@ class Waiting(NamedTuple):
     guild: str
     number: int
     since: dt.datetime
-
-
-class Refusing(NamedTuple):
-    """A channel that refuses messages, or that an alarm is about.
-
-    `since` is None if the channel does not refuse messages now.
-    """
-
-    id: int
-    name: str
-    guild_id: int
-    guild: str
-    error: str
-    since: dt.datetime | None
 
 
 def guilds_to_correct(
@@ -344,17 +333,27 @@ def waiting_requests(requests: QuerySet[JoinRequest]) -> list[Waiting]:
     return [Waiting(*row) for row in counted]
 
 
-def refusing_channels(
-    channels: QuerySet[Channel], *, before: dt.datetime, also: Iterable[int]
-) -> list[Refusing]:
-    """The channels that have refused messages since before a moment, in one statement.
+def doubtful_channels(channels: QuerySet[Channel], *, also: Iterable[int]) -> list[Channel]:
+    """The channels of active guilds in which messages may not arrive, in one statement.
+
+    Those that refuse messages come first, in the order in which they began to refuse them.
 
     Args:
         channels: the channels to choose from.
-        before: leave out channels that began to refuse messages after this moment.
         also: the ids of channels that are returned in any case.
     """
-    is_refusing = Q(is_on=True, refused_since__lt=before, guild__active=True)
-    rows = channels.filter(is_refusing | Q(pk__in=list(also))).order_by("refused_since", "pk")
-    columns = ("pk", "name", "guild_id", "guild__name", "error", "refused_since")
-    return [Refusing(*row) for row in rows.values_list(*columns)]
+    failed = Announcement.objects.filter(
+        channel=OuterRef("pk"),
+        kind=Announcement.Kind.TEST,
+        state__in=[DeliveryState.FAILED, DeliveryState.GONE],
+    )
+    doubts = (
+        ~Q(error="")
+        | Q(refused_since__isnull=False)
+        | Q(delivered_at__isnull=True) & Exists(failed)
+        | ~Q(key__in=encryption.prefixes())
+    )
+    rows = channels.annotate(key=Left("address", encryption.PREFIX_LENGTH)).filter(
+        Q(doubts, is_on=True, guild__active=True) | Q(pk__in=list(also))
+    )
+    return list(rows.select_related("guild").order_by("refused_since", "pk"))

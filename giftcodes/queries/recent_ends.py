@@ -27,8 +27,16 @@ from django.db.models import (
 )
 
 from giftcodes.domain.outcomes import Outcome
-from giftcodes.domain.served import HAVING, NEEDING_YOU, Phase, Result, Served
-from giftcodes.domain.transitions import values
+from giftcodes.domain.served import (
+    HAVING,
+    NEEDING_YOU,
+    Ending,
+    Phase,
+    Result,
+    Served,
+    Tone,
+)
+from giftcodes.domain.transitions import State, values
 from giftcodes.models import (
     CodeState,
     EventKind,
@@ -66,12 +74,14 @@ class Members:
         having: how many have all of these codes.
         having_some: how many have at least one.
         needing_you: how many need a person.
+        not_eligible: how many do not meet a condition of a code that still works.
     """
 
     total: int = 0
     having: int = 0
     having_some: int = 0
     needing_you: int = 0
+    not_eligible: int = 0
 
 
 @dataclass(slots=True)
@@ -118,14 +128,37 @@ class RecentEnd:
         """
         if len(self.runs) == 1:
             return self.runs[0].result
-        phases = [run.redemption.phase for run in self.runs]
-        finished = next((phase for phase in phases if phase is Phase.COMPLETE), phases[0])
         code = self.redemptions[0].gift_code
-        return Result.of(self.served, phase=finished, ending=code.ending, ended_on=code.ended_on)
+        return Result.of(self.served, phase=self._phase, ending=code.ending, ended_on=code.ended_on)
+
+    @property
+    def tone(self) -> Tone:
+        """How the result of several codes is meant. Not for `EndKind.CODE`.
+
+        If nobody got a code, the tone is that of the result of one such code. But if codes were
+        asked for again, this matters only if a person is needed.
+        """
+        members = self.members
+        if members.total and members.having == members.total:
+            return Tone.GOOD
+        if members.having_some or (self.kind is EndKind.AGAIN and not members.needing_you):
+            return Tone.ATTENTION if members.needing_you else Tone.NEUTRAL
+        numbers = {"needs_you": members.needing_you, "not_eligible": members.not_eligible}
+        served = Served(**numbers, cannot=max(0, members.total - sum(numbers.values())))
+        endings = [row.gift_code.ending for row in self.redemptions]
+        ending = Ending.OPEN if Ending.OPEN in endings else endings[0]
+        return Result.of(served, phase=self._phase, ending=ending).tone
+
+    @property
+    def _phase(self) -> Phase:
+        phases = [row.phase for row in self.redemptions]
+        return Phase.COMPLETE if Phase.COMPLETE in phases else phases[0]
 
 
 def recent_ends(redemptions: QuerySet[Redemption], *, most: int) -> list[RecentEnd]:
     """The runs that ended last, the newest first, in four statements at most.
+
+    Runs of several codes are left out if none of their members is there any more.
 
     Args:
         redemptions: the rows to choose from.
@@ -143,12 +176,13 @@ def recent_ends(redemptions: QuerySet[Redemption], *, most: int) -> list[RecentE
     )
     rows = list(ended.order_by("-unlocked_at", "-pk")[:MOST_READ])
     new = _for_new_members(rows)
-    found = _grouped(rows, new)[:most]
+    grouped = _grouped(rows, new)
+    _count_members([end for end in grouped if end.kind is not EndKind.CODE], new)
+    found = [end for end in grouped if end.kind is EndKind.CODE or end.members.total][:most]
     counted = [row for end in found if end.kind is EndKind.CODE for row in end.redemptions]
     results = {run.redemption.pk: run for run in with_results(counted)} if counted else {}
     for end in found:
         end.runs = [results[row.pk] for row in end.redemptions if row.pk in results]
-    _count_members([end for end in found if end.kind is not EndKind.CODE], new)
     return found
 
 
@@ -211,6 +245,7 @@ def _count_members(ends: Sequence[RecentEnd], new: frozenset[int]) -> None:
     )
     has_it = Q(state__in=values(HAVING))
     needs_you = Q(state__in=values(NEEDING_YOU), gift_code__state=CodeState.ACTIVE)
+    is_not_eligible = Q(state=State.NOT_ELIGIBLE, gift_code__state=CodeState.ACTIVE)
     counted = (
         MemberRedemption.objects.remaining()
         .alias(begun=_begun([row for row in rows if row.pk not in first]))
@@ -229,11 +264,16 @@ def _count_members(ends: Sequence[RecentEnd], new: frozenset[int]) -> None:
             lacking=Count("member", distinct=True, filter=~has_it),
             having_some=Count("member", distinct=True, filter=has_it),
             needing_you=Count("member", distinct=True, filter=needs_you),
+            not_eligible=Count("member", distinct=True, filter=is_not_eligible),
         )
     )
     members = {
         one["entry"]: Members(
-            one["total"], one["total"] - one["lacking"], one["having_some"], one["needing_you"]
+            one["total"],
+            one["total"] - one["lacking"],
+            one["having_some"],
+            one["needing_you"],
+            one["not_eligible"],
         )
         for one in counted
     }

@@ -136,7 +136,10 @@ def test_many_small_runs_of_catch_up_are_one_entry(browser: Browser) -> None:
     other = _ended_run(gift_code("FROST"), members=2, state="redeemed")
     owls = guild("Owls", members=1)
     for _ in range(20):
-        _ended_run(gift_code(), of=owls, state="redeemed", trigger="catch_up", run_number=2)
+        row = _ended_run(gift_code(), of=owls, state="redeemed", trigger="catch_up", run_number=2)
+        _started_at(row, timezone.now())
+    earlier = timezone.now() - dt.timedelta(days=1)
+    MemberRedemption.objects.filter(member__guild=owls).update(created_at=earlier)
     shown = parts(browser)["ended"]
     assert "<strong>20 codes</strong> asked again for members of" in shown
     assert "<bdi>Owls</bdi>" in shown
@@ -164,7 +167,19 @@ def test_the_entry_of_codes_for_new_members_says_how_many_members_have_them(
 
     MemberRedemption.objects.update(state="not_eligible")
     assert "nobody got one" in parts(browser)["ended"]
+    assert "tone-attention" in parts(browser)["ended"], "the tone of a code that nobody could get"
+    assert "tone-bad" not in parts(browser)["ended"]
+
+    MemberRedemption.objects.update(state="needs_correction")
+    assert "nobody got one" in parts(browser)["ended"]
     assert "tone-bad" in parts(browser)["ended"]
+
+    GiftCode.objects.update(state="closed", closed_outcome="code_expired")
+    assert "tone-bad" in parts(browser)["ended"], "nobody got one before the codes ended"
+
+    foxes.members.update(opted_out=True)
+    assert "Foxes" not in parts(browser)["ended"], "none of the members is there any more"
+    assert "No run has ended yet." in parts(browser)["ended"]
 
 
 def test_members_who_were_asked_before_are_not_new(browser: Browser) -> None:

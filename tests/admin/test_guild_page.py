@@ -219,20 +219,29 @@ def test_each_finished_step_offers_the_next_one_and_the_last_one_ends_the_list(
     assert "Next step:" not in page
 
 
-def test_what_needs_a_person_stands_above_the_next_steps(browser: Browser, wolves: Guild) -> None:
+def test_the_next_steps_stand_above_only_while_no_code_is_redeemed_without_them(
+    browser: Browser, wolves: Guild
+) -> None:
     def places() -> tuple[int, int]:
         page = shown(browser, "overview", wolves)
         assert page.count("Next for this guild") == 1
         return page.index('id="needs-heading"'), page.index("Next for this guild")
 
+    def is_calm() -> bool:
+        page = shown(browser, "overview", wolves)
+        return "press press-first" not in page[places()[1] :].partition("</ol>")[0]
+
     needs, steps = places()
-    assert steps < needs
-    astray(wolves, gift_code())
+    assert steps < needs, "the guild has no members"
+    assert not is_calm()
+    bo = astray(wolves, gift_code())
     needs, steps = places()
     assert needs < steps
-    assert (
-        "press press-first" not in shown(browser, "overview", wolves)[steps:].partition("</ol>")[0]
-    )
+    assert is_calm()
+    Member.objects.filter(pk=bo.pk).update(refused_at=None, refused_realm=None)
+    needs, steps = places()
+    assert needs < steps, "the cards keep their places when nothing needs a person any more"
+    assert not is_calm()
 
 
 def test_a_person_hides_the_optional_steps_of_a_guild_for_themselves(

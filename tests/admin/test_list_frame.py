@@ -40,10 +40,19 @@ def test_the_number_of_members_is_that_of_the_overview_and_names_the_others(
     member(wolves, active=False)
     member(wolves, opted_out=True)
     assert number(browser, "member_changelist") == "3 members, 1 opted out, 1 inactive"
-    assert number(browser, "member_changelist", active__exact="0") == "1 member"
+    assert number(browser, "member_changelist", active__exact="0") == "1 inactive member"
+    assert number(browser, "member_changelist", opted_out__exact="1") == "1 member opted out"
+    assert number(browser, "member_changelist", q="nobody") == "0 members"
     tab = browser.client.get(f"/admin/giftcodes/guild/{wolves.pk}/members/")
     assert tab.context["cl"].number_words == "3 members, 1 opted out, 1 inactive"
     assert tab.context["guild"].members_number == 3
+    wolves.members.filter(opted_out=False).update(active=False)
+    words = "1 member opted out, 4 inactive"
+    tab = browser.client.get(f"/admin/giftcodes/guild/{wolves.pk}/members/")
+    assert tab.context["cl"].number_words == words
+    wolves.members.update(active=False)
+    tab = browser.client.get(f"/admin/giftcodes/guild/{wolves.pk}/members/")
+    assert tab.context["cl"].number_words == "5 inactive members"
 
 
 # --- Sorting --------------------------------------------------------------------------------------

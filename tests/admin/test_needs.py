@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,6 +20,7 @@ from giftcodes.admin.common.html import guild_url
 from giftcodes.domain.findings import Finding, FindingKind, Topic
 from giftcodes.models import (
     Alarm,
+    Announcement,
     Attempt,
     Channel,
     CodeProposal,
@@ -393,7 +396,7 @@ def test_the_page_says_what_came_of_a_correction(browser: Browser) -> None:
     assert "The game does not know the player in State 1043 either." in needs(browser.client)
 
     session = browser.client.session
-    session["corrected"] = [{"member": bo.pk, "at": _ago(minutes=11).isoformat()}]
+    session["corrected"] = [{"member": bo.pk, "at": _ago(minutes=11).isoformat(), "asked": [bo.pk]}]
     session.save()
     assert "1043 either." not in needs(browser.client)
 
@@ -417,6 +420,43 @@ def test_the_page_says_what_came_of_the_correction_of_a_guild(browser: Browser) 
     assert "Got it: 3 codes." in needs(browser.client)
 
 
+def test_only_members_who_were_asked_because_of_the_correction_count(browser: Browser) -> None:
+    owls, bears = guild("Owls"), guild("Bears", members=2)
+    code = gift_code()
+    for _number in range(3):
+        astray(owls, code)
+    form = _form_with(needs(browser.client), "realm")
+    browser.client.post(form["action"], {**form["fields"], "realm": "77"})
+    bo, *others = owls.members.order_by("pk")
+
+    MemberRedemption.objects.update(state="redeemed", settled_at=timezone.now())
+    for one in bears.members.all():
+        Member.objects.filter(pk=one.pk).update(guild=owls)
+        one.refresh_from_db()
+        member_redemption(one, code, "already_received", settled_at=timezone.now())
+    later = gift_code("LATER")
+    member_redemption(bo, later, "redeemed", settled_at=timezone.now())
+    assert "Got it: 3 codes." in needs(browser.client)
+
+    Member.objects.filter(pk__in=[one.pk for one in others]).update(active=False)
+    assert "Got it: 1 code." in needs(browser.client)
+    Member.objects.filter(pk=bo.pk).update(active=False)
+    shown = needs(browser.client)
+    assert "Got it" not in shown
+    assert "corrected" not in shown
+
+
+def test_a_correction_for_which_no_code_waited_is_not_reported(browser: Browser) -> None:
+    owls = guild("Owls", members=3)
+    code = gift_code()
+    for one in owls.members.all():
+        member_redemption(one, code, "redeemed", settled_at=_ago(hours=1))
+    browser.client.post(guild_url(owls.pk), {"realm": "77"})
+    owls.refresh_from_db()
+    assert owls.realm == 77
+    assert "corrected" not in needs(browser.client)
+
+
 def test_a_correction_is_not_shown_to_a_person_who_no_longer_sees_the_member(
     browser: Browser,
 ) -> None:
@@ -425,7 +465,7 @@ def test_a_correction_is_not_shown_to_a_person_who_no_longer_sees_the_member(
     user = User.objects.get(guilds__name="Bears")
     user.user_permissions.add(Permission.objects.get(codename="view_memberredemption"))
     session = officer.session
-    session["corrected"] = [{"member": bo.pk, "at": timezone.now().isoformat()}]
+    session["corrected"] = [{"member": bo.pk, "at": timezone.now().isoformat(), "asked": [bo.pk]}]
     session.save()
     assert f"{REALM} either." not in needs(officer)
     user.guilds.add(bo.guild)
@@ -603,17 +643,56 @@ def test_a_proposal_is_decided_on_the_home_page(browser: Browser) -> None:
 
 
 # --- Channels -------------------------------------------------------------------------------------
-def test_a_channel_that_refuses_for_minutes_needs_a_person(browser: Browser) -> None:
+def test_a_channel_that_gets_no_messages_needs_a_person_at_once(browser: Browser) -> None:
+    owls = guild("Owls", members=1)
     row = Channel.objects.create(
-        guild=guild("Owls"), address=WEBHOOK, refused_since=timezone.now(), error="Not found."
+        guild=owls, address=WEBHOOK, refused_since=timezone.now(), error="Not found.", is_on=False
     )
-    assert titles(browser.client) == []
-    Channel.objects.filter(pk=row.pk).update(refused_since=_ago(minutes=10), is_on=False)
     assert titles(browser.client) == [], "The channel is switched off."
     Channel.objects.filter(pk=row.pk).update(is_on=True)
-    assert titles(browser.client) == ["Owls: the channel “Discord” takes no messages"]
+    words = ["Owls: the channel “Discord” takes no messages"]
+    assert titles(browser.client) == words
     assert "Not found." in needs(browser.client)
     assert "aVerySecretToken" not in needs(browser.client)
+    overview = browser.client.get(guild_url(owls.pk)).content.decode()
+    assert "The channel “Discord” gets no messages" in overview
+    assert titles(officer_of(owls)) == words
+    assert titles(officer_of(guild("Bears"))) == []
+    assert titles(officer_of(owls, without=("view_channel",))) == []
+
+
+def test_a_new_channel_whose_test_did_not_arrive_needs_a_person(browser: Browser) -> None:
+    row = Channel.objects.create(guild=guild("Owls"), address=WEBHOOK)
+    assert titles(browser.client) == [], "Nothing was sent."
+    Announcement.objects.create(channel=row, kind="test", state="failed", error="Not found.")
+    assert titles(browser.client) == ["Owls: the channel “Discord” takes no messages"]
+    assert "Correct the address, and send another test." in needs(browser.client)
+    Channel.objects.filter(pk=row.pk).update(delivered_at=timezone.now())
+    assert titles(browser.client) == [], "A message has arrived."
+
+
+def test_the_number_of_statements_does_not_depend_on_the_number_of_channels(
+    browser: Browser,
+) -> None:
+    def statements(channels: int) -> int:
+        for _number in range(channels):
+            Channel.objects.create(
+                guild=guild(members=1), address=WEBHOOK, refused_since=timezone.now(), error="Down."
+            )
+        with CaptureQueriesContext(connection) as captured:
+            assert needs(browser.client).count("takes no messages") >= channels
+        return len(captured)
+
+    first = statements(1)
+    assert statements(3) == first
+
+
+def test_a_channel_that_only_pauses_needs_no_person(browser: Browser) -> None:
+    later = timezone.now() + dt.timedelta(minutes=1)
+    Channel.objects.create(
+        guild=guild("Owls"), address=WEBHOOK, not_before=later, delivered_at=timezone.now()
+    )
+    assert titles(browser.client) == []
 
 
 def test_a_channel_that_is_gone_is_listed_only_by_its_alarm(browser: Browser) -> None:

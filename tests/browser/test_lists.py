@@ -1,4 +1,4 @@
-"""An import of a spreadsheet is undone and repeated. A member moves, as the history shows."""
+"""Lists: an import is undone and repeated, a member moves, and rows on a phone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from openpyxl import Workbook
 from playwright.sync_api import Page, expect
 
-from giftcodes.models import Member
+from giftcodes.models import Member, Redemption
 from tests.browser.conftest import log_in
-from tests.factories import guild, member
+from tests.factories import astray, gift_code, guild, member, member_redemption
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,6 +67,53 @@ def test_an_import_of_a_workbook_is_undone_and_repeated_and_a_member_moves(
     newest = page.locator(".versions > li").first
     expect(newest).to_contain_text("Moved to Bears.")
     expect(newest).to_contain_text("admin")
+
+
+def test_the_parts_of_a_row_have_the_same_place_in_every_row_on_a_phone(
+    page: Page, live_server: Any, admin_user: Any
+) -> None:
+    wolves, code, long = guild("Wolves"), gift_code("FROST"), gift_code("CARNIVALBNCZ001XYZ9")
+    for one in (
+        astray(wolves, code, nickname="Amber"),
+        member(wolves, nickname="A name of many words that is cut"),
+        member(wolves, active=False),
+    ):
+        member_redemption(one, long, "redeemed")
+    for row in Redemption.objects.all():
+        LogEntry.objects.log_actions(admin_user.pk, [row], CHANGE, "Started.", single_object=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in(page.context, live_server.url, admin_user)
+    for address, parts in {
+        f"guild/{wolves.pk}/members/": ["name_shown", "player_id", "codes_shown"],
+        "member/": ["name_shown", "player_id", "guild", "codes_shown"],
+        "redemption/": ["__str__", "state_shown"],
+    }.items():
+        page.goto(f"{live_server.url}/admin/giftcodes/{address}")
+        for part in parts:
+            assert len(_lefts(page, part)) == 1, f"{part} of {address}"
+        assert _lefts(page, parts[0]) <= _lefts(page, parts[1])
+        assert _tops(page, parts[0]) < _tops(page, parts[1]), "the name comes first"
+    page.goto(f"{live_server.url}/admin/admin/logentry/")
+    cell = page.locator("#result_list .field-row_shown", has_text="CARNIVALBNCZ001XYZ9 for Wolves")
+    expect(cell).to_be_visible()
+    assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth"), "the name is cut"
+
+
+def _lefts(page: Page, part: str) -> list[int]:
+    """The distances of this part of the rows from the left edge, each once."""
+    return sorted(set(_numbers(page, part, "left")))
+
+
+def _tops(page: Page, part: str) -> list[int]:
+    """The distances of this part of each row from the top of the page."""
+    return _numbers(page, part, "top")
+
+
+def _numbers(page: Page, part: str, side: str) -> list[int]:
+    script = f"cells => cells.map(cell => Math.round(cell.getBoundingClientRect().{side}))"
+    found: list[int] = page.locator(f"#result_list .data-row > .field-{part}").evaluate_all(script)
+    assert found
+    return found
 
 
 def _import(page: Page, url: str, guild_id: int, file: Path) -> None:

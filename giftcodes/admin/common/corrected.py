@@ -1,7 +1,8 @@
 """What has come of a person's own corrections, for the pages on which they make them.
 
-The session keeps which members and guilds the person has corrected in the last minutes. What the
-game answered since then is read from the database.
+The session keeps which members and guilds the person has corrected in the last minutes, and the
+members whom the game was to be asked about because of it. What the game answered about them since
+then is read from the database. Members who came later, and later codes, do not count.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from giftcodes.models import (
 from giftcodes.models.game_words import place_word
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
     from django.http import HttpRequest
+
+    from giftcodes.models.guild import MemberQuerySet
+    from giftcodes.models.member_redemption import MemberRedemptionQuerySet
 
 _KEY = "corrected"
 #: A correction is shown for this long, and at most this many of them are shown.
@@ -63,10 +66,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """The numbers of corrected members.
+    """The numbers of the members whom the game was to be asked about because of a correction.
 
     Args:
-        members: their number.
+        members: how many of them are still there.
         unknown: how many of them the game does not know in their present realm.
         waiting: for how many of them the game has still to answer.
         got: how many codes they have got since the correction.
@@ -79,8 +82,17 @@ class _Numbers:
 
 
 def keep(request: HttpRequest, row: Member | Guild) -> None:
-    """Note that the person has corrected a member or a guild just now."""
-    entry = {_kind(row): row.pk, "at": database_now().isoformat()}
+    """Note that the person has corrected a member or a guild just now.
+
+    Call this after the change is stored, and before the catch-up runs.
+    """
+    at = database_now()
+    asked = _rows_of(_corrected(row), at).filter(_is_waiting())
+    entry = {
+        _kind(row): row.pk,
+        "at": at.isoformat(),
+        "asked": sorted(set(asked.order_by().values_list("member", flat=True))),
+    }
     others = [one for one in request.session.get(_KEY, []) if one.get(_kind(row)) != row.pk]
     request.session[_KEY] = [entry, *others][:MOST]
 
@@ -111,42 +123,67 @@ def _outcome(
     entry: dict[str, Any], at: dt.datetime, person: Any, guild: Guild | None
 ) -> Outcome | None:
     """What has come of one correction. None if it is not to be shown to this person now."""
+    row = _row_of(entry, person)
+    if row is None:
+        return None
+    its_guild = row.guild if isinstance(row, Member) else row
+    if guild not in (None, its_guild):
+        return None
+    asked = _corrected(row).filter(pk__in=entry.get("asked", []))
+    numbers = _numbers(asked, at)
+    if not numbers.members:
+        return None
+    if isinstance(row, Member):
+        number = its_guild.realm if row.realm is None else row.realm
+        tone, words = _of_member(numbers, f"{place_word(its_guild.provider)} {number}")
+        return Outcome(tone, str(row), player_url(row.pk), words)
+    tone, words = _of_guild(numbers, f"{place_word(row.provider)} {row.realm}")
+    return Outcome(tone, str(row), guild_url(row.pk), words)
+
+
+def _row_of(entry: dict[str, Any], person: Any) -> Member | Guild | None:
+    """The corrected member or guild, if this person may see it."""
     if "member" in entry:
         rows = scope.visible(Member.objects.select_related("guild"), person)
-        member = rows.filter(pk=entry["member"]).first()
-        if member is None or guild not in (None, member.guild):
-            return None
-        number = member.guild.realm if member.realm is None else member.realm
-        numbers = _numbers(Member.objects.filter(pk=member.pk), at)
-        tone, words = _of_member(numbers, f"{place_word(member.guild.provider)} {number}")
-        return Outcome(tone, str(member), player_url(member.pk), words)
-    corrected = scope.visible(Guild.objects.filter(pk=entry["guild"]), person).first()
-    if corrected is None or guild not in (None, corrected):
-        return None
-    numbers = _numbers(Member.objects.filter(guild=corrected, realm__isnull=True), at)
-    tone, words = _of_guild(numbers, f"{place_word(corrected.provider)} {corrected.realm}")
-    return Outcome(tone, str(corrected), guild_url(corrected.pk), words)
+        return rows.filter(pk=entry["member"]).first()
+    return scope.visible(Guild.objects.filter(pk=entry["guild"]), person).first()
 
 
-def _numbers(members: QuerySet[Member], since: dt.datetime) -> _Numbers:
-    """The numbers of these members, in three statements."""
-    counted = members.eligible()  # type: ignore[attr-defined]
+def _corrected(row: Member | Guild) -> MemberQuerySet:
+    """The members whose realm a correction of this row changed, if codes are redeemed for them."""
+    if isinstance(row, Member):
+        return Member.objects.eligible().filter(pk=row.pk)
+    return Member.objects.eligible().filter(guild=row, realm__isnull=True)
+
+
+def _is_waiting() -> Q:
+    """A condition for rows for which the game has still to answer in the present realm."""
     realm_now = Coalesce("member__realm", "member__guild__realm")
     is_corrected = Q(state=State.NEEDS_CORRECTION, asked_realm__isnull=False) & ~Q(
         asked_realm=realm_now
     )
-    is_waiting = Q(gift_code__state=CodeState.ACTIVE) & (Q(state__in=values(OPEN)) | is_corrected)
+    return Q(gift_code__state=CodeState.ACTIVE) & (Q(state__in=values(OPEN)) | is_corrected)
+
+
+def _rows_of(members: MemberQuerySet, at: dt.datetime) -> MemberRedemptionQuerySet:
+    """The rows that these members had when they were corrected."""
+    rows = MemberRedemption.objects.filter(member__in=members, created_at__lte=at)
+    return rows.exclude(redemption__state=RunState.STOPPED)
+
+
+def _numbers(members: MemberQuerySet, since: dt.datetime) -> _Numbers:
+    """The numbers of these members, in three statements."""
+    is_waiting = _is_waiting()
     is_new = Q(settled_at__gte=since, state__in=values(HAVING))
-    rows = (
-        MemberRedemption.objects.filter(member__in=counted)
-        .exclude(redemption__state=RunState.STOPPED)
+    numbers = (
+        _rows_of(members, since)
         .filter(is_waiting | is_new)
+        .aggregate(
+            waiting=Count("member", distinct=True, filter=is_waiting),
+            got=Count("pk", filter=is_new),
+        )
     )
-    numbers = rows.aggregate(
-        waiting=Count("member", distinct=True, filter=is_waiting), got=Count("pk", filter=is_new)
-    )
-    unknown = members.needing_correction().count()  # type: ignore[attr-defined]
-    return _Numbers(counted.count(), unknown, **numbers)
+    return _Numbers(members.count(), members.needing_correction().count(), **numbers)
 
 
 def _of_member(numbers: _Numbers, place: str) -> tuple[Tone, str]:

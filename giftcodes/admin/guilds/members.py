@@ -30,8 +30,8 @@ class MembersOfGuild(MemberAdmin):
     empty_hint = _(
         "This guild has no members yet. Paste a list of its players, or add one player here."
     )
-    list_display = ["player_id", "nickname", "realm_shown", "codes_shown", "state_shown"]
-    phone_columns = ("player_id", "nickname", "codes_shown", "state_shown")
+    list_display = ["name_shown", "player_id", "realm_shown", "codes_shown", "state_shown"]
+    phone_columns = ("name_shown", "player_id", "codes_shown", "state_shown")
     list_filter = [NeedsFilter, "active", "opted_out"]
     search_fields = ["player_id", "nickname"]
     search_help_text = _("Player ID or nickname")

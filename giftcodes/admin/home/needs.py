@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, list_url, model_url, page_url
 from giftcodes.admin.guilds import joining
+from giftcodes.admin.guilds.channel_state import states_of
 from giftcodes.admin.home.guilds_in_need import guilds_in_need
 from giftcodes.admin.home.need import Alarms, Button, More, Need, Urgency, joined
 from giftcodes.domain.numbers import row_id
@@ -37,19 +38,13 @@ from giftcodes.models import (
 )
 from giftcodes.models.alarm import PAUSE_ALARMS, SUBJECT_MODELS
 from giftcodes.queries.connections import ConnectionState
-from giftcodes.queries.needs import (
-    refusing_channels,
-    unknown_codes,
-    waiting_requests,
-)
+from giftcodes.queries.needs import doubtful_channels, unknown_codes, waiting_requests
 from giftcodes.queries.served import CodeServed
 
 #: How many lines of each kind are shown.
 MOST_OF_A_KIND = 5
 #: A code that does not exist is listed for this long after it was closed.
 UNKNOWN_FOR = dt.timedelta(days=7)
-#: A channel that has refused messages for less time than this counts as busy, and is not listed.
-REFUSED_FOR = dt.timedelta(minutes=5)
 
 _CHANNEL_ALARMS = frozenset({Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT})
 
@@ -315,34 +310,39 @@ def _proposals(proposals: dict[str, Any], more: More) -> Iterator[Need]:
 
 # --- Channels, and all other alarms --------------------------------------------------------------
 def _channels(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
-    """Channels that refuse messages now, and those that an alarm is about."""
+    """Channels in which messages do not arrive now, and those that an alarm is about.
+
+    A guild's Overview lists the same channels, from the same moment on.
+    """
     if not person.has_perm("giftcodes.view_channel"):
         return
     subjects = [alarm.subject for alarm in alarms.left if alarm.kind in _CHANNEL_ALARMS]
-    found = refusing_channels(
-        scope.visible(Channel.objects.all(), person),
-        before=timezone.now() - REFUSED_FOR,
-        also=[pk for subject in subjects if (pk := row_id(subject))],
-    )
+    alarmed = {pk for subject in subjects if (pk := row_id(subject))}
+    rows = doubtful_channels(scope.visible(Channel.objects.all(), person), also=alarmed)
+    found = [one for one in states_of(rows).values() if one.is_silent or one.channel.pk in alarmed]
     for one in found[:MOST_OF_A_KIND]:
-        told = [alarms.take(kind, one.id) for kind in _CHANNEL_ALARMS]
-        names = {"channel": one.name, "guild": one.guild}
+        channel = one.channel
+        told = [alarm for kind in _CHANNEL_ALARMS if (alarm := alarms.take(kind, channel.pk))]
+        names = {"channel": channel.name, "guild": channel.guild}
         title = _("%(guild)s: the channel “%(channel)s” takes no messages") % names
-        error, goes_on = one.error, _("It is tried again, and codes are redeemed as before.")
-        if one.since is None:
-            title = next(alarm.message for alarm in told if alarm)
+        error, goes_on = one.now.why, _("Codes are redeemed as before.")
+        if channel.refused_since:
+            error = channel.error
+            goes_on = _("It is tried again, and codes are redeemed as before.")
+        elif told:
+            title = told[0].message
             error, goes_on = "", _("Codes are redeemed as before. Test the channel.")
         yield Need(
             Urgency.CHANNEL,
             title,
             joined(error, goes_on),
-            url=guild_url(one.guild_id, "channels"),
+            url=guild_url(channel.guild_id, "channels"),
             link=_("The channels of the guild"),
-            since=one.since,
+            since=channel.refused_since,
         )
     for one in found[MOST_OF_A_KIND:]:
         for kind in _CHANNEL_ALARMS:
-            alarms.take(kind, one.id)
+            alarms.take(kind, one.channel.pk)
     if len(found) > MOST_OF_A_KIND:
         more.append((list_url(Channel), _("More channels that take no messages")))
 

@@ -130,8 +130,6 @@ def _end(end: RecentEnd) -> dict[str, Any]:
 
 def _members_words(members: Members, *, codes: int) -> str:
     """How many members have all of these codes, such as `41 of 41 have them`."""
-    if not members.total:
-        return _("no members")
     if codes == 1:
         return Served(has=members.having, cannot=members.total - members.having).words
     words = ngettext(
@@ -166,21 +164,15 @@ def _several_words(end: RecentEnd) -> tuple[str, str]:
 
 
 def _badge_of_several(end: RecentEnd) -> SafeString:
-    """The result of several codes.
-
-    If codes were asked for again and no one got one, that is bad only if a person is needed.
-    """
-    members = end.members
+    """The result of several codes, in the tone that pages of codes have for the same result."""
+    members, tone = end.members, end.tone
     all_words, none_words = _several_words(end)
-    if members.total and members.having == members.total:
-        tone, words = Tone.GOOD, all_words
-    elif members.total and not members.having_some:
-        is_again = end.kind is EndKind.AGAIN and not members.needing_you
-        tone, words = Tone.NEUTRAL if is_again else Tone.BAD, none_words
-    elif members.needing_you:
-        tone, words = Tone.ATTENTION, _("some members need you")
+    if tone is Tone.GOOD:
+        words = all_words
+    elif not members.having_some:
+        words = none_words
     else:
-        tone, words = Tone.NEUTRAL, _("done")
+        words = _("some members need you") if members.needing_you else _("done")
     return format_html(
         '<span class="badge tone-{}"><span aria-hidden="true">{}</span> {}</span>',
         tone,

@@ -173,11 +173,11 @@ class MemberAdmin(KeepsHistory):
         "active again at any time."
     )
 
-    list_display = ["player_id", "nickname", "guild", "realm_shown", "codes_shown", "state_shown"]
-    list_display_links = ("player_id", "nickname")
+    list_display = ["name_shown", "player_id", "guild", "realm_shown", "codes_shown", "state_shown"]
+    list_display_links = ("name_shown", "player_id")
     phone_columns: tuple[str, ...] = (
+        "name_shown",
         "player_id",
-        "nickname",
         "guild",
         "codes_shown",
         "state_shown",
@@ -268,6 +268,11 @@ class MemberAdmin(KeepsHistory):
     def response_post_save_add(self, request: HttpRequest, obj: Member) -> HttpResponseRedirect:  # noqa: ARG002
         """Lead to the members of the guild, where the next one can be added."""
         return HttpResponseRedirect(guild_url(obj.guild_id, "members"))
+
+    @admin.display(description=_("nickname"), ordering="nickname")
+    def name_shown(self, member: Member) -> SafeString | str:
+        """The nickname, by which people know the member."""
+        return member.nickname or format_html('<span class="quiet">{}</span>', _("no name"))
 
     @admin.display(description=_("membership"), ordering="active")
     def state_shown(self, member: Member) -> SafeString:

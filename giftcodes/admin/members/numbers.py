@@ -15,19 +15,22 @@ if TYPE_CHECKING:
 def number_words(rows: ChangeList) -> str:
     """How many members of a list get codes, and how many do not, in one statement.
 
-    The words are such as `38 members, 1 opted out, 12 inactive`. They are empty if no member of the
-    list gets codes, because then the list's filter says which members it has.
+    The words are such as `38 members, 1 opted out, 12 inactive`. If no member of the list gets
+    codes, they are such as `12 inactive members`. They are empty for an empty list.
     """
     found = rows.queryset.order_by().aggregate(
         out=Count("pk", filter=Q(active=True, opted_out=True), distinct=True),
         inactive=Count("pk", filter=Q(active=False), distinct=True),
     )
     number = rows.result_count - found["out"] - found["inactive"]
-    if number <= 0:
-        return ""
-    parts = [ngettext("%d member", "%d members", number) % number]
-    if found["out"]:
-        parts.append(_("%d opted out") % found["out"])
-    if found["inactive"]:
-        parts.append(_("%d inactive") % found["inactive"])
+    out, inactive = found["out"], found["inactive"]
+    parts = []
+    if number > 0:
+        parts.append(ngettext("%d member", "%d members", number) % number)
+    if out:
+        words = ngettext("%d member opted out", "%d members opted out", out)
+        parts.append((_("%d opted out") if parts else words) % out)
+    if inactive:
+        words = ngettext("%d inactive member", "%d inactive members", inactive)
+        parts.append((_("%d inactive") if parts else words) % inactive)
     return ", ".join(parts)
