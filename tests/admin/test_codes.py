@@ -525,7 +525,7 @@ def test_neither_an_active_code_nor_an_old_issue_is_reopened(
     [
         (CodeState.ACTIVE, ["Redeem now …", "Skip for a guild …", "Close code"]),
         (CodeState.PROBING, ["Reopen code", "Skip for a guild …", "Close code"]),
-        (CodeState.CLOSED, ["Reopen code", "Reissue"]),
+        (CodeState.CLOSED, ["Reopen code", "Reissue …"]),
         (CodeState.DELETED, ["Bring back"]),
     ],
 )
@@ -562,16 +562,12 @@ def test_an_officer_reads_of_no_button_that_only_administrators_have(db: None) -
         assert re.search(r"<h2[^>]*>\s*Origin and dates", texts["officer"].content.decode())
 
 
-@pytest.mark.parametrize(
-    ("outcome", "is_first"), [("code_not_found", False), ("code_expired", True)]
-)
-def test_a_code_that_does_not_exist_is_not_urged_to_be_opened_again(
-    browser: Browser, outcome: str, is_first: bool
-) -> None:
+@pytest.mark.parametrize("outcome", ["code_not_found", "code_expired", ""])
+def test_nobody_is_urged_to_open_a_closed_code_again(browser: Browser, outcome: str) -> None:
     code = gift_code(state=CodeState.CLOSED, closed_outcome=outcome)
     text = browser.open("giftcode_change", code.pk).content.decode()
     button = text.split("Reopen code</button>")[0].rsplit("<button", 1)[1]
-    assert ("press-first" in button) == is_first
+    assert "press-first" not in button
 
 
 def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
@@ -579,7 +575,7 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
 ) -> None:
     old = redemption().gift_code
     GiftCode.objects.filter(pk=old.pk).update(state=CodeState.CLOSED, rewards="Gems")
-    messages = browser.press("reissue_codes", old)
+    messages = browser.press("reissue_codes", old, shown="yes")
     reissued = GiftCode.objects.get(code=old.code, issue=2)
     assert (reissued.state, reissued.source, reissued.rewards) == ("active", "admin", "Gems")
     assert messages == [
@@ -596,6 +592,78 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
     )
 
 
+def test_a_reissue_is_shown_before_it_is_made_and_leads_to_the_new_issue(
+    browser: Browser, task_queue: TaskQueue
+) -> None:
+    wolves, closed = guild("Wolves", automatic=True, members=3), guild("Bears", automatic=False, members=5)
+    Member.objects.filter(pk=wolves.members.first().pk).update(opted_out=True)
+    old, other = gift_code("FROST", state=CodeState.CLOSED), gift_code("SNOW")
+    page = address("giftcode_change", old.pk)
+    press = {
+        "action": "reissue_codes",
+        "_selected_action": [old.pk, other.pk],
+        "index": 0,
+        "back": page,
+    }
+
+    shown = browser.post("giftcode_changelist", data=press)
+
+    text = " ".join(shown.content.decode().split())
+    assert "Nothing has been changed yet." in text
+    assert "up to 2 requests to the game" in text
+    assert "Wolves: 2 members" in text
+    assert str(closed) not in text, "its codes are not redeemed automatically"
+    assert "Code SNOW is active: only a closed code can be reissued." in text
+    assert not GiftCode.objects.filter(issue=2).exists()
+    assert task_queue.enqueued == []
+
+    done = browser.post("giftcode_changelist", data={**press, "shown": "yes", "confirm": "yes"})
+
+    issued = GiftCode.objects.get(issue=2)
+    assert done["Location"] == address("giftcode_change", issued.pk)
+
+
+def test_the_pages_of_an_old_issue_lead_to_the_newest_and_offer_nothing_to_press(
+    browser: Browser,
+) -> None:
+    row = redemption(member_state="cancelled")
+    GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.CLOSED)
+    code = GiftCode.objects.get()
+    for issue in (2, 3):
+        newest = gift_code(code.code, issue=issue)
+    link = f'<a href="{address("giftcode_change", newest.pk)}">{newest}</a>'
+
+    page = browser.open("giftcode_change", code.pk)
+    assert page.context["buttons"] == []
+    assert link in page.content.decode()
+    assert "reopens the code" not in page.content.decode()
+    run = browser.open("redemption_change", row.pk).content.decode()
+    assert link in run
+    assert "reopens the code" not in run
+    assert "old issue" not in browser.open("giftcode_change", newest.pk).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(-1, "had passed, so it was removed"), (1, "Its end stays: "), (None, "")],
+)
+def test_reopening_a_code_says_what_becomes_of_its_end(
+    browser: Browser, hours: int | None, words: str
+) -> None:
+    end = None if hours is None else timezone.now() + timedelta(hours=hours)
+    code = gift_code("FROST", state=CodeState.CLOSED, expires_at=end)
+    before = browser.open("giftcode_change", code.pk).content.decode()
+    assert ("removes the end of the code" in before) == (hours == -1)
+
+    ((level, said),) = browser.press("reopen_codes", code)
+
+    code.refresh_from_db()
+    assert (code.expires_at is None) == (hours != 1)
+    assert level == "success"
+    assert words in said
+    assert ("Its end" in said) == bool(words)
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -610,7 +678,7 @@ def test_a_code_that_is_not_closed_or_has_a_newer_issue_is_not_reissued(
     code = gift_code("AAA", state=state)
     if state == CodeState.CLOSED:
         gift_code("AAA", issue=2)
-    ((level, said),) = browser.press("reissue_codes", code)
+    ((level, said),) = browser.press("reissue_codes", code, shown="yes")
     assert level == "warning"
     assert words in said
     assert task_queue.enqueued == []
