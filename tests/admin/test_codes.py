@@ -26,7 +26,7 @@ from giftcodes.models import (
 from giftcodes.pipeline.poll import FeedLineKind, decide
 from tests.admin.conftest import Browser, TaskQueue, address, errors, messages_of
 from tests.admin.past import attempt, redemption
-from tests.factories import astray, gift_code, guild, member
+from tests.factories import answered, astray, gift_code, guild, member, member_redemption
 from tests.security.people import everyone
 
 
@@ -465,7 +465,7 @@ def test_the_preview_says_how_many_have_it_and_how_many_need_a_person(browser: B
     )
     lost = member(row.guild, refused_realm=row.guild.realm, refused_at=timezone.now())
     (line,) = preview(browser, row.gift_code).context["lines"]
-    assert line["remark"] == "1 waits already, or needs you, 2 have it"
+    assert line["remark"] == "1 needs correction, 2 have it"
     shown = preview(browser, row.gift_code).content.decode()
     assert "No request would be sent now." in shown
     assert "press-first" not in shown, "a start would do nothing"
@@ -474,6 +474,50 @@ def test_the_preview_says_how_many_have_it_and_how_many_need_a_person(browser: B
     assert "No request would be sent now." not in shown
     assert 'class="press press-first">Redeem now' in shown
     assert lost.guild == row.guild
+
+
+def test_the_preview_of_an_officer_says_who_is_left_out_and_why(db: None) -> None:
+    owls = guild("Owls", realm=1042, members=4)
+    code, fresh = gift_code("AAA"), gift_code("BBB")
+    astray(owls, code), astray(owls, code)
+    has_it, waits, low, unclear = owls.members.order_by("pk")[:4]
+    member_redemption(has_it, code, "redeemed")
+    member_redemption(waits, code, "in_flight", token=1)
+    for one, state, times in ((low, "not_eligible", 2), (unclear, "failed", 6)):
+        asked = member_redemption(one, code, state, next_attempt_at=timezone.now())
+        for token in range(1, times + 1):
+            answered(asked, realm=1042, outcome="level_too_low", token=token)
+    people = everyone(owls)
+    press = {"action": "redeem_now", "_selected_action": [code.pk, fresh.pk], "index": 0}
+
+    shown = {
+        role: people[role].client.post(address("giftcode_changelist"), press)
+        for role in ("officer", "administrator")
+    }
+
+    remarks = {one["line"].code: one["remark"] for one in shown["officer"].context["lines"]}
+    assert remarks[code] == (
+        "1 waits already, 2 need correction, 1 is not eligible now, 1 had no clear answer, 1 has it"
+    )
+    text = " ".join(shown["officer"].content.decode().split())
+    assert "2 members whom the game does not know are left out until" in text
+    assert "2 members were asked for in the last 24 hours without getting a code." in text
+    assert "asked for again" not in text
+    text = " ".join(shown["administrator"].content.decode().split())
+    assert "2 members whom the game does not know are asked for again" in text
+    assert "left out until" not in text
+    assert "An officer cannot" not in text
+
+
+def test_the_preview_says_that_unknown_members_are_left_out_of_a_new_code(
+    browser: Browser,
+) -> None:
+    owls = guild("Owls", realm=1042, members=1)
+    astray(owls)
+    words = "1 member whom the game does not know is left out until"
+    assert words in " ".join(preview(browser, gift_code()).content.decode().split())
+    Member.objects.update(realm=1043)
+    assert "left out until" not in preview(browser, gift_code()).content.decode()
 
 
 # --- Closing, reopening, deleting -----------------------------------------------------------------
@@ -595,7 +639,10 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
 def test_a_reissue_is_shown_before_it_is_made_and_leads_to_the_new_issue(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
-    wolves, closed = guild("Wolves", automatic=True, members=3), guild("Bears", automatic=False, members=5)
+    wolves, closed = (
+        guild("Wolves", automatic=True, members=3),
+        guild("Bears", automatic=False, members=5),
+    )
     Member.objects.filter(pk=wolves.members.first().pk).update(opted_out=True)
     old, other = gift_code("FROST", state=CodeState.CLOSED), gift_code("SNOW")
     page = address("giftcode_change", old.pk)
@@ -690,10 +737,10 @@ def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(
     now = timezone.now()
     row = redemption(members=3)
     member_redemptions = list(row.member_redemptions.order_by("pk"))
-    for member_redemption, outcome, seconds in zip(
+    for row_of_member, outcome, seconds in zip(
         member_redemptions, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True
     ):
-        Attempt.objects.filter(pk=attempt(member_redemption).pk).update(
+        Attempt.objects.filter(pk=attempt(row_of_member).pk).update(
             outcome=outcome, answered_at=now - timedelta(seconds=seconds)
         )
     late = attempt(member_redemptions[0], token=2)
