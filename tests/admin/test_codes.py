@@ -484,7 +484,9 @@ def test_the_preview_of_an_officer_says_who_is_left_out_and_why(db: None) -> Non
     member_redemption(has_it, code, "redeemed")
     member_redemption(waits, code, "in_flight", token=1)
     for one, state, times in ((low, "not_eligible", 2), (unclear, "failed", 6)):
-        asked = member_redemption(one, code, state, next_attempt_at=timezone.now())
+        asked = member_redemption(
+            one, code, state, next_attempt_at=timezone.now() + timedelta(hours=9)
+        )
         for token in range(1, times + 1):
             answered(asked, realm=1042, outcome="level_too_low", token=token)
     people = everyone(owls)
