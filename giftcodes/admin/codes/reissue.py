@@ -85,7 +85,7 @@ def _preview(request: HttpRequest, page: Page, codes: QuerySet[GiftCode]) -> Htt
         confirm=_("Reissue"),
         groups=[
             group(_("Would be issued again"), "active", able),
-            group(_("Would be asked again"), "pending", map(_guild_words, guilds)),
+            group(_("Guilds"), "pending", map(_guild_words, guilds)),
             group(_("Would stay as they are"), "failed", refused),
         ],
         has_something=bool(able),
