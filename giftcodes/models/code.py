@@ -157,6 +157,11 @@ class GiftCode(CodeLife):
         """Whether the code has ended or does not exist. If so, its members do not need a person."""
         return self.ending is not Ending.OPEN
 
+    def newer_issues(self) -> GiftCodeQuerySet:
+        """The newer issues of this code, the newest first."""
+        rows = GiftCode.objects.filter(provider=self.provider, folded=self.folded)
+        return rows.filter(issue__gt=self.issue).order_by("-issue")
+
     @property
     def is_unknown(self) -> bool:
         """Whether the game does not know the code, so no one can have it."""

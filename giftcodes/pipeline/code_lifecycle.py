@@ -24,7 +24,6 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.clock import clock_plus
-from giftcodes.models.code import GiftCodeQuerySet
 from giftcodes.models.code_spellings import LIFE_FIELDS, REOPENED_FIELDS
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.failure_isolation import FailureIsolation
@@ -91,7 +90,7 @@ def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
         if code.state == CodeState.ACTIVE:
             return f"Code {code} is active."
-        if _newer_issues(code).exists():
+        if code.newer_issues().exists():
             return f"Code {code} has been issued again; reopen the newest issue."
         code.reopen(database_now())
         code.save(update_fields=REOPENED_FIELDS)
@@ -230,7 +229,7 @@ def _probe(gift_code_id: int) -> int | None:
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
         if code.state not in (CodeState.CLOSED, CodeState.PROBING):
             return None
-        if candidate is None or _newer_issues(code).exists():
+        if candidate is None or code.newer_issues().exists():
             _give_up_probing(code)
             return None
         code.state, code.next_probe_at = CodeState.PROBING, None
@@ -244,10 +243,6 @@ def _probe(gift_code_id: int) -> int | None:
         f"🔎 Code {code} is tried once more.", code=str(code), member=candidate.player_id
     )
     return redemption.pk
-
-
-def _newer_issues(code: GiftCode) -> GiftCodeQuerySet:
-    return GiftCode.objects.filter(provider=code.provider, folded=code.folded, issue__gt=code.issue)
 
 
 def _give_up_probing(code: GiftCode) -> None:

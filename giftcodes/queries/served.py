@@ -133,6 +133,12 @@ def last_results(redemptions: QuerySet[Redemption]) -> dict[int, RedemptionServe
     return {one.redemption.guild_id: one for one in with_results(last)}
 
 
+def running_by_guild(redemptions: QuerySet[Redemption]) -> dict[int, int]:
+    """How many of these redemptions run now, by guild, in one statement."""
+    running = redemptions.filter(state=RunState.RUNNING).order_by()
+    return dict(running.values_list("guild_id").annotate(number=Count("pk")))
+
+
 def recent_results(redemptions: QuerySet[Redemption], *, most: int) -> list[RedemptionServed]:
     """The runs that ended last, newest first, in two statements.
 

@@ -34,7 +34,7 @@ def reissue(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) 
     try:
         with transaction.atomic():
             code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
-            if obstacle := _obstacle(code):
+            if obstacle := reissue_obstacle(code):
                 return ReissueResult(None, obstacle)
             issued = GiftCode.objects.create(
                 provider=code.provider,
@@ -58,15 +58,13 @@ def reissue(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) 
     return ReissueResult(issued.pk, message)
 
 
-def _obstacle(code: GiftCode) -> str:
+def reissue_obstacle(code: GiftCode) -> str:
+    """Why a code cannot be reissued, as a sentence for a person. Empty if it can be."""
     if code.state == CodeState.DELETED:
         return f"Code {code} is deleted. Bring it back first."
     if code.state != CodeState.CLOSED:
         return f"Code {code} is {code.get_state_display()}: only a closed code can be reissued."
-    newer = GiftCode.objects.filter(
-        provider=code.provider, folded=code.folded, issue__gt=code.issue
-    )
-    return _already_reissued(code) if newer.exists() else ""
+    return _already_reissued(code) if code.newer_issues().exists() else ""
 
 
 def _already_reissued(code: GiftCode) -> str:

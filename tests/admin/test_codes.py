@@ -26,7 +26,7 @@ from giftcodes.models import (
 from giftcodes.pipeline.poll import FeedLineKind, decide
 from tests.admin.conftest import Browser, TaskQueue, address, errors, messages_of
 from tests.admin.past import attempt, redemption
-from tests.factories import astray, gift_code, guild, member
+from tests.factories import answered, astray, gift_code, guild, member, member_redemption
 from tests.security.people import everyone
 
 
@@ -465,7 +465,7 @@ def test_the_preview_says_how_many_have_it_and_how_many_need_a_person(browser: B
     )
     lost = member(row.guild, refused_realm=row.guild.realm, refused_at=timezone.now())
     (line,) = preview(browser, row.gift_code).context["lines"]
-    assert line["remark"] == "1 waits already, or needs you, 2 have it"
+    assert line["remark"] == "1 needs correction, 2 have it"
     shown = preview(browser, row.gift_code).content.decode()
     assert "No request would be sent now." in shown
     assert "press-first" not in shown, "a start would do nothing"
@@ -474,6 +474,52 @@ def test_the_preview_says_how_many_have_it_and_how_many_need_a_person(browser: B
     assert "No request would be sent now." not in shown
     assert 'class="press press-first">Redeem now' in shown
     assert lost.guild == row.guild
+
+
+def test_the_preview_of_an_officer_says_who_is_left_out_and_why(db: None) -> None:
+    owls = guild("Owls", realm=1042, members=4)
+    code, fresh = gift_code("AAA"), gift_code("BBB")
+    astray(owls, code), astray(owls, code)
+    has_it, waits, low, unclear = owls.members.order_by("pk")[:4]
+    member_redemption(has_it, code, "redeemed")
+    member_redemption(waits, code, "in_flight", token=1)
+    for one, state, times in ((low, "not_eligible", 2), (unclear, "failed", 6)):
+        asked = member_redemption(
+            one, code, state, next_attempt_at=timezone.now() + timedelta(hours=9)
+        )
+        for token in range(1, times + 1):
+            answered(asked, realm=1042, outcome="level_too_low", token=token)
+    people = everyone(owls)
+    press = {"action": "redeem_now", "_selected_action": [code.pk, fresh.pk], "index": 0}
+
+    shown = {
+        role: people[role].client.post(address("giftcode_changelist"), press)
+        for role in ("officer", "administrator")
+    }
+
+    remarks = {one["line"].code: one["remark"] for one in shown["officer"].context["lines"]}
+    assert remarks[code] == (
+        "1 waits already, 2 need correction, 1 is not eligible now, 1 had no clear answer, 1 has it"
+    )
+    text = " ".join(shown["officer"].content.decode().split())
+    assert "2 members whom the game does not know are left out until" in text
+    assert "2 members were asked for in the last 24 hours without getting a code." in text
+    assert "asked for again" not in text
+    text = " ".join(shown["administrator"].content.decode().split())
+    assert "2 members whom the game does not know are asked for again" in text
+    assert "left out until" not in text
+    assert "An officer cannot" not in text
+
+
+def test_the_preview_says_that_unknown_members_are_left_out_of_a_new_code(
+    browser: Browser,
+) -> None:
+    owls = guild("Owls", realm=1042, members=1)
+    astray(owls)
+    words = "1 member whom the game does not know is left out until"
+    assert words in " ".join(preview(browser, gift_code()).content.decode().split())
+    Member.objects.update(realm=1043)
+    assert "left out until" not in preview(browser, gift_code()).content.decode()
 
 
 # --- Closing, reopening, deleting -----------------------------------------------------------------
@@ -525,7 +571,7 @@ def test_neither_an_active_code_nor_an_old_issue_is_reopened(
     [
         (CodeState.ACTIVE, ["Redeem now …", "Skip for a guild …", "Close code"]),
         (CodeState.PROBING, ["Reopen code", "Skip for a guild …", "Close code"]),
-        (CodeState.CLOSED, ["Reopen code", "Reissue"]),
+        (CodeState.CLOSED, ["Reopen code", "Reissue …"]),
         (CodeState.DELETED, ["Bring back"]),
     ],
 )
@@ -562,16 +608,12 @@ def test_an_officer_reads_of_no_button_that_only_administrators_have(db: None) -
         assert re.search(r"<h2[^>]*>\s*Origin and dates", texts["officer"].content.decode())
 
 
-@pytest.mark.parametrize(
-    ("outcome", "is_first"), [("code_not_found", False), ("code_expired", True)]
-)
-def test_a_code_that_does_not_exist_is_not_urged_to_be_opened_again(
-    browser: Browser, outcome: str, is_first: bool
-) -> None:
+@pytest.mark.parametrize("outcome", ["code_not_found", "code_expired", ""])
+def test_nobody_is_urged_to_open_a_closed_code_again(browser: Browser, outcome: str) -> None:
     code = gift_code(state=CodeState.CLOSED, closed_outcome=outcome)
     text = browser.open("giftcode_change", code.pk).content.decode()
     button = text.split("Reopen code</button>")[0].rsplit("<button", 1)[1]
-    assert ("press-first" in button) == is_first
+    assert "press-first" not in button
 
 
 def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
@@ -579,7 +621,7 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
 ) -> None:
     old = redemption().gift_code
     GiftCode.objects.filter(pk=old.pk).update(state=CodeState.CLOSED, rewards="Gems")
-    messages = browser.press("reissue_codes", old)
+    messages = browser.press("reissue_codes", old, shown="yes")
     reissued = GiftCode.objects.get(code=old.code, issue=2)
     assert (reissued.state, reissued.source, reissued.rewards) == ("active", "admin", "Gems")
     assert messages == [
@@ -596,6 +638,81 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
     )
 
 
+def test_a_reissue_is_shown_before_it_is_made_and_leads_to_the_new_issue(
+    browser: Browser, task_queue: TaskQueue
+) -> None:
+    wolves, closed = (
+        guild("Wolves", automatic=True, members=3),
+        guild("Bears", automatic=False, members=5),
+    )
+    Member.objects.filter(pk=wolves.members.first().pk).update(opted_out=True)
+    old, other = gift_code("FROST", state=CodeState.CLOSED), gift_code("SNOW")
+    page = address("giftcode_change", old.pk)
+    press = {
+        "action": "reissue_codes",
+        "_selected_action": [old.pk, other.pk],
+        "index": 0,
+        "back": page,
+    }
+
+    shown = browser.post("giftcode_changelist", data=press)
+
+    text = " ".join(shown.content.decode().split())
+    assert "Nothing has been changed yet." in text
+    assert "up to 2 requests to the game" in text
+    assert "Wolves: 2 members" in text
+    assert str(closed) not in text, "its codes are not redeemed automatically"
+    assert "Code SNOW is active: only a closed code can be reissued." in text
+    assert not GiftCode.objects.filter(issue=2).exists()
+    assert task_queue.enqueued == []
+
+    done = browser.post("giftcode_changelist", data={**press, "shown": "yes", "confirm": "yes"})
+
+    issued = GiftCode.objects.get(issue=2)
+    assert done["Location"] == address("giftcode_change", issued.pk)
+
+
+def test_the_pages_of_an_old_issue_lead_to_the_newest_and_offer_nothing_to_press(
+    browser: Browser,
+) -> None:
+    row = redemption(member_state="cancelled")
+    GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.CLOSED)
+    code = GiftCode.objects.get()
+    for issue in (2, 3):
+        newest = gift_code(code.code, issue=issue)
+    link = f'<a href="{address("giftcode_change", newest.pk)}">{newest}</a>'
+
+    page = browser.open("giftcode_change", code.pk)
+    assert page.context["buttons"] == []
+    assert link in page.content.decode()
+    assert "reopens the code" not in page.content.decode()
+    run = browser.open("redemption_change", row.pk).content.decode()
+    assert link in run
+    assert "reopens the code" not in run
+    assert "old issue" not in browser.open("giftcode_change", newest.pk).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(-1, "had passed, so it was removed"), (1, "Its end stays: "), (None, "")],
+)
+def test_reopening_a_code_says_what_becomes_of_its_end(
+    browser: Browser, hours: int | None, words: str
+) -> None:
+    end = None if hours is None else timezone.now() + timedelta(hours=hours)
+    code = gift_code("FROST", state=CodeState.CLOSED, expires_at=end)
+    before = browser.open("giftcode_change", code.pk).content.decode()
+    assert ("removes the end of the code" in before) == (hours == -1)
+
+    ((level, said),) = browser.press("reopen_codes", code)
+
+    code.refresh_from_db()
+    assert (code.expires_at is None) == (hours != 1)
+    assert level == "success"
+    assert words in said
+    assert ("Its end" in said) == bool(words)
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -610,7 +727,7 @@ def test_a_code_that_is_not_closed_or_has_a_newer_issue_is_not_reissued(
     code = gift_code("AAA", state=state)
     if state == CodeState.CLOSED:
         gift_code("AAA", issue=2)
-    ((level, said),) = browser.press("reissue_codes", code)
+    ((level, said),) = browser.press("reissue_codes", code, shown="yes")
     assert level == "warning"
     assert words in said
     assert task_queue.enqueued == []
@@ -622,10 +739,10 @@ def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(
     now = timezone.now()
     row = redemption(members=3)
     member_redemptions = list(row.member_redemptions.order_by("pk"))
-    for member_redemption, outcome, seconds in zip(
+    for row_of_member, outcome, seconds in zip(
         member_redemptions, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True
     ):
-        Attempt.objects.filter(pk=attempt(member_redemption).pk).update(
+        Attempt.objects.filter(pk=attempt(row_of_member).pk).update(
             outcome=outcome, answered_at=now - timedelta(seconds=seconds)
         )
     late = attempt(member_redemptions[0], token=2)

@@ -11,7 +11,9 @@ from django.contrib.admin.models import LogEntry
 from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Feed, database_now
 from tests.admin import past
 from tests.admin.conftest import Browser, errors
+from tests.admin.conftest import address as address_of
 from tests.factories import guild
+from tests.security.people import everyone
 
 TOKEN = "aVerySecretToken-_123"
 ADDRESS = f"https://discord.com/api/webhooks/4711/{TOKEN}"
@@ -56,27 +58,46 @@ def test_a_new_address_clears_the_refusals_of_the_old_one(browser: Browser) -> N
     assert (channel.error, channel.refused_since, channel.not_before) == ("", None, None)
 
 
-def test_only_the_message_that_waits_says_that_its_channel_is_paused(browser: Browser) -> None:
+def test_a_paused_channel_is_explained_once_and_each_waiting_message_says_so(
+    browser: Browser,
+) -> None:
     row = past.redemption()
     channel = Channel.objects.create(guild=row.guild, address=ADDRESS)
-    for run_number, state in [(1, "waiting"), (2, "done")]:
+    Channel.objects.create(guild=row.guild, address=ADDRESS.replace("4711", "4712"), name="quiet")
+    for run_number, state in [(1, "waiting"), (2, "waiting"), (3, "done")]:
         Announcement.objects.create(
             redemption=row, channel=channel, run_number=run_number, kind="started", state=state
         )
-    assert (
-        "The channel is paused until"
-        not in browser.open("announcement_changelist").content.decode()
-    )
+    page = browser.open("announcement_changelist").content.decode()
+    assert "channel paused" not in page
+    assert "Nothing is sent to" not in page
 
     now = database_now()
-    Channel.objects.update(refused_since=now, not_before=now + timedelta(hours=2))
-
-    assert (
-        browser.open("announcement_changelist")
-        .content.decode()
-        .count("The channel is paused until")
-        == 1
+    Channel.objects.filter(pk=channel.pk).update(
+        refused_since=now, not_before=now + timedelta(hours=2)
     )
+
+    page = browser.open("announcement_changelist").content.decode()
+    assert page.count("channel paused") == 2
+    assert page.count(f"Nothing is sent to {channel}, because it refused a message.") == 1
+    assert page.count("Nothing is sent to") == 1
+    waiting = Announcement.objects.filter(state="waiting").first()
+    assert waiting
+    one = browser.open("announcement_change", waiting.pk).content.decode()
+    assert "The channel is paused until" in one
+
+
+def test_an_officer_reads_only_of_their_own_paused_channels(db: None) -> None:
+    later = database_now() + timedelta(hours=2)
+    wolves, bears = guild("Wolves"), guild("Bears")
+    for of in (wolves, bears):
+        Channel.objects.create(
+            guild=of, address=ADDRESS, refused_since=database_now(), not_before=later
+        )
+    officer = everyone(wolves)["officer"].client
+    page = officer.get(address_of("announcement_changelist")).content.decode()
+    assert page.count("Nothing is sent to") == 1
+    assert "Wolves, because it refused" in page
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", ADDRESS.replace("https", "http")])

@@ -141,6 +141,21 @@ def test_an_inactive_guild_is_activated_and_catches_up(
     assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
 
 
+def runs_of(of: Guild) -> str:
+    """The address of the list of the redemptions of a guild."""
+    return f"{address('redemption_changelist')}?guild__id__exact={of.pk}"
+
+
+def test_redeem_now_on_several_guilds_leads_to_all_runs(browser: Browser) -> None:
+    gift_code()
+    several = [guild(members=1), guild(members=1)]
+    told = browser.press("redeem_now", *several, confirm="yes")
+    runs = address("redemption_changelist")
+    assert told[-1] == ("success", f'<a href="{runs}">See the runs</a>')
+    told = browser.press("redeem_now", *several, confirm="yes")
+    assert not any("See the runs" in words for _level, words in told), "nothing was started"
+
+
 def test_redeem_now_on_a_guild_starts_all_active_codes(
     browser: Browser, task_queue: TaskQueue
 ) -> None:
@@ -163,6 +178,7 @@ def test_redeem_now_on_a_guild_starts_all_active_codes(
     assert messages == [
         ("success", "Started for guild Wolves with code AAA."),
         ("success", "Started for guild Wolves with code BBB."),
+        ("success", f'<a href="{runs_of(wolves)}">See the runs</a>'),
     ]
     assert set(Redemption.objects.values_list("gift_code__code", "state")) == {
         ("AAA", "running"),
@@ -177,9 +193,10 @@ def test_of_the_codes_of_a_guild_the_chosen_ones_are_started(
     wolves = guild("Wolves", members=1)
     codes = [gift_code() for _ in range(5)]
     pairs = [f"{wolves.pk}-{code.pk}" for code in codes[:3]]
-    ((_level, words),) = browser.press(
+    (_level, words), (_same, link) = browser.press(
         "redeem_now", wolves, chosen="yes", pair=pairs, confirm="yes"
     )
+    assert runs_of(wolves) in link
     assert words.startswith("3 started\n")
     assert Redemption.objects.filter(state="running").count() == 3
     logged = LogEntry.objects.filter(change_message="Redeem now: started.")

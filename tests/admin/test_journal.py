@@ -35,6 +35,15 @@ def entries(browser: Browser, **query: Any) -> list[tuple[str, list[str]]]:
     return [(row.kind, [str(one.gift_code) for one in row.together]) for row in found]
 
 
+def details(browser: Browser) -> list[str]:
+    """The words in the column for the detail."""
+    page = browser.open("redemptionevent_changelist").content.decode()
+    return [
+        " ".join(re.sub(r"<[^>]+>", " ", cell).split())
+        for cell in re.findall(r"field-detail_shown[^>]*>(.*?)</td>", page, re.DOTALL)
+    ]
+
+
 def test_the_runs_of_one_catch_up_are_one_entry_that_names_each_code(browser: Browser) -> None:
     wolves = guild("Wolves")
     codes = [event(wolves) for _ in range(18)]
@@ -70,6 +79,64 @@ def test_events_that_a_person_or_a_feed_caused_stand_alone(browser: Browser) -> 
     assert [len(codes) for _kind, codes in entries(browser)] == [1, 1, 1, 1]
 
 
+def test_the_runs_of_one_press_are_one_entry_for_each_guild(browser: Browser) -> None:
+    admin, other = User.objects.get(username="admin"), User.objects.create(username="bram")
+    wolves, bears = guild("Wolves"), guild("Bears")
+    runs = [
+        Redemption.objects.create(guild=one, gift_code=code)
+        for one in (wolves, bears)
+        for code in [gift_code() for _ in range(3)]
+    ]
+    for kind in ("locked", "refused", "unlocked"):
+        for run in runs:
+            run.journal(kind, trigger="admin", user_id=admin.pk)  # type: ignore[arg-type]
+    assert [(kind, len(codes)) for kind, codes in entries(browser)] == [
+        (kind, 3) for kind in ("unlocked", "refused", "locked") for _guild in (wolves, bears)
+    ]
+    event(wolves, trigger="admin", user_id=other.pk)
+    assert len(entries(browser)) == 7, "another person's press stands alone"
+    runs[0].journal("locked", trigger="admin", user_id=admin.pk)  # type: ignore[arg-type]
+    assert len(entries(browser)) == 8, "one press starts a code only once"
+
+
+def test_the_starts_of_two_presses_are_two_entries_and_late_ends_are_one(browser: Browser) -> None:
+    admin, wolves = User.objects.get(username="admin"), guild("Wolves")
+    event(wolves, trigger="admin", user_id=admin.pk)
+    event(wolves, "unlocked", trigger="admin", user_id=admin.pk)
+    RedemptionEvent.objects.update(at=timezone.now() - timedelta(minutes=2))
+    event(wolves, trigger="admin", user_id=admin.pk)
+    event(wolves, "unlocked", trigger="admin", user_id=admin.pk)
+    assert [(kind, len(codes)) for kind, codes in entries(browser)] == [
+        ("unlocked", 2),
+        ("locked", 1),
+        ("locked", 1),
+    ]
+
+
+def test_an_entry_for_several_runs_counts_codes_by_the_result_of_the_newest(
+    browser: Browser,
+) -> None:
+    wolves = guild("Wolves")
+    first, second, third = (
+        Redemption.objects.create(guild=wolves, gift_code=gift_code(), trigger="catch_up")
+        for _ in range(3)
+    )
+    for run in (first, second):
+        end(run, ResultKind.NEEDS_YOU, Served(has=5, needs_you=4), gained=5)
+        end(run, ResultKind.NEEDS_YOU, Served(has=6, needs_you=3), gained=1)
+    page = browser.open("redemptionevent_changelist").content.decode()
+    assert "<summary>2 codes, 4 runs</summary>" in page
+    assert page.count(", run 1 ") == page.count(", run 2 ") == 2
+    assert details(browser) == ["! done, 3 need you 6 of 9 have it, 1 got it in this run"]
+
+    end(third, ResultKind.DONE, Served(has=9), gained=9)
+
+    assert details(browser) == ["✓ done, everyone has it 1 code ! done, 3 need you 2 codes"]
+    assert "<summary>3 codes, 5 runs</summary>" in (
+        browser.open("redemptionevent_changelist").content.decode()
+    )
+
+
 def test_a_sorted_list_shows_each_event_alone(browser: Browser) -> None:
     wolves = guild()
     event(wolves), event(wolves)
@@ -84,7 +151,9 @@ def test_a_detail_is_shown_only_if_all_events_of_the_entry_have_it(browser: Brow
         browser.open("redemptionevent_changelist").content.decode()
     )
     event(wolves, "joined", detail="2 member(s) joined the run.")
-    assert "member(s) joined" not in browser.open("redemptionevent_changelist").content.decode()
+    assert details(browser) == ["–"]
+    page = browser.open("redemptionevent_changelist").content.decode()
+    assert page.count("2 member(s) joined the run.") == 1, "only in the list of the codes"
 
 
 def test_the_end_of_a_run_is_shown_with_its_result(browser: Browser) -> None:
@@ -123,17 +192,13 @@ def test_each_run_keeps_its_result_when_later_runs_end(browser: Browser) -> None
     end(run, ResultKind.NEEDS_YOU, Served(has=2, needs_you=1), gained=2)
     end(run, ResultKind.DONE, Served(has=3), gained=1)
     end(run, ResultKind.DONE, Served(has=3), gained=0)
-    page = browser.open("redemptionevent_changelist").content.decode()
-    shown = [
-        re.sub(r"<[^>]+>|\s+", " ", cell).split()
-        for cell in re.findall(r"field-detail_shown[^>]*>(.*?)</td>", page, re.DOTALL)
-    ]
-    assert [" ".join(words[1:]) for words in shown] == [
+    assert [words.partition(" ")[2] for words in details(browser)] == [
         "done, everyone has it 3 of 3 have it, nobody got it in this run",
         "done, everyone has it 3 of 3 have it, 1 got it in this run",
         "done, 1 needs you 2 of 3 have it",
         "nobody got it 0 of 3 have it",
     ]
+    page = browser.open("redemptionevent_changelist").content.decode()
     assert len(re.findall(r"field-user_shown[^>]*>\s*admin", page)) == 4
     newest = RedemptionEvent.objects.first()
     assert newest

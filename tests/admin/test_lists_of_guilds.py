@@ -63,6 +63,21 @@ def test_the_list_says_how_the_last_run_went(browser: Browser) -> None:
     assert "–" in cells(browser, "Fresh")
 
 
+def test_the_list_says_which_guilds_have_runs_and_links_to_them(browser: Browser) -> None:
+    wolves, well = guild("Wolves"), guild("Well")
+    ended(wolves, gift_code("OLD2026"), "redeemed")
+    for _ in range(2):
+        Redemption.objects.create(guild=wolves, gift_code=gift_code(), state="running")
+    assert any("running: 2 codes" in one and "OLD2026" in one for one in cells(browser, "Wolves"))
+    assert not any("running" in cell for cell in cells(browser, "Well"))
+    page = browser.open("guild_changelist").content.decode()
+    runs = re.search(r'<a class="badge tone-busy" href="([^"]+)"', page)
+    assert runs
+    listed = browser.client.get(runs[1].replace("&amp;", "&")).context["cl"].result_list
+    assert [(row.guild, row.state) for row in listed] == [(wolves, "running")] * 2
+    assert well.redemptions.count() == 0
+
+
 def test_more_guilds_cost_no_more_queries(browser: Browser) -> None:
     def cost() -> int:
         with CaptureQueriesContext(
@@ -75,6 +90,7 @@ def test_more_guilds_cost_no_more_queries(browser: Browser) -> None:
         one = guild(name)
         unknown(one, 2, known=1)
         ended(one, gift_code(f"CODE{name}"), "redeemed")
+        Redemption.objects.create(guild=one, gift_code=gift_code(), state="running")
 
     fill("A")
     cost()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import escape
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from giftcodes.admin_menu import MENU
 from giftcodes.models import Alarm, Guild, Member
@@ -200,6 +202,52 @@ def test_each_entry_of_the_log_names_the_person_and_the_row_and_what_was_done(
     assert "Made inactive." in page
     assert f'href="{address("member_change", amber.pk)}"' in page
     assert "admin" in page
+
+
+def changes(browser: Browser, **query: str) -> list[str]:
+    """The words of each row in the list of what people did, without the time and the person."""
+    page = browser.client.get(reverse("admin:admin_logentry_changelist"), query)
+    cells = re.findall(
+        r"field-(?:row|words)_shown[^>]*>(.*?)</td>", page.content.decode(), re.DOTALL
+    )
+    words = [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
+    return [f"{row} | {done}" for row, done in zip(words[::2], words[1::2], strict=True)]
+
+
+def at_once() -> None:
+    """Let all entries have the same time, however long the action took."""
+    newest = LogEntry.objects.latest("action_time")
+    LogEntry.objects.update(action_time=newest.action_time)
+
+
+def test_an_action_on_many_rows_is_one_entry_that_names_each(
+    browser: Browser, admin_user: User
+) -> None:
+    wolves = guild("Wolves")
+    pack = [member(wolves, nickname=f"Cub{number}") for number in range(3)]
+    browser.press("deactivate", *pack, shown="yes")
+    at_once()
+    (one,) = changes(browser)
+    assert one.startswith("3 members ")
+    assert one.endswith("| Made inactive. Active: yes → no")
+    assert all(cub.nickname in one for cub in pack)
+    page = browser.client.get(reverse("admin:admin_logentry_changelist")).content.decode()
+    assert all(f'href="{address("member_change", cub.pk)}"' in page for cub in pack)
+    assert len(changes(browser, o="1")) == 3, "a sorted list shows each entry"
+
+    LogEntry.objects.update(action_time=timezone.now() - timedelta(seconds=3))
+    LogEntry.objects.log_actions(admin_user.pk, pack[:1], CHANGE, "Made inactive.")
+    assert [words.partition(" ")[0] for words in changes(browser)] == ["Member", "3"]
+
+
+def test_values_that_differ_are_in_the_list_of_the_rows(browser: Browser) -> None:
+    wolves = guild("Wolves", realm=1042)
+    pack = [member(wolves, nickname="Ash"), member(wolves, nickname="Elm", realm=1050)]
+    browser.press("set_realm", *pack, realm="1044")
+    at_once()
+    (one,) = changes(browser)
+    assert one.endswith("| Set the state or kingdom.")
+    assert "State or kingdom: 1050 → 1044" in one
 
 
 def test_an_officer_sees_only_what_was_done_in_their_own_guilds(

@@ -5,12 +5,15 @@ A deleted code keeps its row and its history.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -20,9 +23,11 @@ from giftcodes.admin.codes.code_entry import CodeEntry
 from giftcodes.admin.codes.code_form import must_propose
 from giftcodes.admin.codes.code_page import context, fields_seen
 from giftcodes.admin.codes.origin import source_words
+from giftcodes.admin.codes.reissue import reissue_codes
 from giftcodes.admin.codes.skip import skip
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.adders import adders_of
 from giftcodes.admin.common.choice_filter import ChoicesInWords
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import (
@@ -42,10 +47,10 @@ from giftcodes.models import (
     CodeState,
     GiftCode,
     Redemption,
+    Source,
     Trigger,
 )
 from giftcodes.pipeline import code_lifecycle as codes_step
-from giftcodes.services.codes import reissue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,7 +112,12 @@ class GiftCodeAdmin(CodeEntry):
     ]
 
     def buttons_of(self, row: GiftCode) -> list[tuple[str, Any]]:
-        """The actions that are possible in the state of the code."""
+        """The actions that are possible in the state of the code.
+
+        An old issue has none, because only the newest issue of a code can be open.
+        """
+        if row.state in (CodeState.CLOSED, CodeState.PROBING) and row.newer_issues().exists():
+            return []
         return _BUTTONS[CodeState(row.state)]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
@@ -132,10 +142,15 @@ class GiftCodeAdmin(CodeEntry):
         return ["provider", "code"] if obj else []
 
     def decorate(self, request: HttpRequest, rows: list[GiftCode]) -> None:
-        """Add what has come of each code in the guilds of the person, in two statements."""
+        """Add what has come of each code in the guilds of the person, and who added it.
+
+        It takes three statements at most.
+        """
         found = codes_served(rows, request.user)
+        adders = adders_of((code.pk for code in rows if code.source == Source.ADMIN), request.user)
         for code in rows:
             code.found = found[code.pk]  # type: ignore[attr-defined]
+            code.adder = adders.get(code.pk, "")  # type: ignore[attr-defined]
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, code: GiftCode) -> SafeString:
@@ -166,8 +181,8 @@ class GiftCodeAdmin(CodeEntry):
 
     @admin.display(description=_("source"), ordering="source")
     def source_shown(self, code: GiftCode) -> str:
-        """Where the code came from."""
-        return source_words(code.source)
+        """Where the code came from. If the reader may know who added it, the person's name."""
+        return source_words(code.source, code.adder)  # type: ignore[attr-defined]
 
     # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now …"), permissions=["redeem"])
@@ -190,44 +205,30 @@ class GiftCodeAdmin(CodeEntry):
         """Ask for the guilds, and stop redeeming the codes for them."""
         return skip(request, self, codes)
 
-    @admin.action(description=_("Reissue"), permissions=["code"])
+    @admin.action(description=_("Reissue …"), permissions=["code"])
     def reissue_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
-        """Add a new issue of a closed code that the game offers again.
-
-        The new issue is redeemed for all members.
-        """
-        report = Report()
-        made = []
-        for code in codes:
-            result = reissue(code.pk, trigger=Trigger.ADMIN, user_id=request.user.pk)
-            if result.gift_code_id is None:
-                report.refused(result.message)
-                continue
-            made.append(result.gift_code_id)
-            tasks.enqueue_on_commit(
-                tasks.fan_out, result.gift_code_id, Trigger.ADMIN, request.user.pk
-            )
-            self.log_change(request, code, gettext("Reissued."))
-            report.done(result.message)
-        report.tell(request)
-        return HttpResponseRedirect(page_url(GiftCode(pk=made[0]))) if len(made) == 1 else None
+        """Show what a new issue of closed codes means. After confirmation, make it."""
+        return reissue_codes(request, self, codes)
 
     @admin.action(description=_("Reopen code"), permissions=["code"])
     def reopen_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
         """Open codes again. Runs that a person stopped stay stopped."""
         report = Report()
         for code in codes:
+            end = code.expires_at
             if obstacle := codes_step.reopen(
                 code.pk, trigger=Trigger.ADMIN, user_id=request.user.pk
             ):
                 report.refused(obstacle)
                 continue
             tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
+            code.refresh_from_db(fields=["expires_at"])
             self.log_change(request, code, gettext("Reopened."))
-            report.done(
-                gettext("Code %s is open again, and is redeemed for members who do not have it.")
-                % code
+            words = gettext(
+                "Code %s is open again, and is redeemed for members who do not have it."
             )
+            about_end = _about_end(end, is_kept=bool(code.expires_at)) if end else ""
+            report.done(f"{words % code} {about_end}".strip())
         report.tell(request)
 
     @admin.action(description=_("Close code"), permissions=["code"])
@@ -271,6 +272,17 @@ class GiftCodeAdmin(CodeEntry):
             report.done(
                 gettext("Code %s is closed: it is no longer redeemed for any member.") % code
             )
+
+
+def _about_end(end: dt.datetime, *, is_kept: bool) -> str:
+    """What has become of the end of a code that was reopened."""
+    words = gettext("Its end stays: %s.")
+    if not is_kept:
+        words = gettext(
+            "Its end (%s) had passed, so it was removed. If the code ends later, set the new end "
+            "on its page."
+        )
+    return words % date_format(timezone.localtime(end), "DATETIME_FORMAT")
 
 
 def _results_url(lines: list[Line]) -> str:

@@ -32,6 +32,7 @@ from giftcodes.domain.outcomes import ODD_WORDS, meaning
 from giftcodes.domain.transitions import State
 from giftcodes.models import (
     Attempt,
+    CodeState,
     GiftCode,
     MemberRedemption,
     Redemption,
@@ -76,7 +77,11 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
 def _board(code: GiftCode, person: Any) -> dict[str, Any]:
     """What changes on the page while a person looks at it, except the buttons."""
     shows_times = scope.sees_times(code, person)
+    newest = code.newer_issues().first()
     return {
+        "newest": newest,
+        "newest_url": page_url(newest) if newest else "",
+        "is_end_past": bool(code.expires_at and code.expires_at <= timezone.now()),
         **_served(code, person),
         "back": page_url(code),
         "facts": facts(code, person, shows_times=shows_times),
@@ -90,8 +95,8 @@ def _board(code: GiftCode, person: Any) -> dict[str, Any]:
         "shows_times": shows_times,
         "may_decide": person.has_perm("giftcodes.change_giftcode"),
         "may_redeem": person.has_perm("giftcodes.change_redemption"),
-        # If the game does not know the code, opening it again is seldom right.
-        "quiet_buttons": code.is_unknown,
+        # Opening a code again that has ended, or that the game does not know, is seldom right.
+        "quiet_buttons": code.state in (CodeState.CLOSED, CodeState.DELETED),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.adders import adders_of
 from giftcodes.domain.outcomes import meaning
 from giftcodes.models import GiftCode
 from giftcodes.models.code import Source
@@ -22,8 +23,15 @@ class Fact:
     at: dt.datetime | None = None
 
 
-def source_words(source: str) -> str:
-    """Where a code came from. Officers add codes in the admin, too."""
+def source_words(source: str, adder: str = "") -> str:
+    """Where a code came from. Officers add codes in the admin, too.
+
+    Args:
+        source: the code's source.
+        adder: the name of the person who added it, if there is one and the reader may know it.
+    """
+    if source == Source.ADMIN and adder:
+        return _("a person (%s)") % adder
     return _("a person") if source == Source.ADMIN else str(Source(source).label)
 
 
@@ -40,8 +48,9 @@ def facts(code: GiftCode, person: scope.Person, *, shows_times: bool) -> list[Fa
         shows_times: whether the person may see the moments of closing (`scope.sees_times`).
     """
     reason = meaning(code.closed_outcome).reason if code.closed_outcome else ""
+    adder = adders_of([code.pk], person).get(code.pk, "") if code.source == Source.ADMIN else ""
     found = [
-        Fact(_("Came from"), source_words(code.source)),
+        Fact(_("Came from"), source_words(code.source, adder)),
         Fact(_("Issue"), str(code.issue) if code.issue > 1 else ""),
         Fact(_("First seen"), at=code.first_seen_at),
         Fact(_("Last seen in the feed"), at=code.last_seen_at),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
+
+
+class LeadsOn(HttpResponseRedirect):
+    """A redirect of an action to a page with its results, also if a page before it is known."""
 
 
 def page_before(request: HttpRequest) -> str:

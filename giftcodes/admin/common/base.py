@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.back import page_before
+from giftcodes.admin.common.back import LeadsOn, page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.scoped import Scoped
 from giftcodes.admin.common.versions import actions_on
@@ -169,10 +169,13 @@ class Page(Scoped, _ModelAdmin):
         return actions
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]
-        """Return to the page of the row, if the action was a button there."""
+        """Return to the page of the row, if the action was a button there.
+
+        An action that leads to its results (`LeadsOn`) goes there.
+        """
         response: HttpResponse | None = super().response_action(request, queryset)
         back = page_before(request)
-        is_over = isinstance(response, HttpResponseRedirect)
+        is_over = isinstance(response, HttpResponseRedirect) and not isinstance(response, LeadsOn)
         return HttpResponseRedirect(back) if back and is_over else response
 
     @property

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +27,8 @@ from giftcodes.admin.common.html import (
     NOTHING,
     guild_url,
     link,
+    list_link,
+    list_url,
     page_url,
     result_badge,
     tone_link,
@@ -39,11 +41,11 @@ from giftcodes.admin.guilds.tabs import SETTINGS, TABS, frame, tab_named
 from giftcodes.admin.redemptions import redeem_preview
 from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.domain.served import Tone
-from giftcodes.models import Guild, Member, Redemption
+from giftcodes.models import Guild, Member, Redemption, RunState
 from giftcodes.models.game_words import place_noun, places
 from giftcodes.models.roles import promote_to_officers
 from giftcodes.queries.needs import guilds_with_wrong_ids, is_guild_wrong, unknown_by_guild
-from giftcodes.queries.served import last_results
+from giftcodes.queries.served import last_results, running_by_guild
 from giftcodes.services.corrections import TooManyCorrectionsError, count_of_guild
 
 if TYPE_CHECKING:
@@ -164,13 +166,14 @@ class GuildAdmin(KeepsHistory):
         return format_html('<a href="{}">{}</a>', guild_url(guild.pk, "members"), number)
 
     def decorate(self, request: HttpRequest, rows: list[Guild]) -> None:
-        """Add the number of unknown members and the last result to each guild.
+        """Add the number of unknown members, of runs, and the last result to each guild.
 
-        It takes five SQL statements at most.
+        It takes six SQL statements at most.
         """
         unknown: dict[int, int] = {}
         wrong_ids: set[int] = set()
         last: dict[int, RedemptionServed] = {}
+        running: dict[int, int] = {}
         if request.user.has_perm("giftcodes.view_member"):
             members = scope.visible(Member.objects.filter(guild__in=rows), request.user)
             unknown = unknown_by_guild(members)
@@ -178,10 +181,12 @@ class GuildAdmin(KeepsHistory):
         if request.user.has_perm("giftcodes.view_redemption"):
             runs = scope.visible(Redemption.objects.filter(guild__in=rows), request.user)
             last = last_results(runs)
+            running = running_by_guild(runs)
         for guild in rows:
             guild.unknown = unknown.get(guild.pk, 0)  # type: ignore[attr-defined]
             guild.has_wrong_ids = guild.pk in wrong_ids  # type: ignore[attr-defined]
             guild.last = last.get(guild.pk)  # type: ignore[attr-defined]
+            guild.running = running.get(guild.pk, 0)  # type: ignore[attr-defined]
 
     @admin.display(description=_("needs you"))
     def needs_shown(self, guild: Guild) -> SafeString | str:
@@ -201,12 +206,20 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("last result"))
     def last_result_shown(self, guild: Guild) -> SafeString | str:
-        """The result of the run that ended last, with its code and a link to its page."""
+        """The number of runs that go on, and the result of the run that ended last."""
         last: RedemptionServed | None = guild.last  # type: ignore[attr-defined]
-        if last is None:
-            return NOTHING
-        badge = result_badge(last.result)
-        return format_html("{} {}", badge, link(last.redemption, last.redemption.gift_code))
+        running: int = guild.running  # type: ignore[attr-defined]
+        parts: list[Any] = []
+        if running:
+            address = list_url(
+                Redemption, guild__id__exact=guild.pk, state__exact=RunState.RUNNING.value
+            )
+            words = ngettext("running: %d code", "running: %d codes", running) % running
+            parts.append(tone_link(address, words, Tone.BUSY))
+        if last is not None:
+            parts.append(result_badge(last.result))
+            parts.append(link(last.redemption, last.redemption.gift_code))
+        return format_html_join(" ", "{}", ((part,) for part in parts)) or NOTHING
 
     # --- The tabs -----------------------------------------------------------------------------
     def get_urls(self) -> list[Any]:
@@ -322,7 +335,11 @@ class GuildAdmin(KeepsHistory):
                 "list_url": self.list_url,
             }
             return TemplateResponse(request, "admin/giftcodes/redeem_preview.html", context)
-        redeem_now([line.pair for line in chosen], user_id=request.user.pk, report=report)
+        pairs = [line.pair for line in chosen]
+        if redeem_now(pairs, user_id=request.user.pk, report=report):
+            ids = {line.guild.pk for line in chosen}
+            filters = {"guild__id__exact": ids.pop()} if len(ids) == 1 else {}
+            report.together(list_link(Redemption, gettext("See the runs"), **filters))
         report.tell(request)
         return None
 

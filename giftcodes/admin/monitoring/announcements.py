@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.utils import timezone
@@ -10,15 +10,18 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
-from giftcodes.models import AlarmNotice, Announcement
+from giftcodes.models import AlarmNotice, Announcement, Channel
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
+#: The maximum number of paused channels that the list names.
+MOST_PAUSED = 20
 #: For each delivery state, the state whose badge has the right colour.
 _COLOURS = {
     "waiting": "pending",
@@ -34,6 +37,13 @@ def delivery_badge(row: Announcement | AlarmNotice) -> SafeString:
     return badge(_COLOURS.get(row.state, row.state), row.get_state_display())
 
 
+def paused_channels(person: Any) -> list[Channel]:
+    """The channels of the person's guilds to which nothing is sent for now, in one statement."""
+    paused = Channel.objects.filter(refused_since__isnull=False, not_before__gt=timezone.now())
+    rows = scope.visible(paused.select_related("guild"), person)
+    return list(rows.order_by("guild__name", "name")[:MOST_PAUSED])
+
+
 @admin.register(Announcement)
 class AnnouncementAdmin(History):
     intro = _("Messages to the channels of the guilds, and the delivery of each.")
@@ -45,12 +55,12 @@ class AnnouncementAdmin(History):
         "kind",
         "about",
         "channel",
-        "delivery_shown",
+        "delivery_listed",
         "sent_at",
         "edited_at",
         "error",
     ]
-    phone_columns = ("created_at", "kind", "about", "delivery_shown")
+    phone_columns = ("created_at", "kind", "about", "delivery_listed")
     list_select_related = [
         "redemption__guild",
         "redemption__gift_code",
@@ -80,6 +90,13 @@ class AnnouncementAdmin(History):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Announcement]:
         return super().get_queryset(request).select_related(*self.list_select_related)
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """The list, which says once for each paused channel until when it is paused."""
+        paused = {"paused": paused_channels(request.user)}
+        return super().changelist_view(request, {**paused, **(extra_context or {})})
+
     @admin.display(description=_("about"), ordering="redemption")
     def about(self, row: Announcement) -> SafeString | str:
         """A link to the redemption or the alarm that the message is about."""
@@ -87,8 +104,15 @@ class AnnouncementAdmin(History):
         return NOTHING if subject is None else link(subject)
 
     @admin.display(description=_("delivery"), ordering="state")
+    def delivery_listed(self, row: Announcement) -> SafeString:
+        """The delivery state. If the message waits for its channel, a word says so."""
+        channel = row.channel
+        is_paused = row.is_unfinished and channel is not None and channel.is_resting
+        return badge(_COLOURS["waiting"], _("channel paused")) if is_paused else delivery_badge(row)
+
+    @admin.display(description=_("delivery"))
     def delivery_shown(self, row: Announcement) -> SafeString:
-        """The delivery state. If the message waits for its channel, the text says so."""
+        """The delivery state. If the message waits for its channel, the text says until when."""
         badge_of_it = delivery_badge(row)
         channel = row.channel
         if not row.is_unfinished or channel is None or not channel.is_resting:

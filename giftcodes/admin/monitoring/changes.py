@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ORDER_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpResponseRedirect
 from django.urls import NoReverseMatch
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +27,53 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 _PERMISSION = "giftcodes.view_guild"
+#: The entries of one action on many rows are written at most this long after each other.
+SOON = timedelta(seconds=2)
+
+
+def group_changes(entries: list[LogEntry]) -> list[LogEntry]:
+    """Let one entry stand for all rows that one action of a person changed in the same way.
+
+    Only the newest entry of an action is shown. Its attribute `together` has all of them.
+
+    Args:
+        entries: the entries of a page, the newest first.
+    """
+    shown: list[LogEntry] = []
+    groups: dict[tuple[Any, ...], LogEntry] = {}
+    for entry in entries:
+        entry.together = [entry]  # type: ignore[attr-defined]
+        key = (entry.user_id, entry.content_type_id, entry.action_flag, entry.change_message)
+        first = groups.get(key)
+        if first and _together(first)[-1].action_time - entry.action_time <= SOON:
+            _together(first).append(entry)
+            continue
+        groups[key] = entry
+        shown.append(entry)
+    return shown
+
+
+def _together(entry: LogEntry) -> list[LogEntry]:
+    found: list[LogEntry] = entry.together  # type: ignore[attr-defined]
+    return found
+
+
+def _values(entry: LogEntry) -> str:
+    """Each short value that an entry changed, before and after."""
+    changes: list[Change] = entry.changes  # type: ignore[attr-defined]
+    return "; ".join(f"{capfirst(one.name)}: {one.old} → {one.new}" for one in changes)
+
+
+def _row_words(entry: LogEntry, words: str) -> SafeString | str:
+    """Words about the row of an entry, with a link if the row has a page."""
+    model = entry.content_type.model_class() if entry.content_type else None
+    if model is None:
+        return words
+    try:
+        url = model_url(model, "change", entry.object_id)
+    except NoReverseMatch:
+        return words
+    return format_html('<a href="{}">{}</a>', url, words)
 
 
 @admin.register(LogEntry)
@@ -43,6 +92,7 @@ class ChangeAdmin(History):
     search_fields = ["object_repr", "user__username"]
     search_help_text = _("Name of the row or of the person")
     ordering = ["-action_time", "-id"]
+    list_per_page = 100
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the person may see the log (they must be allowed to see guilds)."""
@@ -82,7 +132,8 @@ class ChangeAdmin(History):
     def decorate(self, request: HttpRequest, rows: list[LogEntry]) -> None:
         """Add the words of each entry, with the values that have changed.
 
-        The words name only guilds that the person may see.
+        The words name only guilds that the person may see. The entries of one action are one,
+        unless the person has sorted the list.
         """
         entries = [
             Entry(row.action_time, row.user.get_username(), row.get_change_message())
@@ -93,25 +144,44 @@ class ChangeAdmin(History):
         changes = changes_logged(rows)
         for row in rows:
             row.changes = changes.get(row.pk, [])  # type: ignore[attr-defined]
+            row.together = [row]  # type: ignore[attr-defined]
+        if ORDER_VAR not in request.GET:
+            rows[:] = group_changes(rows)
 
     @admin.display(description=_("what"))
     def row_shown(self, entry: LogEntry) -> SafeString | str:
-        """The kind and the name of the row, with a link if it has a page."""
+        """The kind and the name of the row, with a link if it has a page.
+
+        For an action on several rows, their number. Their names are in a list that opens.
+        """
         kind = entry.content_type
         model = kind.model_class() if kind else None
         if kind is None or model is None:
             return entry.object_repr or NOTHING
-        words = f"{capfirst(model._meta.verbose_name)} {entry.object_repr}"
-        try:
-            url = model_url(model, "change", entry.object_id)
-        except NoReverseMatch:
-            return words
-        return format_html('<a href="{}">{}</a>', url, words)
+        together = _together(entry)
+        if len(together) == 1:
+            words = f"{capfirst(model._meta.verbose_name)} {entry.object_repr}"
+            return _row_words(entry, words)
+        are_alike = len({_values(one) for one in together}) == 1
+        lines = format_html_join(
+            "",
+            "<li>{} {}</li>",
+            (
+                (_row_words(one, one.object_repr), "" if are_alike else _values(one))
+                for one in together
+            ),
+        )
+        return format_html(
+            "<details><summary>{} {}</summary><ul>{}</ul></details>",
+            len(together),
+            model._meta.verbose_name_plural,
+            lines,
+        )
 
     @admin.display(description=_("done"))
     def words_shown(self, entry: LogEntry) -> str:
-        """What was done, and each short value before and after."""
+        """What was done, and each short value before and after, if it is the same for all rows."""
         words = str(entry.words) or str(_("Added.") if entry.is_addition() else "")  # type: ignore[attr-defined]
-        changes: list[Change] = entry.changes  # type: ignore[attr-defined]
-        values = [f"{capfirst(one.name)}: {one.old} → {one.new}" for one in changes]
-        return " ".join(filter(None, [words, "; ".join(values)])) or NOTHING
+        values = {_values(one) for one in _together(entry)}
+        shown = values.pop() if len(values) == 1 else ""
+        return " ".join(filter(None, [words, shown])) or NOTHING

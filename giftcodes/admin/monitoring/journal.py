@@ -35,10 +35,15 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
+    from giftcodes.domain.served import Result
+
 
 #: Entries of one kind that catch-up or sweep makes for a guild within this time are shown as one.
+#: So are the ends of the runs that one person started.
 BURST = timedelta(minutes=10)
-_GROUPED = frozenset({EventKind.LOCKED, EventKind.UNLOCKED, EventKind.JOINED})
+#: The starts and refusals of one press of “Redeem now” are written within this time.
+PRESS = timedelta(minutes=1)
+_GROUPED = frozenset({EventKind.LOCKED, EventKind.UNLOCKED, EventKind.JOINED, EventKind.REFUSED})
 
 
 def journal_lines(events: QuerySet[RedemptionEvent], person: Any) -> list[dict[str, Any]]:
@@ -88,12 +93,12 @@ def _adders(events: list[RedemptionEvent], person: Any) -> dict[int, str]:
     return adders_of({one.gift_code_id for one in events if _is_first_of_person(one)}, person)
 
 
-def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
-    """Let one entry stand for all of its kind that a catch-up or sweep made for a guild.
+def group_entries(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
+    """Let one entry stand for all of its kind that one cause made for a guild.
 
-    After a correction, catch-up starts a run for each code that the member can have now. The
-    entries of these runs belong together, so only the newest entry is shown. Its attribute
-    `together` has all of them.
+    After a correction, catch-up starts a run for each code that the member can have now, and one
+    press of “Redeem now” starts a run for each chosen code. The entries of these runs belong
+    together, so only the newest entry is shown. Its attribute `together` has all of them.
 
     Args:
         events: the entries of a page, the newest first, with their redemptions.
@@ -102,12 +107,12 @@ def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
     open_groups: dict[tuple[Any, ...], RedemptionEvent] = {}
     for event in events:
         event.together = [event]  # type: ignore[attr-defined]
-        if event.kind not in _GROUPED or event.redemption is None or not _is_housekeeping(event):
+        key = _group_key(event)
+        if key is None:
             shown.append(event)
             continue
-        key = (event.redemption.guild_id, event.kind, event.trigger)
         first = open_groups.get(key)
-        if first is not None and first.at - event.at <= BURST:
+        if first is not None and _belongs(event, first):
             first.together.append(event)  # type: ignore[attr-defined]
             continue
         open_groups[key] = event
@@ -115,9 +120,54 @@ def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
     return shown
 
 
+def _group_key(event: RedemptionEvent) -> tuple[Any, ...] | None:
+    """What entries that are shown as one have in common. None for an entry that stands alone."""
+    if event.kind not in _GROUPED or event.redemption is None:
+        return None
+    if not _is_housekeeping(event) and event.user_id is None:
+        return None
+    return event.redemption.guild_id, event.kind, event.trigger, event.user_id
+
+
+def _belongs(event: RedemptionEvent, first: RedemptionEvent) -> bool:
+    """Whether an entry has the same cause as a newer one of its kind that stands for several."""
+    is_end, is_housekeeping = event.kind == EventKind.UNLOCKED, _is_housekeeping(event)
+    if first.at - event.at > (BURST if is_end or is_housekeeping else PRESS):
+        return False
+    # One press starts a code only once, so another run of the code is another press.
+    return is_housekeeping or all(
+        one.redemption_id != event.redemption_id for one in _together(first)
+    )
+
+
 def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
     found: list[RedemptionEvent] = event.together  # type: ignore[attr-defined]
     return found
+
+
+def _newest_of_codes(event: RedemptionEvent) -> list[RedemptionEvent]:
+    """The newest entry of each code among the entries that are shown as one."""
+    newest: dict[int | None, RedemptionEvent] = {}
+    for one in _together(event):
+        newest.setdefault(one.redemption_id, one)
+    return list(newest.values())
+
+
+def _number_words(event: RedemptionEvent) -> str:
+    """How many codes an entry stands for, and how many runs if there are more runs than codes."""
+    together = _together(event)
+    codes = len(_newest_of_codes(event))
+    runs = len({(one.redemption_id, one.run_number) for one in together})
+    words = ngettext("%d code", "%d codes", codes) % codes
+    if codes == 1:
+        words = str(event.gift_code)
+    return f"{words}, {ngettext('%d run', '%d runs', runs) % runs}" if runs > codes else words
+
+
+def _numbers(event: RedemptionEvent) -> str:
+    """How many members had the code when the run of an entry ended, or else the entry's detail."""
+    end = _end_of(event)
+    return end.numbers if end else event.detail
 
 
 def _is_last_end(event: RedemptionEvent, run: Redemption) -> bool:
@@ -177,7 +227,7 @@ class RedemptionEventAdmin(History):
         return ngettext("%d entry", "%d entries", rows.result_count) % rows.result_count
 
     def decorate(self, request: HttpRequest, rows: list[RedemptionEvent]) -> None:
-        """Group the entries of catch-up and sweep, unless the person has sorted the list.
+        """Group the entries of one cause, unless the person has sorted the list.
 
         Each entry about the end of a run gets the run's result, and each entry about a code that
         an officer added gets the officer's name, in two SQL statements for all.
@@ -186,7 +236,7 @@ class RedemptionEventAdmin(History):
             for row in rows:
                 row.together = [row]  # type: ignore[attr-defined]
         else:
-            rows[:] = group_housekeeping(rows)
+            rows[:] = group_entries(rows)
         last = {
             event.pk: event.redemption
             for row in rows
@@ -197,11 +247,10 @@ class RedemptionEventAdmin(History):
         results = {one.redemption.pk: one.result for one in found}
         adders = _adders(rows, request.user)
         for row in rows:
-            row.results = [  # type: ignore[attr-defined]
-                end.result if end else results[last[event.pk].pk]
-                for event in _together(row)
-                if (end := _end_of(event)) or event.pk in last
-            ]
+            for event in _together(row):
+                end = _end_of(event)
+                stored = results[last[event.pk].pk] if event.pk in last else None
+                event.result = end.result if end else stored  # type: ignore[attr-defined]
             row.who = _who(row, adders)  # type: ignore[attr-defined]
 
     @admin.display(description=_("trigger"), ordering="trigger")
@@ -210,17 +259,28 @@ class RedemptionEventAdmin(History):
 
     @admin.display(description=_("gift code"), ordering="gift_code__code")
     def code_shown(self, event: RedemptionEvent) -> SafeString | str:
-        """The code, or all codes of an entry that stands for several."""
+        """The code, or for an entry that stands for several, each of them with its result."""
         together = _together(event)
         if len(together) == 1:
             return str(event.gift_code)
-        words = ngettext("%d code", "%d codes", len(together)) % len(together)
+        has_more_runs = len(together) > len(_newest_of_codes(event))
         lines = format_html_join(
             "",
-            '<li><a href="{}">{}</a></li>',
-            ((page_url(one), str(one.gift_code)) for one in together),
+            '<li><a href="{}">{}</a>{} {} {}</li>',
+            (
+                (
+                    page_url(one),
+                    str(one.gift_code),
+                    _(", run %d") % one.run_number if has_more_runs else "",
+                    result_badge(one.result) if one.result else "",  # type: ignore[attr-defined]
+                    _numbers(one),
+                )
+                for one in together
+            ),
         )
-        return format_html("<details><summary>{}</summary><ul>{}</ul></details>", words, lines)
+        return format_html(
+            "<details><summary>{}</summary><ul>{}</ul></details>", _number_words(event), lines
+        )
 
     @admin.display(description=_("run"), ordering="run_number")
     def run_shown(self, event: RedemptionEvent) -> str:
@@ -230,16 +290,23 @@ class RedemptionEventAdmin(History):
     def detail_shown(self, event: RedemptionEvent) -> SafeString | str:
         """The results of runs that ended, and the detail.
 
-        If several entries are shown as one and their details differ, only the page of each entry
-        shows its detail.
+        If several entries are shown as one, each code counts with the result of its newest run.
+        Details and numbers that differ are in the list of the codes.
         """
-        ends = [end for one in _together(event) if (end := _end_of(one))]
-        details = {one.detail for one in _together(event)}
-        detail = event.detail if len(details) == 1 else ""
-        if ends:
-            detail = ends[0].numbers if len(ends) == 1 else ""
-        badges = {result.words: result_badge(result) for result in event.results}  # type: ignore[attr-defined]
-        parts = [*badges.values(), *([detail] if detail else [])]
+        newest = _newest_of_codes(event)
+        found: dict[str, list[Result]] = {}
+        for one in newest:
+            if result := one.result:  # type: ignore[attr-defined]
+                found.setdefault(result.words, []).append(result)
+        parts: list[Any] = []
+        for results in found.values():
+            parts.append(result_badge(results[0]))
+            if len(found) > 1:
+                number = len(results)
+                parts.append(ngettext("%d code", "%d codes", number) % number)
+        details = {_numbers(one) for one in newest}
+        if len(details) == 1:
+            parts.extend(filter(None, details))
         return format_html_join(" ", "{}", ((part,) for part in parts)) or NOTHING
 
     @admin.display(description=_("detail"))

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Count
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
+from giftcodes.admin.redemptions.left_out import LeftOut, left_out, unknown_words
 from giftcodes.admin.redemptions.runs import MOST
-from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
-from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption
+from giftcodes.models import GiftCode, Guild, Redemption
 from giftcodes.models.fields import without_notes
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
 
@@ -152,10 +150,11 @@ def context(
     others = previews((line.pair for line in lines if line.name not in names), seen=seen)
     total = together(found.values())
     members = {line.guild.pk: found[line.pair].members for line in chosen}
+    out = left_out([line.pair for line in lines])
     return {
         "title": _("Redeem now: what it will do"),
         "lines": [
-            _shown(line, {**others, **found}[line.pair], is_chosen=line.name in names)
+            _shown(line, {**others, **found}[line.pair], out, is_chosen=line.name in names)
             for line in lines
         ],
         "is_choosable": len(lines) <= CHOOSABLE,
@@ -163,7 +162,9 @@ def context(
         "codes": sorted({str(line.code) for line in lines}),
         "total": total,
         "members": sum(members.values()),
-        "unknown_words": _unknown_words(chosen, is_limited=seen is not None),
+        "unknown_words": unknown_words(
+            out, [line.pair for line in chosen], is_limited=seen is not None
+        ),
         "total_words": formatting.left(total.outlook),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across", "0"),
@@ -172,41 +173,17 @@ def context(
     }
 
 
-def _unknown_words(chosen: list[Line], *, is_limited: bool) -> str:
-    """In words, how many members will be asked for again although the game did not know them."""
-    pairs = {line.pair for line in chosen}
-    found = Redemption.objects.filter(
-        guild__in={guild for guild, _code in pairs}, gift_code__in={code for _guild, code in pairs}
-    ).values_list("pk", "guild_id", "gift_code_id")
-    rows = MemberRedemption.objects.filter(
-        redemption__in=[pk for pk, *pair in found if tuple(pair) in pairs],
-        state=State.NEEDS_CORRECTION,
-        asked_realm=Coalesce("member__realm", "member__guild__realm"),
-    ).reopenable(is_person=True, is_limited=is_limited)
-    number: int = rows.aggregate(number=Count("member", distinct=True))["number"]
-    if not number:
-        return ""
-    words = ngettext(
-        "%d member whom the game does not know is asked for again, once for each code. Correct the "
-        "state or kingdom first, or the player ID.",
-        "%d members whom the game does not know are asked for again, once for each code. Correct "
-        "the state or kingdom first, or the player IDs.",
-        number,
-    )
-    return words % number
-
-
-def _shown(line: Line, preview: Preview, *, is_chosen: bool) -> dict[str, Any]:
+def _shown(line: Line, preview: Preview, out: LeftOut, *, is_chosen: bool) -> dict[str, Any]:
     return {
         "line": line,
         "preview": preview,
         "is_chosen": is_chosen,
         "words": formatting.left(preview.outlook) if preview.requests or preview.is_running else "",
-        "remark": _remark(line, preview),
+        "remark": _remark(line, preview, out),
     }
 
 
-def _remark(line: Line, preview: Preview) -> str:
+def _remark(line: Line, preview: Preview, out: LeftOut) -> str:
     """Why a run may send fewer requests than the guild has members, if there is a reason."""
     if not line.is_wanted:
         return _("automatic redeeming is off")
@@ -224,11 +201,7 @@ def _remark(line: Line, preview: Preview) -> str:
         parts.append(words % preview.elsewhere)
     if not preview.requests:
         others = preview.members - preview.having - preview.elsewhere
-        if others:
-            words = ngettext(
-                "%d waits already, or needs you", "%d wait already, or need you", others
-            )
-            parts.append(words % others)
+        parts.extend(out.words(line.pair, others))
         if preview.having:
             parts.append(ngettext("%d has it", "%d have it", preview.having) % preview.having)
     return ", ".join(parts)

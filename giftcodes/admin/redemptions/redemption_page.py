@@ -94,7 +94,8 @@ def board(redemption: Redemption, person: Any) -> dict[str, Any]:
     unsettled = sum(number for state, number in tally.items() if state not in SETTLED)
     obstacle = guild_obstacle(redemption.guild) or code_obstacle(redemption.gift_code)
     may_press = person.has_perm("giftcodes.change_redemption")
-    advice = result.advice
+    newest = redemption.gift_code.newer_issues().first()
+    advice = "" if newest else result.advice
     if result.needs_correction:
         advice = advice_for_guild(redemption.guild, person) or advice
     return {
@@ -110,6 +111,8 @@ def board(redemption: Redemption, person: Any) -> dict[str, Any]:
         "obstacle": obstacle if redemption.state != RunState.RUNNING and unsettled else None,
         "place": place_word(redemption.gift_code.provider),
         "code_url": page_url(redemption.gift_code),
+        "newest": newest,
+        "newest_url": page_url(newest) if newest else "",
         "counts": _counts(redemption, tally),
         "outlook": _outlook(redemption, person),
         "members": _members(redemption),

@@ -39,13 +39,16 @@ AT_ONCE = 50
 MOST = 1_000
 
 
-def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report: Report) -> None:
+def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report: Report) -> int:
     """Start the runs of these guilds and codes.
 
     Args:
         pairs: the guild id and the code id of each run.
         user_id: the id of the person who starts the runs.
         report: gets a line for each result.
+
+    Returns:
+        How many runs were started or requested.
     """
     report.is_about_starts = True
     wanted = list(dict.fromkeys(pairs))
@@ -58,14 +61,16 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
         requests = request_runs(wanted, user_id=user_id)
         for sentence in requests.refused:
             report.refused(sentence)
-        if requests.requested:
+        number = requests.requested
+        if number:
             tasks.enqueue_on_commit(tasks.start_requested)
             words = _(
                 "%d redemptions were requested. The journal shows the result of each, and which "
                 "ones are refused."
             )
-            report.done(words % requests.requested)
+            report.done(words % number)
             _log_pairs(wanted, user_id, _("Redeem now was pressed."))
+        return number
     else:
         results = [
             start_run(guild_id, code_id, trigger=Trigger.ADMIN, user_id=user_id)
@@ -76,6 +81,8 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
         refusals = _refusals([one.running_id for one in results if one.running_id])
         for result in results:
             _report(result, report, words=refusals.get(result.running_id or 0, ""))
+        return len(started)
+    return 0
 
 
 def stop_now(redemptions: Iterable[Redemption], *, user_id: int | None, report: Report) -> None:
