@@ -14,6 +14,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.models import AlarmNotice, Announcement, Channel
+from giftcodes.models.fields import without_notes
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -40,7 +41,7 @@ def delivery_badge(row: Announcement | AlarmNotice) -> SafeString:
 def paused_channels(person: Any) -> list[Channel]:
     """The channels of the person's guilds to which nothing is sent for now, in one statement."""
     paused = Channel.objects.filter(refused_since__isnull=False, not_before__gt=timezone.now())
-    rows = scope.visible(paused.select_related("guild"), person)
+    rows = without_notes(scope.visible(paused.select_related("guild"), person))
     return list(rows.order_by("guild__name", "name")[:MOST_PAUSED])
 
 
