@@ -40,7 +40,8 @@ def _codes() -> list[GiftCode]:
         code("NEW", 0, published_on=today - DAY),
         code("FAR", 0, published_on=dt.date(2100, 1, 1)),
         code("TOMORROW", 0, published_on=today + DAY),
-        code("OLD", 2, published_on=today - 6 * DAY),
+        # Its assumed end is a midnight, which must not be closer than the next hour.
+        code("OLD", 2, published_on=today - 5 * DAY),
         code("SEEN", 5),
         code("FUTURE", 4, published_on=today + 365 * DAY),
         code("AGAIN", 90, published_on=today - 3 * DAY),
