@@ -42,9 +42,9 @@ def _codes() -> list[GiftCode]:
         code("TOMORROW", 0, published_on=today + DAY),
         # Its assumed end is a midnight, which must not be closer than the next hour.
         code("OLD", 2, published_on=today - 5 * DAY),
-        code("SEEN", 5),
-        code("FUTURE", 4, published_on=today + 365 * DAY),
-        code("AGAIN", 90, published_on=today - 3 * DAY),
+        code("SEEN", 4),
+        code("FUTURE", 3, published_on=today + 365 * DAY),
+        code("AGAIN", 90, published_on=today - 2 * DAY),
         code("LATE", 2, expires_at=now + 5 * DAY + dt.timedelta(hours=30)),
     ]
 
