@@ -19,8 +19,8 @@ def number_words(rows: ChangeList) -> str:
     codes, they are such as `12 inactive members`. They are empty for an empty list.
     """
     found = rows.queryset.order_by().aggregate(
-        out=Count("pk", filter=Q(active=True, opted_out=True), distinct=True),
-        inactive=Count("pk", filter=Q(active=False), distinct=True),
+        out=Count("pk", filter=Q(active=True, opted_out=True)),
+        inactive=Count("pk", filter=Q(active=False)),
     )
     number = rows.result_count - found["out"] - found["inactive"]
     out, inactive = found["out"], found["inactive"]
