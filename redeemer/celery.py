@@ -26,6 +26,11 @@ for _name in (
     "CONFIG_MODULE",
 ):
     os.environ.pop(f"CELERY_{_name}", None)
+# Celery would ignore what the system checks find. `_run_system_checks` does not.
+os.environ["CELERY_SKIP_CHECKS"] = "1"
+
+#: `make up` sets this variable for the workers that it starts.
+CHECKS_HAVE_PASSED = "SYSTEM_CHECKS_HAVE_PASSED"
 
 _WAKE_DELAY_SECONDS = 0.001
 
@@ -78,13 +83,21 @@ def _check_secret_key(**_: Any) -> None:
 
 @signals.worker_init.connect
 def _run_system_checks(**_: Any) -> None:
-    """End the process if a system check finds an error, which Celery would ignore."""
+    """End the process if a check of the settings finds an error.
+
+    The other checks concern models and pages, and would load all pages. `make up` has run every
+    check already, with the same settings.
+    """
     import django
     from django.core.management.base import BaseCommand, SystemCheckError
 
+    from giftcodes.checks.common import SETTINGS
+
+    if os.environ.get(CHECKS_HAVE_PASSED):
+        return
     django.setup()
     try:
-        BaseCommand().check()
+        BaseCommand().check(tags=[SETTINGS])
     except SystemCheckError as error:
         sys.exit(str(error))
 

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
@@ -383,8 +383,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-if __name__ == "__main__":
-    status = main()
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the site, and end the process.
+
+    It does not wait for the thread of a request that did not end in time.
+    """
+    status = main(arguments)
     sys.stderr.flush()
-    # Do not wait for the thread of a request that did not end in time.
     os._exit(status)
+
+
+if __name__ == "__main__":
+    run()

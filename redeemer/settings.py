@@ -171,7 +171,10 @@ CONTROL_THREADS = env.int("CONTROL_THREADS", default=4, least=1, most=1000)
 #: Django's engine with our additions for each connection (redeemer/postgresql/base.py).
 _ENGINE = "redeemer.postgresql"
 POOL = {
-    "min_size": 1,
+    # An idle process keeps no connection, because each takes 5 MB of the server's memory.
+    "min_size": 0,
+    # In seconds. A connection that is not used for this long is closed.
+    "max_idle": 60.0,
     "max_size": max(REDEEM_THREADS, CONTROL_THREADS) + 4,
     # In seconds. There are enough connections for all threads, so a thread waits only if the server
     # does not answer.

@@ -14,6 +14,8 @@ handler403 = "redeemer.error_pages.forbidden"
 handler404 = "redeemer.error_pages.not_found"
 handler500 = "redeemer.error_pages.server_error"
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("healthz", healthz),

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage, Error
 
+#: The tag of the checks of settings. The workers run only these.
+SETTINGS = "settings"
+
 
 def errors(
     error_id: str, problems: Iterable[str], *, hint: str | None = None

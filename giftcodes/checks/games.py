@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register
 
-from giftcodes.checks.common import errors, is_web_address
+from giftcodes.checks.common import SETTINGS, errors, is_web_address
 from giftcodes.clients.directories.base import ID_PLACEHOLDER
 from giftcodes.clients.feeds import FORMATS
 from giftcodes.clients.games import CLIENTS
@@ -22,7 +22,7 @@ LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
-@register
+@register(SETTINGS)
 def check_poll_interval(**_: Any) -> list[CheckMessage]:
     """Two calls of a feed must be at least three seconds apart (docs/reference/protocol.md)."""
     least, most = LEAST_POLL_SECONDS, MOST_POLL_SECONDS
@@ -40,7 +40,7 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_feed_format(**_: Any) -> list[CheckMessage]:
     """A feed that is read in the wrong format yields no codes."""
     return errors(
@@ -54,7 +54,7 @@ def check_feed_format(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_protocol(**_: Any) -> list[CheckMessage]:
     """No request can be sent to a game that has no client."""
     return errors(
@@ -68,7 +68,7 @@ def check_protocol(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_addresses_of_games(**_: Any) -> list[CheckMessage]:
     """Requests can be sent only to addresses that begin with https:// or http://."""
     return errors(
@@ -83,7 +83,7 @@ def check_addresses_of_games(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_keys_of_games(**_: Any) -> list[CheckMessage]:
     """A key is sent in a header, which cannot carry every character."""
     return errors(
@@ -101,7 +101,7 @@ def check_keys_of_games(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_origin(**_: Any) -> list[CheckMessage]:
     """The game may refuse a request whose Origin is malformed."""
     return errors(
@@ -118,7 +118,7 @@ def check_origin(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_private_hosts_of_games(**_: Any) -> list[CheckMessage]:
     """With a misspelled entry, an address that a person enters in the browser would be refused."""
     problems = []
@@ -133,7 +133,7 @@ def check_private_hosts_of_games(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_directories(**_: Any) -> list[CheckMessage]:
     """A directory of players needs a key, and an address with a place for the player ID."""
     found: list[CheckMessage] = []

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register
 
 from giftcodes import channel_rules, site_address
-from giftcodes.checks.common import errors, is_address
+from giftcodes.checks.common import SETTINGS, errors, is_address
 from giftcodes.clients.channels import BadAddressError, channel_client_for, unknown_schemes
 
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 
 
-@register
+@register(SETTINGS)
 def check_broker(**_: Any) -> list[CheckMessage]:
     """REDIS_URL must be the address of a server. It contains a password, so no error repeats it."""
     url = settings.CELERY_BROKER_URL
@@ -31,7 +31,7 @@ def check_broker(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_hosts(**_: Any) -> list[CheckMessage]:
     """A host with a scheme or a port never matches, so each request would be refused."""
     hosts = [host for host in settings.ALLOWED_HOSTS if host != "*"]
@@ -56,7 +56,7 @@ def check_hosts(**_: Any) -> list[CheckMessage]:
     return found
 
 
-@register
+@register(SETTINGS)
 def check_bind(**_: Any) -> list[CheckMessage]:
     """BIND is a host without a port, because the port has a setting of its own."""
     is_valid = _is_interface(settings.BIND)
@@ -75,7 +75,7 @@ def _is_interface(text: str) -> bool:
     return True
 
 
-@register
+@register(SETTINGS)
 def check_site_url(**_: Any) -> list[CheckMessage]:
     """A channel refuses a whole message because of one malformed link in it."""
     is_valid = not settings.SITE_URL or site_address.is_valid(settings.SITE_URL)
@@ -89,7 +89,7 @@ def check_site_url(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_channel_schemes(**_: Any) -> list[CheckMessage]:
     """With a misspelled scheme, the channel that needs the scheme would be refused."""
     return errors(
@@ -105,7 +105,7 @@ def check_channel_schemes(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_operator_channel(**_: Any) -> list[CheckMessage]:
     """Without a working channel the operator learns of alarms too late."""
     problems = []
@@ -122,7 +122,7 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
     return errors("giftcodes.E010", problems, hint="See docs/how-to/announce.md.")
 
 
-@register
+@register(SETTINGS)
 def check_private_hosts(**_: Any) -> list[CheckMessage]:
     """With a misspelled entry, the channel that needs the entry would be refused."""
     problems = []

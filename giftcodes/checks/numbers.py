@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, register
 
-from giftcodes.checks.common import errors
+from giftcodes.checks.common import SETTINGS, errors
 from giftcodes.domain import failpoints
 
 #: The time that a worker needs in addition to the request: to be scheduled, to write its intent,
@@ -25,7 +25,7 @@ LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
 MOST_SECONDS, MOST_AT_ONCE = 3_600, 10_000
 
 
-@register
+@register(SETTINGS)
 def check_lease(**_: Any) -> list[CheckMessage]:
     """A lease that ends before its request can end would give the claim to a second worker."""
     needed = settings.HTTP_SECONDS + LEASE_MARGIN_SECONDS
@@ -40,7 +40,7 @@ def check_lease(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_numbers(**_: Any) -> list[CheckMessage]:
     """These settings must be positive and limited, because no wait may be endless."""
     most = {
@@ -63,7 +63,7 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_limits(**_: Any) -> list[CheckMessage]:
     """The limit must let a guild have at least one member."""
     number = settings.MEMBERS_PER_GUILD
@@ -74,7 +74,7 @@ def check_limits(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_retention(**_: Any) -> list[CheckMessage]:
     """Rows must be kept for two days: the admin reads a day back, and the pipeline a minute."""
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
@@ -91,7 +91,7 @@ def check_retention(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_statement_limit(**_: Any) -> list[CheckMessage]:
     """A limit of less than a second, or of more than an hour, is a mistake."""
     seconds = settings.WEB_STATEMENT_SECONDS

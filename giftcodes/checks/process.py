@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Warning, register
 
-from giftcodes.checks.common import errors
+from giftcodes.checks.common import SETTINGS, errors
 from giftcodes.domain import failpoints
 
 
-@register
+@register(SETTINGS)
 def check_failpoints(**_: Any) -> list[CheckMessage]:
     """Failpoints are for `make chaos` only."""
     if failpoints.is_on():

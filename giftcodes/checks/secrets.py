@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, register
 
 from giftcodes import secret_key
-from giftcodes.checks.common import errors
+from giftcodes.checks.common import SETTINGS, errors
 
 
-@register
+@register(SETTINGS)
 def check_encryption_keys(**_: Any) -> list[CheckMessage]:
     """A short key can be guessed from a copy of the database."""
     is_weak = any(secret_key.is_weak(key) for key in settings.ENCRYPTION_KEYS)
@@ -22,7 +22,7 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register
+@register(SETTINGS)
 def check_key_strength(**_: Any) -> list[CheckMessage]:
     """With a guessed key, a copy of the database shows addresses and players who opted out."""
     is_weak = secret_key.is_set() and secret_key.is_weak(secret_key.secret_key())
@@ -31,7 +31,7 @@ def check_key_strength(**_: Any) -> list[CheckMessage]:
     )
 
 
-@register(deploy=True)
+@register(SETTINGS, deploy=True)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     """Sessions, the opt-out list and the addresses of channels are protected with this key."""
     return errors(

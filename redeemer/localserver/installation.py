@@ -74,6 +74,7 @@ class Installation:
         self._start_servers()
         demo = Demo.load(self._store) if self._config.has_demo else None
         self._publish_environment(demo)
+        self._programs.load()
         if demo:
             self._console.say("Starting the simulator, which plays the game of the demo.")
             self._supervisor.start(demo.program(self._programs, self._home))

@@ -40,6 +40,10 @@ _SETTINGS = {
     "log_timezone": "UTC",
     # Releases the row locks of a process that is frozen in a transaction.
     "idle_in_transaction_session_timeout": "30s",
+    # These save the memory of four processes. An installation reads from a cache, and does not
+    # replicate.
+    "io_method": "sync",
+    "max_logical_replication_workers": "0",
 }
 #: Settings for data that may be lost. They must never be used for an installation.
 THROW_AWAY = {

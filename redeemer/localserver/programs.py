@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from redeemer.celery import CHECKS_HAVE_PASSED
 from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
+from redeemer.localserver.copies import Copies
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import REPOSITORY, Home
 from redeemer.localserver.servers import Server
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
-from redeemer.localserver.supervisor import Program, log_file
+from redeemer.localserver.supervisor import Process, Program, log_file
 
 #: Before a worker exits, it finishes the requests that it has sent, each of which takes at most
 #: HTTP_SECONDS (15 by default).
 _WORKER_STOP_TIMEOUT_SECONDS = 20.0
 _SERVER_STOP_TIMEOUT_SECONDS = 30.0
-_PYTHON_VARIABLES = {
+_VARIABLES = {
     "PYTHONUNBUFFERED": "1",
     # Hide a warning of five lines that Celery prints at each start as root.
     "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+    # Celery would replace the command line that lists of processes show.
+    "NOSETPS": "1",
+    # `migrate` runs the checks before the workers start.
+    CHECKS_HAVE_PASSED: "1",
 }
 _CELERY = ("celery", "-A", "redeemer", "-q")
 _WITHOUT_EVENTS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -35,15 +40,21 @@ class Programs:
         # The environment is not complete yet. It is read whenever a program is launched.
         self._environment = environment
         self._config = config
+        self._copies = Copies()
+
+    def load(self) -> None:
+        """Load what the programs share. Call this when the environment is complete."""
+        self._copies.load({**self._environment, **_VARIABLES})
 
     def manage(self, *arguments: str, name: str = "") -> Program:
         """Return a command of manage.py as a program."""
         command = [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
-        return self._program(name or arguments[0], command)
+        return self._program(name or arguments[0], command, _run_manage)
 
     def web(self) -> Program:
         """Return the site's program. One process is enough, because the workers redeem codes."""
-        return self._program("web", _module("redeemer.serving", "--bind", self._config.bind))
+        command = _module("redeemer.serving", "--bind", self._config.bind)
+        return self._program("web", command, _run_site)
 
     def worker_control(self) -> Program:
         """Return the worker for ticks, polls, starts and ends of runs, and announcements."""
@@ -55,7 +66,8 @@ class Programs:
 
     def beat(self) -> Program:
         """Return the program of beat, Celery's scheduler."""
-        return self._program("beat", _module(*_CELERY, "beat", "--pidfile=", "--loglevel", "INFO"))
+        command = _module(*_CELERY, "beat", "--pidfile=", "--loglevel", "INFO")
+        return self._program("beat", command, _run_celery)
 
     def discord_bot(self) -> Program:
         """Return the program of the Discord bot, which runs only while there is a token."""
@@ -67,18 +79,34 @@ class Programs:
         return self._program(
             f"worker-{queue}",
             _module(*_CELERY, "worker", *options),
+            _run_celery,
             stop_timeout_seconds=_WORKER_STOP_TIMEOUT_SECONDS,
         )
 
     def _program(
-        self, name: str, command: Sequence[str], *, stop_timeout_seconds: float = 10.0
+        self,
+        name: str,
+        command: Sequence[str],
+        run: Callable[[], object],
+        *,
+        stop_timeout_seconds: float = 10.0,
     ) -> Program:
-        def launch(output: int) -> subprocess.Popen[bytes]:
-            return spawn_with_parent_death_signal(
-                command,
-                environment={**self._environment, **_PYTHON_VARIABLES},
-                folder=REPOSITORY,
-                output=output,
+        """Return a program.
+
+        Args:
+            name: the name that is shown before each line of output.
+            command: the command line that runs the program on its own.
+            run: runs the program in a copy of this process, with the arguments of `command`.
+            stop_timeout_seconds: the time from the stop signal to SIGKILL.
+        """
+
+        def launch(output: int) -> Process:
+            environment = {**self._environment, **_VARIABLES}
+            copy = self._copies.start(
+                run, command=command, environment=environment, folder=REPOSITORY
+            )
+            return copy or spawn_with_parent_death_signal(
+                command, environment=environment, folder=REPOSITORY, output=output
             )
 
         return Program(
@@ -122,3 +150,21 @@ def server_program(server: Server, home: Home) -> Program:
 
 def _module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
+
+
+def _run_celery() -> None:
+    from celery.bin.celery import main
+
+    main()
+
+
+def _run_manage() -> None:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+def _run_site() -> None:
+    from redeemer.serving import run
+
+    run(sys.argv[1:])

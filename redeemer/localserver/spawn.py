@@ -16,6 +16,8 @@ from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+#: Whether the kernel can send a process a signal when its parent dies.
+HAS_PARENT_DEATH_SIGNAL = _LIBC is not None
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,23 @@ def _parent_death_setter(
     """
     if _LIBC is None:
         return None
-    prctl = _LIBC.prctl
+    return lambda: set_parent_death_signal(parent, parent_death_signal)
 
-    def set_parent_death_signal() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(parent_death_signal))
-        if os.getppid() != parent:  # The parent died before the watch was set.
-            os._exit(1)
 
-    return set_parent_death_signal
+def set_parent_death_signal(parent: int, number: signal.Signals) -> None:
+    """Let the kernel send this process a signal when its parent dies.
+
+    If the parent has died already, this process ends. Only Linux has this
+    (HAS_PARENT_DEATH_SIGNAL).
+
+    Args:
+        parent: the process id of the parent.
+        number: the signal.
+    """
+    assert _LIBC is not None
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 _WATCH = (

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Protocol
 
 from redeemer.localserver.console import Console
 from redeemer.localserver.errors import CannotStartError, StopRequestedError
@@ -125,6 +125,24 @@ def log_file(path: Path) -> Callable[[str], None]:
     return write
 
 
+class Process(Protocol):
+    """A started process, such as a `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also the id of its group."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """The end of the pipe with the output."""
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None if the process still runs."""
+
+    def send_signal(self, number: signal.Signals, /) -> None:
+        """Send a signal."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """What a child runs, and how it is ended.
@@ -141,7 +159,7 @@ class Program:
     """
 
     name: str
-    launch: Callable[[int], subprocess.Popen[bytes]]
+    launch: Callable[[int], Process]
     sink: Callable[[str], None]
     log: Path | None = None
     repair: Callable[[int], str | None] = lambda _exit_status: None
@@ -154,7 +172,7 @@ class Child:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.reader: LineReader | None = None
         self.restart_at: float | None = None
         self._started_at = 0.0
