@@ -23,8 +23,6 @@ _VARIABLES = {
     "PYTHONUNBUFFERED": "1",
     # Hide a warning of five lines that Celery prints at each start as root.
     "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
-    # Celery would replace the command line that lists of processes show.
-    "NOSETPS": "1",
     # `migrate` runs the checks before the workers start.
     CHECKS_HAVE_PASSED: "1",
 }

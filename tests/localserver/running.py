@@ -118,9 +118,13 @@ class Up:
         """The children of `make up`, and their children."""
         return psutil.Process(self._process.pid).children(recursive=True)
 
-    def child(self, *words: str) -> psutil.Process:
-        """The first descendant whose command line has all of the words, as arguments."""
-        return next(found for found in self.descendants() if set(words) <= set(found.cmdline()))
+    def child(self, words: str) -> psutil.Process:
+        """The first descendant whose command line has these words, separated by spaces."""
+        return next(found for found in self.descendants() if words in " ".join(found.cmdline()))
+
+    def has_child(self, words: str) -> bool:
+        """Whether there is such a descendant."""
+        return any(words in " ".join(found.cmdline()) for found in self.descendants())
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until a condition holds. `make up` must not end meanwhile."""
