@@ -10,14 +10,22 @@ from __future__ import annotations
 from typing import Any
 
 from celery.schedules import schedstate
+from celery.utils.time import maybe_make_aware
 from django.core.exceptions import ValidationError
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from giftcodes.domain import log_lines
 from giftcodes.models import Alarm
+from giftcodes.pipeline import dispatch
 
+_TICK = "giftcodes.tasks.tick"
+#: While there is nothing to do, a tick is sent only this often, in seconds. /healthz and the alarm
+#: about beat notice that ticks are missing after ten seconds.
+_IDLE_TICK_SECONDS = 3.0
+#: While there is nothing to do, beat looks this often for work whose time has come.
+_LOOK_SECONDS = 1.0
 #: A row that failed is tried again after this time, or when the schedule is edited.
 RETRY_SECONDS = 60.0
 _DATABASE_DOWN = (OperationalError, InterfaceError)
@@ -33,12 +41,30 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
         """
         try:
             due = super().is_due()
+            if self.task == _TICK and due.is_due and (wait := self._idle_seconds()):
+                return schedstate(is_due=False, next=wait)
         except _DATABASE_DOWN:
             raise
         except Exception as error:  # noqa: BLE001 (one row must not stop the others)
             _report_skipped(self.name, error)
             return schedstate(is_due=False, next=RETRY_SECONDS)
         return due
+
+    def _idle_seconds(self) -> float:
+        """How long no tick is needed, in seconds.
+
+        New work does not wait for a tick: who adds it dispatches it. So a tick is needed when a
+        window opens, when a retry is due, and for what was lost.
+        """
+        since_last = (self._default_now() - maybe_make_aware(self.last_run_at)).total_seconds()
+        if since_last >= _IDLE_TICK_SECONDS:
+            return 0.0
+        try:
+            wait = dispatch.seconds_until_due()
+        except DatabaseError:
+            return 0.0
+        most: float = min(_LOOK_SECONDS, _IDLE_TICK_SECONDS - since_last)
+        return most if wait is None else min(wait, most)
 
     def save(self) -> None:
         """Store the time of the last run, even if the row fails its own validation.

@@ -150,6 +150,24 @@ class RateBudget(models.Model):
             return 0 if openers_out else 1
         return max(0, limit - self.used - max(0, self.reserve - self.others))
 
+    def seconds_until_permit(self, *, rate: Rate | None, now: dt.datetime) -> float | None:
+        """How long no request may be sent: the rest of a pause, or of a window that is used up.
+
+        Args:
+            rate: the configured rate. None if it is unlimited.
+            now: the database's time.
+
+        Returns:
+            0 if there may be a permit now, in seconds otherwise, or None if a person must end the
+            pause.
+        """
+        end: dt.datetime | None = now
+        if self.is_paused(now):
+            end = self.paused_until
+        elif self.window_ends_at and not self.permits(rate=rate, now=now, openers_out=0):
+            end = self.window_ends_at
+        return None if end is None else max(0.0, (end - now).total_seconds())
+
     def roll_window(self, now: dt.datetime) -> dt.datetime | None:
         """If the window is over, forget it, so that the next request opens a new one.
 

@@ -18,6 +18,7 @@ from giftcodes.models import RateBudget, Redemption, RunState, database_now
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
 from giftcodes.models.games import game
+from giftcodes.models.start_rules import providers_on
 from giftcodes.sql import execute, fetch, statement
 
 #: Two requests for one player are safe if they are this far apart. The game's protocol demands
@@ -78,6 +79,24 @@ def dispatch(provider: str) -> list[Claim]:
         if permits <= 0:
             return []
         return _claim(budget, permits=permits, is_probe=is_probe, now=now)
+
+
+def seconds_until_due() -> float | None:
+    """How long a dispatch will find nothing to do, if nobody adds work in the meantime.
+
+    Requests that become due later, such as confirmations, count as work only when they are due.
+
+    Returns:
+        0 if there may be something to do now, in seconds otherwise, or None if no game has work
+        that a dispatch could begin.
+    """
+    waits = []
+    for provider in filter(_has_work, providers_on()):
+        budget = RateBudget.objects.filter(provider=provider).first()
+        if budget is None:
+            return 0.0
+        waits.append(budget.seconds_until_permit(rate=game(provider).rate, now=database_now()))
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def _has_work(provider: str) -> bool:

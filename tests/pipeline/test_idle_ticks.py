@@ -1,0 +1,117 @@
+"""Beat sends few ticks while there is nothing to do, and one at the moment when there is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+from giftcodes.clients.games.config import Rate
+from giftcodes.models import PauseKind, RateBudget, database_now
+from giftcodes.pipeline import dispatch
+from redeemer import beat
+from redeemer.celery import app
+from tests.factories import gift_code, guild, member
+from tests.pipeline.conftest import World
+
+
+@pytest.fixture
+def running(world: World, settings: Any) -> World:
+    """A run of three members, of whom nobody was asked, and a game with a limit."""
+    here = settings.PROVIDERS["simulator"]
+    settings.PROVIDERS = {
+        **settings.PROVIDERS,
+        "simulator": replace(here, rate=Rate(requests=30, seconds=60.0)),
+    }
+    home = guild("Home")
+    for _ in range(3):
+        member(home)
+    world.begin(home, gift_code("FROST"))
+    return world
+
+
+def budget(**fields: Any) -> None:
+    RateBudget.objects.update_or_create(provider="simulator", defaults=fields)
+
+
+def entry(*, seconds_ago: float) -> beat.TolerantEntry:
+    """Beat's entry of the tick, which was sent this long ago."""
+    row = PeriodicTask.objects.get(task="giftcodes.tasks.tick")
+    row.last_run_at = timezone.now() - dt.timedelta(seconds=seconds_ago)
+    return beat.TolerantEntry(row, app=app)
+
+
+def test_without_work_nothing_becomes_due(world: World) -> None:
+    assert dispatch.seconds_until_due() is None
+
+
+def test_a_row_that_waits_is_due_now(running: World) -> None:
+    assert dispatch.seconds_until_due() == 0
+    budget()
+    assert dispatch.seconds_until_due() == 0
+
+
+def test_when_a_window_is_used_up_the_next_one_is_waited_for(running: World) -> None:
+    now = database_now()
+    ends = now + dt.timedelta(seconds=4000)
+    budget(used=30, permits_until=ends, window_ends_at=ends)
+    wait = dispatch.seconds_until_due()
+    assert wait is not None
+    assert 3000 < wait <= 4000
+
+    budget(used=29)
+    assert dispatch.seconds_until_due() == 0
+
+
+def test_the_end_of_a_pause_is_waited_for_but_not_a_person(running: World) -> None:
+    until = database_now() + dt.timedelta(seconds=4000)
+    budget(pause_kind=PauseKind.UNKNOWN, paused_until=until)
+    wait = dispatch.seconds_until_due()
+    assert wait is not None
+    assert 3000 < wait <= 4000
+
+    budget(pause_kind=PauseKind.OPERATOR, paused_until=None)
+    assert dispatch.seconds_until_due() is None
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle beat sends a tick every hour, so that a slow machine changes nothing."""
+    monkeypatch.setattr(beat, "_IDLE_TICK_SECONDS", 3600.0)
+
+
+def test_an_idle_beat_looks_for_work_and_sends_few_ticks(world: World, patient: None) -> None:
+    due = entry(seconds_ago=1).is_due()
+    assert (due.is_due, due.next) == (False, 1.0)
+
+    assert entry(seconds_ago=3601).is_due().is_due
+
+
+def test_a_tick_is_sent_at_once_when_a_row_waits(running: World, patient: None) -> None:
+    assert entry(seconds_ago=1).is_due().is_due
+
+
+def test_a_tick_is_sent_when_the_window_opens(
+    world: World, patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "seconds_until_due", lambda: 0.4)
+
+    due = entry(seconds_ago=1).is_due()
+
+    assert (due.is_due, due.next) == (False, 0.4)
+
+
+def test_a_tick_is_sent_if_the_database_does_not_say_what_is_due(
+    world: World, patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(dispatch, "seconds_until_due", fail)
+
+    assert entry(seconds_ago=1).is_due().is_due
