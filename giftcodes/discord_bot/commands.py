@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from discord import Permissions, Role, app_commands
+from discord import Permissions, Role, Thread, app_commands
 from django.utils.translation import gettext as _
 
-from giftcodes.discord_bot import joining, linking, my_players
+from giftcodes.discord_bot import announcing, joining, linking, my_players
 from giftcodes.discord_bot.choosing import guild_choices, player_choices
 from giftcodes.discord_bot.replies import Interaction, choices, reply
+from giftcodes.models.channel import Tells
+from giftcodes.services.discord_channels import Place
 
 _Choices = list[app_commands.Choice[str]]
 _Code = app_commands.Range[str, 1, 60]
@@ -115,11 +117,61 @@ async def iam(interaction: Interaction, code: _Code) -> None:
     await reply(interaction, linking.i_am, code)
 
 
+# --- Messages -------------------------------------------------------------------------------------
+announce = app_commands.Group(
+    name="announce",
+    description=_("Choose the channels in which the bot announces the guild's runs."),
+    guild_only=True,
+)
+
+
+@announce.command(name="here", description=_("Announce the guild's runs in this channel."))
+@app_commands.describe(
+    what=_("What this channel is told."),
+    role=_("The role that each new message mentions."),
+    guild=_("Which guild, if this server has several."),
+)
+@app_commands.choices(
+    what=[app_commands.Choice(name=str(one.label), value=one.value) for one in Tells]
+)
+@app_commands.autocomplete(guild=_guilds)
+async def announce_here(
+    interaction: Interaction, what: str = "", role: Role | None = None, guild: _Text = ""
+) -> None:
+    """Announce a guild's runs in this channel."""
+    role_id = role.id if role else None
+    await reply(interaction, announcing.here, _place(interaction), what, role_id, guild)
+
+
+@announce.command(name="off", description=_("Announce nothing in this channel any more."))
+@app_commands.describe(guild=_("Which guild, if this server has several."))
+@app_commands.autocomplete(guild=_guilds)
+async def announce_off(interaction: Interaction, guild: _Text = "") -> None:
+    """Announce nothing of a guild in this channel any more."""
+    await reply(interaction, announcing.no_more, _place(interaction), guild)
+
+
+def _place(interaction: Interaction) -> Place:
+    """Where the person is, and what the bot lacks to post there."""
+    may = interaction.app_permissions
+    is_thread = isinstance(interaction.channel, Thread)
+    needed = {
+        _("View Channel"): may.view_channel,
+        _("Send Messages in Threads") if is_thread else _("Send Messages"): (
+            may.send_messages_in_threads if is_thread else may.send_messages
+        ),
+        _("Embed Links"): may.embed_links,
+    }
+    lacks = tuple(name for name, is_given in needed.items() if not is_given)
+    name = getattr(interaction.channel, "name", None) or ""
+    return Place(interaction.channel_id or 0, name, lacks)
+
+
 def _role(role: Role | None) -> tuple[int, str] | None:
     return (role.id, role.name) if role else None
 
 
-COMMANDS: tuple[app_commands.Command[Any, ..., None], ...] = (
+COMMANDS: tuple[app_commands.Command[Any, ..., None] | app_commands.Group, ...] = (
     join,
     codes,
     leave,
@@ -127,4 +179,5 @@ COMMANDS: tuple[app_commands.Command[Any, ..., None], ...] = (
     link,
     officers,
     iam,
+    announce,
 )

@@ -10,16 +10,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from giftcodes.clients.channels import service_name
+from giftcodes.clients.channels import BotChannel, service_name
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Channel
-from giftcodes.models.channel import DEFAULT_NAME, MOST_CHANNELS
+from giftcodes.models.channel import DEFAULT_NAME
+from giftcodes.services.channels import free_name, too_many_words
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
-
-#: A name that is taken gets a number. Only numbers below this are tried.
-_MOST_NAMES = 100
 
 #: How to get the address, and what becomes of it.
 _STEPS = (
@@ -98,6 +96,10 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_address(self) -> str:
         """The address that was entered, or the stored address if the field is empty."""
         address: str = self.cleaned_data["address"].strip()
+        if address and BotChannel.of(address) is not None:
+            # Anyone could enter the channel of another guild's server.
+            words = _("In the channel in Discord, use the command /announce here.")
+            raise ValidationError(words, code="bot")
         return address or self.instance.address
 
     def clean_tells(self) -> str:
@@ -113,11 +115,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         if guild is None or not address:
             return cleaned
         others = list(guild.channels.exclude(pk=self.instance.pk))
-        if len(others) >= MOST_CHANNELS:
-            words = _("A guild may have at most %(most)d channels. Change or delete one of them.")
-            self.add_error(
-                None, ValidationError(words, code="many", params={"most": MOST_CHANNELS})
-            )
+        if too_many := too_many_words(others):
+            self.add_error(None, ValidationError(too_many, code="many"))
         self._check_address(address, others)
         if "name" not in self.errors and "name" in self.fields:
             cleaned["name"] = self._name(address, others)
@@ -142,13 +141,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         name: str = self.cleaned_data.get("name") or ""
         if not name:
             kept = self.instance.name if self.instance.pk else ""
-            return kept or _free_name(service_name(address), taken)
+            return kept or free_name(service_name(address), taken)
         if name in taken:
             words = _("The guild has a channel of this name already. Choose another name.")
             self.add_error("name", ValidationError(words, code="unique"))
         return name
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    numbered = (name, *(f"{name} {number}" for number in range(2, _MOST_NAMES)))
-    return next((one for one in numbered if one not in taken), name)

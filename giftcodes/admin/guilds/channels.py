@@ -22,9 +22,9 @@ from giftcodes.admin.guilds.channel_form import ChannelForm
 from giftcodes.admin.guilds.channel_preview import previews
 from giftcodes.clients.channels import service_name
 from giftcodes.domain.numbers import row_id
-from giftcodes.models import Announcement, Channel, Guild
+from giftcodes.models import Channel, Guild
 from giftcodes.models.channel import UNREADABLE
-from giftcodes.services.channels import clear_alarms, queue_test, switch
+from giftcodes.services.channels import queue_test, remove, switch
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -170,11 +170,9 @@ class ChannelAdmin(Page):
         """Stay on the page of the channel, where the preview and the test are."""
         return HttpResponseRedirect(page_url(obj))
 
-    def delete_model(self, request: HttpRequest, obj: Channel) -> None:
+    def delete_model(self, request: HttpRequest, obj: Channel) -> None:  # noqa: ARG002
         """Delete the channel with its tests, and clear the alarms about it."""
-        clear_alarms(obj)
-        obj.announcements.filter(kind=Announcement.Kind.TEST).delete()
-        super().delete_model(request, obj)
+        remove(obj)
 
     # --- The buttons ------------------------------------------------------------------------------
     @admin.action(permissions=["change"], description=_("Send a test"))

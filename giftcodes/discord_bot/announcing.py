@@ -1,0 +1,48 @@
+"""`/announce`: in which channel of Discord the bot announces the runs of a guild."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from giftcodes import tasks
+from giftcodes.discord_bot.answers import Answer
+from giftcodes.discord_bot.choosing import guild_of
+from giftcodes.discord_bot.names import safe
+from giftcodes.domain import log_lines
+from giftcodes.services.channels import queue_test
+from giftcodes.services.discord_channels import Place, announce_here, announce_no_more
+from giftcodes.services.discord_links import Asker
+
+
+def here(asker: Asker, place: Place, tells: str, role_id: int | None, chosen: str) -> Answer:
+    """Announce a guild's runs in this channel from now on, and send a test."""
+    guild = guild_of(asker, chosen)
+    done = announce_here(guild, asker, place, tells=tells, role_id=role_id)
+    channel = done.channel
+    log_lines.info(
+        f"The {channel.full_name} was chosen in Discord.",
+        channel=channel.pk,
+        discord_user=asker.user_id,
+    )
+    if queue_test(channel.pk).is_queued:
+        tasks.enqueue_on_commit(tasks.announce)
+    words = _(
+        "The runs of **%(guild)s** are announced here. This channel is told: %(tells)s. A test "
+        "arrives in a few seconds. The guild's page “Channels” shows whether messages arrive."
+    )
+    if not done.is_new:
+        words = _(
+            "Changed. **%(guild)s**: this channel is told: %(tells)s. A test arrives in a few "
+            "seconds."
+        )
+    return Answer(words % {"guild": safe(guild.name), "tells": channel.get_tells_display()})
+
+
+def no_more(asker: Asker, place: Place, chosen: str) -> Answer:
+    """Announce nothing of a guild in this channel any more."""
+    guild = guild_of(asker, chosen)
+    channel = announce_no_more(guild, asker, place)
+    if channel is None:
+        return Answer(_("The bot announces nothing of **%s** here.") % safe(guild.name))
+    log_lines.info(f"The {channel.full_name} was deleted in Discord.", discord_user=asker.user_id)
+    return Answer(_("Nothing of **%s** is announced here any more.") % safe(guild.name))
