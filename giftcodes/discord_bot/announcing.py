@@ -14,10 +14,17 @@ from giftcodes.services.discord_channels import Place, announce_here, announce_n
 from giftcodes.services.discord_links import Asker
 
 
-def here(asker: Asker, place: Place, tells: str, role_id: int | None, chosen: str) -> Answer:
+def here(
+    asker: Asker,
+    place: Place,
+    tells: str,
+    role_id: int | None,
+    weekly: bool | None,
+    chosen: str,
+) -> Answer:
     """Announce a guild's runs in this channel from now on, and send a test."""
     guild = guild_of(asker, chosen)
-    done = announce_here(guild, asker, place, tells=tells, role_id=role_id)
+    done = announce_here(guild, asker, place, tells=tells, role_id=role_id, weekly=weekly)
     channel = done.channel
     log_lines.info(
         f"The {channel.full_name} was chosen in Discord.",
@@ -35,6 +42,8 @@ def here(asker: Asker, place: Place, tells: str, role_id: int | None, chosen: st
             "Changed. **%(guild)s**: this channel is told: %(tells)s. A test arrives in a few "
             "seconds."
         )
+    if channel.weekly:
+        words = f"{words} {_('Every Sunday a summary of the week comes.')}"
     return Answer(words % {"guild": safe(guild.name), "tells": channel.get_tells_display()})
 
 

@@ -129,6 +129,7 @@ announce = app_commands.Group(
 @app_commands.describe(
     what=_("What this channel is told."),
     role=_("The role that each new message mentions."),
+    weekly=_("Whether a summary of the week comes every Sunday."),
     guild=_("Which guild, if this server has several."),
 )
 @app_commands.choices(
@@ -136,11 +137,15 @@ announce = app_commands.Group(
 )
 @app_commands.autocomplete(guild=_guilds)
 async def announce_here(
-    interaction: Interaction, what: str = "", role: Role | None = None, guild: _Text = ""
+    interaction: Interaction,
+    what: str = "",
+    role: Role | None = None,
+    weekly: bool | None = None,
+    guild: _Text = "",
 ) -> None:
     """Announce a guild's runs in this channel."""
-    role_id = role.id if role else None
-    await reply(interaction, announcing.here, _place(interaction), what, role_id, guild)
+    role_id, place = role.id if role else None, _place(interaction)
+    await reply(interaction, announcing.here, place, what, role_id, weekly, guild)
 
 
 @announce.command(name="off", description=_("Announce nothing in this channel any more."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 from dataclasses import replace
@@ -38,6 +39,7 @@ UNREADABLE = (
 MOST_ADDRESS = 2_000
 #: The maximum number of channels of a guild. Each run is announced in all of them.
 MOST_CHANNELS = 10
+_SUNDAY = 6
 #: The name of a channel to which a person gave no name.
 DEFAULT_NAME = "Discord"
 
@@ -93,6 +95,13 @@ class Tells(models.TextChoices):
 #: The channels that are told of every run, and those that are told of alarms.
 TELLS_RUNS = (Tells.RUNS, Tells.ALL)
 TELLS_ALARMS = (Tells.ALL, Tells.NEEDED)
+
+
+def next_summary(after: dt.datetime) -> dt.datetime:
+    """The next Sunday, 18:00 UTC: when weekly summaries are due."""
+    at = after.astimezone(dt.UTC).replace(hour=18, minute=0, second=0, microsecond=0)
+    at += dt.timedelta(days=(_SUNDAY - at.weekday()) % 7)
+    return at if at > after else at + dt.timedelta(days=7)
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -206,6 +215,16 @@ class Channel(models.Model):
     def is_discord(self) -> bool:
         """Whether the address is one of Discord, whose messages can be edited."""
         return is_webhook(self.address) or self.bot_channel is not None
+
+    @property
+    def weekly(self) -> bool:
+        """Whether the channel gets a summary every week."""
+        return self.next_summary_at is not None
+
+    def set_weekly(self, is_weekly: bool) -> None:
+        """Choose whether the channel gets a summary every week. This does not save."""
+        if is_weekly != self.weekly:
+            self.next_summary_at = next_summary(timezone.now()) if is_weekly else None
 
     @property
     def is_readable(self) -> bool:

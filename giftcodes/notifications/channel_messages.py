@@ -1,4 +1,4 @@
-"""The message of each announcement: about a run, about an alarm of the guild, or a test."""
+"""The message of each announcement: about a run, an alarm of the guild, a week, or a test."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from giftcodes.domain.served import Ending
 from giftcodes.domain.text import isolated, visible
 from giftcodes.models import Alarm, Announcement, Channel
 from giftcodes.notifications.run_message import RunReport, compose, report_of
+from giftcodes.notifications.weekly import summary_message
 
 
 def message_of(row: Announcement) -> Message:
@@ -26,6 +27,8 @@ def message_of(row: Announcement) -> Message:
     assert channel is not None  # The caller has checked it.
     if row.alarm is not None:
         return alarm_message(row.alarm, channel, is_over=row.kind == Announcement.Kind.OVER)
+    if row.kind == Announcement.Kind.SUMMARY:
+        return summary_message(row)
     if row.kind == Announcement.Kind.TEST:
         return trial_message(channel)
     report = report_of(row)
@@ -38,7 +41,8 @@ def _buttons(row: Announcement, report: RunReport) -> tuple[MessageButton, ...]:
 
     A button names the run, so that an old one never stops a later run.
     """
-    run = (row.redemption_id,)
+    assert row.channel is not None  # The caller has checked it.
+    run = (row.channel.guild_id, row.redemption_id)
     missing = MessageButton(gettext("Who is missing"), press_id(WHO_IS_MISSING, run))
     if not report.is_over:
         stop = press_id(STOP_RUN, (*run, row.run_number))

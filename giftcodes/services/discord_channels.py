@@ -51,7 +51,13 @@ class Chosen:
 
 @transaction.atomic
 def announce_here(
-    guild: Guild, asker: Asker, place: Place, *, tells: str, role_id: int | None
+    guild: Guild,
+    asker: Asker,
+    place: Place,
+    *,
+    tells: str,
+    role_id: int | None,
+    weekly: bool | None = None,
 ) -> Chosen:
     """Let the bot announce a guild's runs in the place where the asker is.
 
@@ -63,6 +69,7 @@ def announce_here(
         place: where the asker is.
         tells: what the channel is told (`Tells`). If it is empty, it stays, or is every run.
         role_id: the role that new messages mention. None if it stays, or if there is none.
+        weekly: whether a summary comes every week. None if this stays, or is not wished.
 
     Raises:
         DiscordRefused: nothing was changed.
@@ -89,7 +96,10 @@ def announce_here(
     channel.tells = tells or channel.tells or Tells.RUNS
     if role_id is not None:
         channel.role_id = str(role_id)
-    channel.save(update_fields=["is_on", "tells", "role_id"] if found else None)
+    if weekly is not None:
+        channel.set_weekly(weekly)
+    changed = ["is_on", "tells", "role_id", "next_summary_at"]
+    channel.save(update_fields=changed if found else None)
     return Chosen(channel, found is None)
 
 

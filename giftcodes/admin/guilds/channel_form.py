@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from giftcodes.clients.channels import BotChannel, service_name
 from giftcodes.form_fields import CleanCharField
@@ -26,8 +26,9 @@ _STEPS = (
     _("Press Copy Webhook URL, and paste it here. For a thread, add ?thread_id=… at the end."),
 )
 _OTHERWISE = _(
-    "For another service, write its Apprise address, such as tgram://token/chat. The address is "
-    "kept encrypted, and never shown again."
+    "If the Discord bot is in the server, use the command /announce here instead: its messages "
+    "have buttons. For another service, write its Apprise address, such as tgram://token/chat. The "
+    "address is kept encrypted, and never shown again."
 )
 _KEEP = _(
     "Leave the field empty to keep the address. To move to another channel, paste the address of "
@@ -64,6 +65,16 @@ class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """The form of a channel. It accepts an address, but never shows the stored one."""
 
+    weekly = forms.BooleanField(
+        label=_("weekly summary"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text=_(
+            "Every Sunday at 18:00 UTC: the codes of the week, how many members have each, and how "
+            "many need you."
+        ),
+    )
+
     class Meta:
         model = Channel
         fields = ["guild", "name", "address", "tells", "role_id"]
@@ -78,6 +89,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             fields["name"].required = False
         if "tells" in fields:
             fields["tells"].required = False
+        self.initial["weekly"] = self.instance.weekly
         if "address" not in fields:
             return
         fields["address"].help_text = how_to()
@@ -120,6 +132,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         self._check_address(address, others)
         if "name" not in self.errors and "name" in self.fields:
             cleaned["name"] = self._name(address, others)
+        if "weekly" in cleaned:
+            self.instance.set_weekly(cleaned["weekly"])
         if cleaned.get("role_id") and service_name(address) != DEFAULT_NAME:
             words = _("Only a Discord channel can mention a role. Leave the field empty.")
             self.add_error("role_id", ValidationError(words, code="role"))
