@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from discord import Permissions, Role, Thread, app_commands
+from discord import Attachment, Message, Permissions, Role, Thread, app_commands
 from django.utils.translation import gettext as _
 
-from giftcodes.discord_bot import announcing, joining, linking, my_players
+from giftcodes.discord_bot import (
+    announcing,
+    importing,
+    joining,
+    linking,
+    members,
+    missing,
+    my_players,
+    new_codes,
+    redeeming,
+    run_messages,  # noqa: F401 - registers the buttons below the messages of runs
+    status,
+)
 from giftcodes.discord_bot.choosing import guild_choices, player_choices
-from giftcodes.discord_bot.replies import Interaction, choices, reply
+from giftcodes.discord_bot.officers import code_choices, officer_guild_choices
+from giftcodes.discord_bot.replies import Interaction, choices, open_form, reply, reply_to_file
 from giftcodes.models.channel import Tells
 from giftcodes.services.discord_channels import Place
 
@@ -117,6 +130,127 @@ async def iam(interaction: Interaction, code: _Code) -> None:
     await reply(interaction, linking.i_am, code)
 
 
+# --- Officers -------------------------------------------------------------------------------------
+_WHICH_GUILD = _("Which guild, if you are an officer of several here.")
+
+
+async def _officer_guilds(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, officer_guild_choices, text)
+
+
+async def _known_codes(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, code_choices, text)
+
+
+async def _ends(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, new_codes.end_choices, text)
+
+
+@app_commands.command(
+    name="redeem", description=_("For officers: see what redeeming a code will do, and redeem it.")
+)
+@app_commands.guild_only()
+@app_commands.describe(code=_("The gift code, known or new."), guild=_WHICH_GUILD)
+@app_commands.autocomplete(code=_known_codes, guild=_officer_guilds)
+async def redeem(interaction: Interaction, code: _Code, guild: _Text = "") -> None:
+    """Show what redeeming a code will do."""
+    await reply(interaction, new_codes.redeem, code, guild)
+
+
+@app_commands.command(name="stop", description=_("For officers: see what runs, and stop it."))
+@app_commands.guild_only()
+@app_commands.describe(guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def stop(interaction: Interaction, guild: _Text = "") -> None:
+    """Show what runs."""
+    await reply(interaction, redeeming.stop, guild)
+
+
+@app_commands.command(
+    name="status", description=_("For officers: what runs, the newest codes, and who needs you.")
+)
+@app_commands.guild_only()
+@app_commands.describe(guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def status_command(interaction: Interaction, guild: _Text = "") -> None:
+    """Show how a guild is doing."""
+    await reply(interaction, status.status, guild)
+
+
+@app_commands.command(
+    name="missing", description=_("For officers: who needs a correction, with buttons to make it.")
+)
+@app_commands.guild_only()
+@app_commands.describe(guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def missing_command(interaction: Interaction, guild: _Text = "") -> None:
+    """Show who needs what."""
+    await reply(interaction, missing.missing, guild)
+
+
+@app_commands.command(
+    name="members", description=_("For officers: the members of the guild, page by page.")
+)
+@app_commands.guild_only()
+@app_commands.describe(search=_("A part of the name or of the player ID."), guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def members_command(interaction: Interaction, search: _Text = "", guild: _Text = "") -> None:
+    """Show the members."""
+    await reply(interaction, members.members, search, guild)
+
+
+@app_commands.command(
+    name="import", description=_("For officers: import a list of players, pasted or as a file.")
+)
+@app_commands.guild_only()
+@app_commands.describe(
+    file=_("Excel, CSV or text. Without a file, a form opens for a pasted list."),
+    guild=_WHICH_GUILD,
+)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def import_command(
+    interaction: Interaction, file: Attachment | None = None, guild: _Text = ""
+) -> None:
+    """Review a list of players."""
+    if file is None:
+        await open_form(interaction, "paste", guild)
+    else:
+        await reply_to_file(interaction, file, importing.review_file, guild)
+
+
+code = app_commands.Group(name="code", description=_("For officers: gift codes."), guild_only=True)
+
+
+@code.command(name="add", description=_("Add a gift code. It is redeemed at once."))
+@app_commands.describe(
+    code=_("The code as it was published, with the right capitals."),
+    expires=_("When it ends, such as 2026-12-31 23:59. Leave it empty if you do not know."),
+    rewards=_("What players get."),
+    guild=_WHICH_GUILD,
+)
+@app_commands.autocomplete(code=_known_codes, expires=_ends, guild=_officer_guilds)
+async def code_add(
+    interaction: Interaction,
+    code: _Code,
+    expires: _Text = "",
+    rewards: app_commands.Range[str, 1, 500] = "",
+    guild: _Text = "",
+) -> None:
+    """Add a code."""
+    await reply(interaction, new_codes.add, code, expires, rewards, guild)
+
+
+@app_commands.context_menu(name=_("Redeem this code"))
+@app_commands.guild_only()
+async def redeem_this_code(interaction: Interaction, message: Message) -> None:
+    """Offer the codes in a message."""
+    parts = [message.content]
+    for embed in message.embeds:
+        parts += [embed.title or "", embed.description or ""]
+        parts += [f"{field.name}\n{field.value}" for field in embed.fields]
+    await reply(interaction, new_codes.read_codes, "\n".join(parts))
+
+
 # --- Messages -------------------------------------------------------------------------------------
 announce = app_commands.Group(
     name="announce",
@@ -176,7 +310,9 @@ def _role(role: Role | None) -> tuple[int, str] | None:
     return (role.id, role.name) if role else None
 
 
-COMMANDS: tuple[app_commands.Command[Any, ..., None] | app_commands.Group, ...] = (
+COMMANDS: tuple[
+    app_commands.Command[Any, ..., None] | app_commands.Group | app_commands.ContextMenu, ...
+] = (
     join,
     codes,
     leave,
@@ -184,5 +320,13 @@ COMMANDS: tuple[app_commands.Command[Any, ..., None] | app_commands.Group, ...] 
     link,
     officers,
     iam,
+    redeem,
+    stop,
+    status_command,
+    missing_command,
+    members_command,
+    import_command,
+    code,
+    redeem_this_code,
     announce,
 )

@@ -31,6 +31,7 @@ class Press:
             message, which only the person who pressed sees.
         form: makes the form that the button opens. It must not use the database, because a form
             must be opened within three seconds. None if the button opens no form.
+        reads_file: whether the function gets the content of the file of the message, as bytes.
     """
 
     name: str
@@ -38,19 +39,25 @@ class Press:
     values: int
     in_place: bool
     form: Callable[..., Form] | None = None
+    reads_file: bool = False
 
 
 PRESSES: dict[str, Press] = {}
 
 
 def press(
-    name: str, *, values: int, in_place: bool = True, form: Callable[..., Form] | None = None
+    name: str,
+    *,
+    values: int,
+    in_place: bool = True,
+    form: Callable[..., Form] | None = None,
+    reads_file: bool = False,
 ) -> Callable[[Work[P]], Work[P]]:
     """Register a function behind a button, a menu or a form: see `Press`."""
 
     def register(work: Work[P]) -> Work[P]:
         assert name not in PRESSES
-        PRESSES[name] = Press(name, work, values, in_place, form)
+        PRESSES[name] = Press(name, work, values, in_place, form, reads_file)
         return work
 
     return register

@@ -8,11 +8,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.db.models import Count
+from django.db.models.functions import Coalesce
+from django.utils.translation import ngettext
+
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import HOLDING, SETTLED, State, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import queues_at
-from giftcodes.models import MemberRedemption, database_now
+from giftcodes.models import MemberRedemption, Redemption, database_now
 from giftcodes.models.deadline import deadline
 from giftcodes.models.member_redemption import REFUSED_FOR, is_refused_sql
 from giftcodes.sql import fetch_as, statement
@@ -169,3 +173,33 @@ def together(found: Iterable[Preview]) -> Preview:
         having=sum(one.having for one in several),
         elsewhere=sum(one.elsewhere for one in several),
     )
+
+
+def unknown_words(pairs: Iterable[tuple[int, int]], *, is_limited: bool) -> str:
+    """In words, how many members will be asked for again although the game did not know them.
+
+    Args:
+        pairs: the guild id and the code id of each run.
+        is_limited: whether an officer starts the runs.
+    """
+    wanted = set(pairs)
+    found = Redemption.objects.filter(
+        guild__in={guild for guild, _code in wanted},
+        gift_code__in={code for _guild, code in wanted},
+    ).values_list("pk", "guild_id", "gift_code_id")
+    rows = MemberRedemption.objects.filter(
+        redemption__in=[pk for pk, *pair in found if tuple(pair) in wanted],
+        state=State.NEEDS_CORRECTION,
+        asked_realm=Coalesce("member__realm", "member__guild__realm"),
+    ).reopenable(is_person=True, is_limited=is_limited)
+    number: int = rows.aggregate(number=Count("member", distinct=True))["number"]
+    if not number:
+        return ""
+    words = ngettext(
+        "%d member whom the game does not know is asked for again, once for each code. Correct the "
+        "state or kingdom first, or the player ID.",
+        "%d members whom the game does not know are asked for again, once for each code. Correct "
+        "the state or kingdom first, or the player IDs.",
+        number,
+    )
+    return words % number

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('django_celery_beat', '0019_alter_periodictasks_options'),
-        ('giftcodes', '0038_discord'),
+        ('giftcodes', '0039_discord_officers'),
     ]
 
     operations = [

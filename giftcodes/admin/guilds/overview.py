@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import CharField, Count, Min, Q
+from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -20,15 +20,14 @@ from giftcodes.admin.common.html import (
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
 from giftcodes.admin.common.served import advice_once
 from giftcodes.admin.guilds import joining
-from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
+from giftcodes.admin.home.corrections import correction_of, guild_correction_of
 from giftcodes.admin.home.games import games_of
+from giftcodes.correction_words import guild_advice
 from giftcodes.domain.served import Tone
-from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
 from giftcodes.models import (
     Alarm,
-    CodeState,
     GiftCode,
     Guild,
     Member,
@@ -39,12 +38,14 @@ from giftcodes.models import (
 from giftcodes.models.alarm import SUBJECT_MODELS
 from giftcodes.models.game_words import place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
+from giftcodes.queries.guild_board import daily, runs_of, unclear
 from giftcodes.queries.needs import guilds_to_correct
 from giftcodes.queries.overview import game_now
-from giftcodes.queries.served import RedemptionServed, with_results
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+    from giftcodes.queries.served import RedemptionServed
 
 #: How many members, codes, runs and alarms the tab shows. Links lead to the others.
 MEMBERS_SHOWN = 5
@@ -129,20 +130,12 @@ def board(person: Any, guild: Guild) -> dict[str, Any]:
 
 # --- Runs and codes -------------------------------------------------------------------------------
 def _runs(guild: Guild, outlooks: Outlooks, *, says_corrections: bool) -> dict[str, Any]:
-    rows = Redemption.objects.filter(guild=guild).select_related("gift_code")
-    running = rows.filter(state=RunState.RUNNING).order_by("locked_at", "pk")
-    first = list(running[: RUNS_SHOWN + 1])
-    others = rows.exclude(state=RunState.RUNNING).exclude(gift_code__state=CodeState.DELETED)
-    recent = others.order_by("-gift_code__first_seen_at", "-gift_code_id")[:CODES_SHOWN]
-    shown = first[:RUNS_SHOWN]
-    found = with_results([*shown, *recent])
-    for one in found:
-        one.redemption.guild = guild
-    last = found[len(shown) :]
+    found = runs_of(guild, most_running=RUNS_SHOWN, most_recent=CODES_SHOWN)
+    last = found.recent
     advice = advice_once([one.result for one in last], says_corrections=says_corrections)
     return {
-        "running": [_run(one, outlooks) for one in found[: len(shown)]],
-        "has_more_runs": len(first) > len(shown),
+        "running": [_run(one, outlooks) for one in found.running],
+        "has_more_runs": found.has_more,
         "running_url": list_url(
             Redemption, guild__id__exact=guild.pk, state__exact=RunState.RUNNING.value
         ),
@@ -172,16 +165,9 @@ def _run(one: RedemptionServed, outlooks: Outlooks) -> dict[str, Any]:
 def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
     """The pace of the game, and when members in the state “not eligible” are tried again."""
     game = game_now(guild.provider, outlooks)
-    daily = MemberRedemption.objects.filter(
-        redemption__guild=guild,
-        state=State.NOT_ELIGIBLE,
-        gift_code__state=CodeState.ACTIVE,
-        member__active=True,
-        member__opted_out=False,
-    ).aggregate(number=Count("member", distinct=True), at=Min("next_attempt_at"))
     return {
         "games": games_of([game], person) if game else [],
-        "daily": daily,
+        "daily": daily(guild),
         "place": place_word(guild.provider),
         "settings_url": guild_url(guild.pk, "change"),
     }
@@ -213,7 +199,7 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
         "corrections": corrections,
         "corrections_more": to_correct.number - len(corrections) if to_correct else 0,
         "needing_url": guild_url(guild.pk, "members", needs="correction"),
-        "unclear": _unclear(guild),
+        "unclear": unclear(guild),
         "unclear_url": list_url(
             MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
         ),
@@ -221,18 +207,6 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
         "waiting_requests": guild.join_requests.count() if joining.may_open(person) else 0,
         "joining_url": guild_url(guild.pk, "joining"),
     }
-
-
-def _unclear(guild: Guild) -> int:
-    """For how many members the game gave no clear answer about a code that still works."""
-    rows = MemberRedemption.objects.filter(
-        redemption__guild=guild,
-        state=State.FAILED,
-        gift_code__state=CodeState.ACTIVE,
-        member__active=True,
-        member__opted_out=False,
-    )
-    return rows.aggregate(number=Count("member", distinct=True))["number"] or 0
 
 
 def _alarms(person: Any, guild: Guild) -> dict[str, Any]:

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Count
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.redemptions.runs import MOST
-from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
-from giftcodes.estimates.cost_preview import Preview, previews, together
-from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption
+from giftcodes.estimates.cost_preview import Preview, previews, together, unknown_words
+from giftcodes.models import GiftCode, Guild, Redemption
 from giftcodes.models.fields import without_notes
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
 
@@ -161,37 +158,13 @@ def context(
         "number": len(chosen),
         "codes": sorted({str(line.code) for line in lines}),
         "total": total,
-        "unknown_words": _unknown_words(chosen, is_limited=seen is not None),
+        "unknown_words": unknown_words((line.pair for line in chosen), is_limited=seen is not None),
         "total_words": formatting.left(total.outlook),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across", "0"),
         "back": page_before(request),
         "returns": returns,
     }
-
-
-def _unknown_words(chosen: list[Line], *, is_limited: bool) -> str:
-    """In words, how many members will be asked for again although the game did not know them."""
-    pairs = {line.pair for line in chosen}
-    found = Redemption.objects.filter(
-        guild__in={guild for guild, _code in pairs}, gift_code__in={code for _guild, code in pairs}
-    ).values_list("pk", "guild_id", "gift_code_id")
-    rows = MemberRedemption.objects.filter(
-        redemption__in=[pk for pk, *pair in found if tuple(pair) in pairs],
-        state=State.NEEDS_CORRECTION,
-        asked_realm=Coalesce("member__realm", "member__guild__realm"),
-    ).reopenable(is_person=True, is_limited=is_limited)
-    number: int = rows.aggregate(number=Count("member", distinct=True))["number"]
-    if not number:
-        return ""
-    words = ngettext(
-        "%d member whom the game does not know is asked for again, once for each code. Correct the "
-        "state or kingdom first, or the player ID.",
-        "%d members whom the game does not know are asked for again, once for each code. Correct "
-        "the state or kingdom first, or the player IDs.",
-        number,
-    )
-    return words % number
 
 
 def _shown(line: Line, preview: Preview, *, is_chosen: bool) -> dict[str, Any]:

@@ -90,11 +90,11 @@ class BotClient(discord.DiscordClient):
 
     def create(self, message: Message) -> Delivery:
         """Post a new message. The delivery contains the message's ID."""
-        return self._sent("POST", self._url, _payload(message))
+        return self._sent("POST", self._url, with_buttons(message))
 
     def edit(self, message_id: str, message: Message) -> Delivery:
         """Replace a message. This is safe to repeat."""
-        return self._sent("PATCH", f"{self._url}/{message_id}", _payload(message))
+        return self._sent("PATCH", f"{self._url}/{message_id}", with_buttons(message))
 
     def open_direct(self, user_id: int) -> Delivery:
         """Find the channel of direct messages to a user. This sends no message.
@@ -150,7 +150,7 @@ class BotClient(discord.DiscordClient):
         return discord.refused(status, words)
 
 
-def _payload(message: Message) -> dict[str, Any]:
+def with_buttons(message: Message) -> dict[str, Any]:
     """Return the message as JSON for Discord. An edit takes away buttons that are not listed."""
     buttons = [
         {
