@@ -53,8 +53,8 @@ def test_a_run_is_one_message_with_buttons_that_fit_what_can_be_done(
     send_due(world)
     (message,) = discord.of(CHANNEL)
     assert message.buttons == {
-        "Stop": f"rd:stop run:{redemption.pk}:1",
-        "Who is missing": f"rd:who is missing:{redemption.pk}",
+        "Stop": f"rd:stop run:{wolves.pk}:{redemption.pk}:1",
+        "Who is missing": f"rd:who is missing:{wolves.pk}:{redemption.pk}",
     }
     tasks.dispatch("simulator")
     world.drain()
