@@ -30,7 +30,7 @@ from giftcodes.discord_bot.redeeming import preview_of, start
 from giftcodes.domain.codes_in_text import codes_in, words_in
 from giftcodes.domain.text import clean_token
 from giftcodes.estimates.dry_run import plan
-from giftcodes.models import GiftCode, Trigger
+from giftcodes.models import CodeState, GiftCode, Trigger
 from giftcodes.models.start_rules import guild_obstacle
 from giftcodes.queries.discord import known_codes
 from giftcodes.services import code_additions
@@ -55,12 +55,14 @@ def redeem(asker: Asker, typed: str, chosen: str) -> Answer:
 
 
 def offer(officer: Officer, typed: str) -> Answer:
-    """Offer to redeem a code, which may be new or have other capitals than the known one."""
+    """Offer to redeem a code, which may be new, or closed because of its spelling."""
     entered = _new(officer, typed)
-    adds = as_officer(officer.asker, officer.guild, ADD_CODE) is not None
+    known = find_code(officer.guild.provider, entered.code)
+    # The other capitals of an active code are probably a slip. `/code add` lets them be tried.
+    is_active = known is not None and known.state == CodeState.ACTIVE
+    adds = not is_active and as_officer(officer.asker, officer.guild, ADD_CODE) is not None
     if adds and code_additions.is_new(officer.guild.provider, entered.code, adder_of(officer)):
         return _offer_new(officer, entered)
-    known = find_code(officer.guild.provider, entered.code)
     if known is None:
         raise Refused(_("Code %s is not known, and you may not add codes.") % entered.code)
     said = ""
