@@ -149,7 +149,10 @@ def add(asker: Asker, typed: str, expires: str, rewards: str, chosen: str) -> An
     # The journals of other guilds must not name an officer.
     by = None if officer.is_limited else officer.user_id
     if added.kind is AddKind.ADDED:
-        tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.DISCORD, by)
+        # With an account, the journals show the run as on the pages: they name the officer who
+        # added the code to those who may read the name.
+        trigger = Trigger.ADMIN if officer.user else Trigger.DISCORD
+        tasks.enqueue_on_commit(tasks.fan_out, code.pk, trigger, by)
     elif added.is_open_again:
         tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
     if added.kind is AddKind.ADDED and officer.guild.automatic:

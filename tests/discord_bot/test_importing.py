@@ -89,7 +89,7 @@ def test_the_rest_is_reviewed_on_the_site_if_its_address_is_known(
 ) -> None:
     from django.urls import reverse
 
-    unsure = b"410000105 Amber\n4100001 Birch"
+    unsure = b"410000105 Amber\n4100001079999 Birch"
 
     async def scenario(stage: Stage) -> None:
         person = by_role(stage, "rolf", wolves)

@@ -250,10 +250,14 @@ def test_a_run_is_stopped_and_resumed(play: Play, pack: Guild) -> None:
         assert row.state == RunState.STOPPED
         event = RedemptionEvent.objects.get(kind=EventKind.STOP_REQUESTED)
         assert (event.trigger, "rolf" in event.detail) == (Trigger.DISCORD, True)
+        shown = await person.slash("redeem", code="WOLF1")
         again = await person.press(done, "Resume")
         assert "Started" in text_of(again)
         row.refresh_from_db()
         assert row.state == RunState.RUNNING
+        # A button of an earlier message says what is the case now.
+        assert "is running already" in text_of(await person.press(shown, START))
+        assert row.run_number == 2
         # A second run is chosen from a menu.
         gift_code("WOLF2")
         await person.press(await person.slash("redeem", code="WOLF2"), START)
