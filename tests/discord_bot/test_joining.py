@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError
 
-from giftcodes.models import Guild, JoinRequest, PlayerLink, SelfServiceEvent
+from giftcodes.models import DiscordBot, Guild, JoinRequest, PlayerLink, SelfServiceEvent
 from giftcodes.services import join_decisions, joining, self_service_limits
 from tests.discord_bot.stage import Play, Stage, callbacks, labels_of, text_of
 from tests.factories import guild, member
@@ -129,6 +129,9 @@ def test_a_button_from_before_a_restart_works(play: Play, wolves: Guild) -> None
         assert "have your request" in text_of(await anna.press(said, "I agree"))
         assert JoinRequest.objects.get().nickname == "A:n:na"
         assert stage.syncs() == 1  # The commands are the same, so they are not registered again.
+        DiscordBot.objects.update(commands_hash="that of another version")
+        await stage.restart()
+        assert stage.syncs() == 2
 
     play(scenario)
 
