@@ -26,9 +26,10 @@ from giftcodes.discord_bot.choosing import Choices
 from giftcodes.discord_bot.names import safe, safe_words
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
-from giftcodes.discord_bot.redeeming import preview_of, start
+from giftcodes.discord_bot.redeeming import preview_lines, preview_of, start
 from giftcodes.domain.codes_in_text import codes_in, words_in
 from giftcodes.domain.text import clean_token
+from giftcodes.estimates.cost_preview import preview_of_new
 from giftcodes.estimates.dry_run import plan
 from giftcodes.models import CodeState, GiftCode, Trigger
 from giftcodes.models.start_rules import guild_obstacle
@@ -91,6 +92,7 @@ def _offer_new(officer: Officer, entered: GiftCode) -> Answer:
     known = find_code(guild.provider, entered.code)
     planned = plan(guild_id=guild.pk, gift_code_id=None, names_guilds=False)
     number = sum(one.is_asked for one in planned)
+    cost = preview_of_new(guild, requests=number)
     if known is None:
         first = _("Code **%s** is new here.") % entered.code
     else:
@@ -101,7 +103,7 @@ def _offer_new(officer: Officer, entered: GiftCode) -> Answer:
     adder = adder_of(officer)
     lines = [
         first,
-        ngettext("Members to ask for: **%d**", "Members to ask for: **%d**", number) % number,
+        *preview_lines(cost),
         code_additions.rule_words(adder),
     ]
     label = _("Propose the code") if code_additions.must_propose(adder) else _("Add and redeem now")
