@@ -9,7 +9,16 @@ from django.utils.translation import ngettext
 
 from giftcodes import tasks
 from giftcodes.correction_words import asked_again_words, guild_advice, need_words
-from giftcodes.discord_bot.answers import Answer, Button, Field, Form, Refused, Style, in_lines
+from giftcodes.discord_bot.answers import (
+    Answer,
+    Button,
+    Field,
+    Form,
+    Refused,
+    Style,
+    in_lines,
+    shortened,
+)
 from giftcodes.discord_bot.names import safe, safe_words
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.paging import page_buttons, page_number
@@ -35,6 +44,8 @@ from giftcodes.services.discord_officers import (
 #: Members of one page. Discord shows at most 25 buttons.
 SIZE = 5
 _MOST_OFFERS = 3
+#: The characters of a name on a button.
+_MOST_NAME = 30
 
 
 def missing(asker: Asker, chosen: str) -> Answer:
@@ -118,7 +129,7 @@ def _member_buttons(row: MemberToCorrect) -> list[Button]:
     """A button that asks for the right number, and one for each number that is likely."""
     member = row.member
     place = place_noun(member.guild.provider)
-    name = safe_label(member.nickname or member.player_id)
+    name = shortened(member.nickname or member.player_id, _MOST_NAME)
     values = (member.guild_id, member.pk, place_of(member), place)
     found = [Button(_("Correct %s") % name, "mend", values, Style.FIRST)]
     for number, _mates in row.offers[:_MOST_OFFERS]:
@@ -137,11 +148,6 @@ def _guild_buttons(officer: Officer, one: GuildToCorrect) -> list[Button]:
         words = f"{place_word(guild.provider)} {number}"
         found.append(Button(words, "set guild place", (guild.pk, number)))
     return found
-
-
-def safe_label(name: str) -> str:
-    """A name on a button, which formats nothing."""
-    return name[:30]
 
 
 # --- The correction -------------------------------------------------------------------------------

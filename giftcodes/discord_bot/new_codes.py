@@ -26,11 +26,12 @@ from giftcodes.discord_bot.choosing import Choices
 from giftcodes.discord_bot.names import safe, safe_words
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
-from giftcodes.discord_bot.redeeming import preview_of, start
+from giftcodes.discord_bot.redeeming import preview_lines, preview_of, start
 from giftcodes.domain.codes_in_text import codes_in, words_in
 from giftcodes.domain.text import clean_token
+from giftcodes.estimates.cost_preview import preview_of_new
 from giftcodes.estimates.dry_run import plan
-from giftcodes.models import GiftCode, Trigger
+from giftcodes.models import CodeState, GiftCode, Trigger
 from giftcodes.models.start_rules import guild_obstacle
 from giftcodes.queries.discord import known_codes
 from giftcodes.services import code_additions
@@ -55,12 +56,14 @@ def redeem(asker: Asker, typed: str, chosen: str) -> Answer:
 
 
 def offer(officer: Officer, typed: str) -> Answer:
-    """Offer to redeem a code, which may be new or have other capitals than the known one."""
+    """Offer to redeem a code, which may be new, or closed because of its spelling."""
     entered = _new(officer, typed)
-    adds = as_officer(officer.asker, officer.guild, ADD_CODE) is not None
+    known = find_code(officer.guild.provider, entered.code)
+    # The other capitals of an active code are probably a slip. `/code add` lets them be tried.
+    is_active = known is not None and known.state == CodeState.ACTIVE
+    adds = not is_active and as_officer(officer.asker, officer.guild, ADD_CODE) is not None
     if adds and code_additions.is_new(officer.guild.provider, entered.code, adder_of(officer)):
         return _offer_new(officer, entered)
-    known = find_code(officer.guild.provider, entered.code)
     if known is None:
         raise Refused(_("Code %s is not known, and you may not add codes.") % entered.code)
     said = ""
@@ -89,6 +92,7 @@ def _offer_new(officer: Officer, entered: GiftCode) -> Answer:
     known = find_code(guild.provider, entered.code)
     planned = plan(guild_id=guild.pk, gift_code_id=None, names_guilds=False)
     number = sum(one.is_asked for one in planned)
+    cost = preview_of_new(guild, requests=number)
     if known is None:
         first = _("Code **%s** is new here.") % entered.code
     else:
@@ -99,7 +103,7 @@ def _offer_new(officer: Officer, entered: GiftCode) -> Answer:
     adder = adder_of(officer)
     lines = [
         first,
-        ngettext("Members to ask for: **%d**", "Members to ask for: **%d**", number) % number,
+        *preview_lines(cost),
         code_additions.rule_words(adder),
     ]
     label = _("Propose the code") if code_additions.must_propose(adder) else _("Add and redeem now")
@@ -147,7 +151,10 @@ def add(asker: Asker, typed: str, expires: str, rewards: str, chosen: str) -> An
     # The journals of other guilds must not name an officer.
     by = None if officer.is_limited else officer.user_id
     if added.kind is AddKind.ADDED:
-        tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.DISCORD, by)
+        # With an account, the journals show the run as on the pages: they name the officer who
+        # added the code to those who may read the name.
+        trigger = Trigger.ADMIN if officer.user else Trigger.DISCORD
+        tasks.enqueue_on_commit(tasks.fan_out, code.pk, trigger, by)
     elif added.is_open_again:
         tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
     if added.kind is AddKind.ADDED and officer.guild.automatic:

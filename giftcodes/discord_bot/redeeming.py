@@ -194,6 +194,12 @@ def stop_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     return _told(officer, row, result, _("Stopped."))
 
 
+@press("stop here", values=2, in_place=False)
+def stop_here(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
+    """Stop the run from a message that everyone sees. Only the person sees the answer."""
+    return stop_now(asker, guild_id, redemption_id)
+
+
 @press("resume", values=2)
 def resume_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     """Continue a run that is stopped or being stopped."""

@@ -14,7 +14,7 @@ from giftcodes.discord_bot.presses import press
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
 from giftcodes.models import Guild, Member
-from giftcodes.queries.guild_board import daily, runs_of, unclear
+from giftcodes.queries.guild_board import daily, runs_of, unclear, waiting_requests
 from giftcodes.queries.needs import unknown_by_guild
 from giftcodes.queries.overview import game_now
 from giftcodes.queries.served import RedemptionServed
@@ -71,7 +71,7 @@ def _needs(guild: Guild) -> list[str]:
             "- The game does not know %d member.", "- The game does not know %d members.", number
         )
         found.append(words % number)
-    if number := guild.join_requests.count():
+    if number := waiting_requests(guild):
         words = ngettext("- %d player asks to join.", "- %d players ask to join.", number)
         found.append(words % number)
     if number := unclear(guild):

@@ -61,6 +61,11 @@ def unclear(guild: Guild) -> int:
     return found["number"] or 0
 
 
+def waiting_requests(guild: Guild) -> int:
+    """How many players ask to join."""
+    return guild.join_requests.count()
+
+
 def daily(guild: Guild) -> dict[str, Any]:
     """How many members in the state “not eligible” are tried again every day, and when next."""
     found: dict[str, Any] = _of_active_codes(guild, State.NOT_ELIGIBLE).aggregate(

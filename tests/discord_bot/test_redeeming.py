@@ -6,9 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import discord
 import pytest
 from django.db import connection
 
+from giftcodes.discord_bot import presses
 from giftcodes.discord_bot.redeeming import redeem_now
 from giftcodes.models import (
     CodeProposal,
@@ -250,16 +252,50 @@ def test_a_run_is_stopped_and_resumed(play: Play, pack: Guild) -> None:
         assert row.state == RunState.STOPPED
         event = RedemptionEvent.objects.get(kind=EventKind.STOP_REQUESTED)
         assert (event.trigger, "rolf" in event.detail) == (Trigger.DISCORD, True)
+        shown = await person.slash("redeem", code="WOLF1")
         again = await person.press(done, "Resume")
         assert "Started" in text_of(again)
         row.refresh_from_db()
         assert row.state == RunState.RUNNING
+        # A button of an earlier message says what is the case now.
+        assert "is running already" in text_of(await person.press(shown, START))
+        assert row.run_number == 2
         # A second run is chosen from a menu.
         gift_code("WOLF2")
         await person.press(await person.slash("redeem", code="WOLF2"), START)
         said = await person.slash("stop")
         said = await person.choose(said, str(row.pk))
         assert "WOLF1" in text_of(said)
+
+    play(scenario)
+
+
+def test_buttons_of_a_message_that_everyone_sees_answer_only_the_person(
+    play: Play, pack: Guild
+) -> None:
+    code = gift_code("WOLF1")
+
+    async def scenario(stage: Stage) -> None:
+        chief, someone = by_role(stage, "rolf", pack), stage.person("someone")
+        view = discord.ui.View(timeout=None)
+        for action, label in (("redeem here", START), ("missing here", "Who is missing")):
+            rest = code.pk if action == "redeem here" else 1
+            view.add_item(
+                discord.ui.Button(label=label, custom_id=presses.custom_id(action, (pack.pk, rest)))
+            )
+        view.stop()
+        channel: Any = stage.env.bot.get_channel(stage.home.channel.id)
+        message = await channel.send("A code!", view=view)
+        for label in (START, "Who is missing"):
+            said = await someone.actor.click(message, label=label)
+            assert "Only officers" in text_of(said)
+            assert message_of(said).ephemeral
+        assert starts(pack) == 0
+        said = await chief.actor.click(message, label=START)
+        assert message_of(said).ephemeral
+        assert "Started for guild Wolves" in text_of(said)
+        said = await chief.actor.click(message, label="Who is missing")
+        assert "knows every member" in text_of(said)
 
     play(scenario)
 
@@ -287,7 +323,8 @@ def test_a_new_code_is_added_by_the_button_and_tried_in_the_guilds_of_the_office
         person = officer(stage, how, pack)
         said = await person.slash("redeem", code="fresh1")
         assert "Code **fresh1** is new here" in text_of(said)
-        assert "Members to ask for: **3**" in text_of(said)
+        assert "Requests to the game: **3**" in text_of(said)
+        assert "if the code works" in text_of(said)
         assert not GiftCode.objects.exists()
         done = await person.press(said, "Add and redeem now")
         assert "Code fresh1 is added. Started" in text_of(done)

@@ -38,7 +38,7 @@ from giftcodes.models import (
 from giftcodes.models.alarm import SUBJECT_MODELS
 from giftcodes.models.game_words import place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
-from giftcodes.queries.guild_board import daily, runs_of, unclear
+from giftcodes.queries.guild_board import daily, runs_of, unclear, waiting_requests
 from giftcodes.queries.needs import guilds_to_correct
 from giftcodes.queries.overview import game_now
 
@@ -204,7 +204,7 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
             MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
         ),
         "alarms": alarms,
-        "waiting_requests": guild.join_requests.count() if joining.may_open(person) else 0,
+        "waiting_requests": waiting_requests(guild) if joining.may_open(person) else 0,
         "joining_url": guild_url(guild.pk, "joining"),
     }
 
