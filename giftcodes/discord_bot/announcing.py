@@ -9,9 +9,16 @@ from giftcodes.discord_bot.answers import Answer
 from giftcodes.discord_bot.choosing import guild_of
 from giftcodes.discord_bot.names import safe
 from giftcodes.domain import log_lines
+from giftcodes.models import Channel, Guild
 from giftcodes.services.channels import queue_test
-from giftcodes.services.discord_channels import Place, announce_here, announce_no_more
+from giftcodes.services.discord_channels import (
+    CHANGE_CHANNEL,
+    Place,
+    announce_here,
+    announce_no_more,
+)
 from giftcodes.services.discord_links import Asker
+from giftcodes.services.discord_officers import as_officer
 
 
 def here(
@@ -26,11 +33,7 @@ def here(
     guild = guild_of(asker, chosen)
     done = announce_here(guild, asker, place, tells=tells, role_id=role_id, weekly=weekly)
     channel = done.channel
-    log_lines.info(
-        f"The {channel.full_name} was chosen in Discord.",
-        channel=channel.pk,
-        discord_user=asker.user_id,
-    )
+    _log(asker, guild, channel, _("Chosen in Discord: the bot announces here."))
     if queue_test(channel.pk).is_queued:
         tasks.enqueue_on_commit(tasks.announce)
     words = _(
@@ -53,5 +56,13 @@ def no_more(asker: Asker, place: Place, chosen: str) -> Answer:
     channel = announce_no_more(guild, asker, place)
     if channel is None:
         return Answer(_("The bot announces nothing of **%s** here.") % safe(guild.name))
-    log_lines.info(f"The {channel.full_name} was deleted in Discord.", discord_user=asker.user_id)
+    _log(asker, guild, guild, _("Deleted the channel %s in Discord.") % channel.name)
     return Answer(_("Nothing of **%s** is announced here any more.") % safe(guild.name))
+
+
+def _log(asker: Asker, guild: Guild, row: Channel | Guild, words: str) -> None:
+    """Record a change: in the list of changes if the person has an account, and in the log."""
+    if officer := as_officer(asker, guild, CHANGE_CHANNEL):
+        officer.log([row], words)
+    else:
+        log_lines.info(f"🤖 {words}", guild=guild.name, discord_user=asker.user_id)

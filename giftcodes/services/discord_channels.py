@@ -22,7 +22,7 @@ from giftcodes.services.discord_links import (
 )
 
 #: What an account must be allowed, as on the page of a channel.
-_PERMISSION = "giftcodes.change_channel"
+CHANGE_CHANNEL = "giftcodes.change_channel"
 _MOST_NAME = 50
 
 
@@ -129,7 +129,7 @@ def _place_of(guild: Guild, asker: Asker, place: Place) -> BotChannel:
         or not DiscordServer.objects.filter(guild=guild, server_id=server_id).exists()
     ):
         raise DiscordRefused(not_linked_words())
-    if not asker.manages_server and officer_right(guild.pk, asker, _PERMISSION) is None:
+    if not asker.manages_server and officer_right(guild.pk, asker, CHANGE_CHANNEL) is None:
         raise DiscordRefused(
             _(
                 "Only officers of the guild, and people with the permission “Manage Server”, may "

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import discord
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 
 from giftcodes.clients.channels import BotChannel
-from giftcodes.models import Alarm, Announcement, Channel, DiscordServer, Guild
+from giftcodes.models import Alarm, Announcement, Channel, DiscordAccount, DiscordServer, Guild
 from giftcodes.models.channel import MOST_CHANNELS, Tells
+from tests.discord_bot.officers import by_account
 from tests.discord_bot.stage import Play, Stage, text_of
 
 
@@ -124,6 +127,20 @@ def test_a_guild_has_a_limited_number_of_channels_and_everyone_is_never_mentione
         said = await boss.slash("announce here", role=stage.home.handle.default_role)
         assert "everyone" in text_of(said)
         assert Channel.objects.count() == MOST_CHANNELS
+
+    play(scenario)
+
+
+def test_the_list_of_changes_names_the_account(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        person = by_account(stage, "otto", wolves)
+        user = DiscordAccount.objects.get().user
+        user.user_permissions.add(Permission.objects.get(codename="change_channel"))
+        await person.slash("announce here")
+        await person.slash("announce off")
+        written = LogEntry.objects.order_by("pk").values_list("user__username", "object_repr")
+        assert list(written) == [("otto", "general of Wolves"), ("otto", "Wolves")]
 
     play(scenario)
 
