@@ -13,6 +13,11 @@ def seed(apps, schema_editor):
     )
 
 
+def drop_summaries(apps, schema_editor):
+    """The release before knows no summaries."""
+    apps.get_model("giftcodes", "Announcement").objects.filter(kind="summary").delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -44,5 +49,5 @@ class Migration(migrations.Migration):
             model_name='announcement',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('alarm__isnull', True), ('kind__in', ['started', 'complete']), ('redemption__isnull', False)), models.Q(('alarm__isnull', False), ('kind__in', ['raised', 'over']), ('redemption__isnull', True)), models.Q(('alarm__isnull', True), ('kind__in', ['test', 'summary']), ('redemption__isnull', True)), _connector='OR'), name='announcement_is_about_what_its_kind_says'),
         ),
-        migrations.RunPython(seed, migrations.RunPython.noop),
+        migrations.RunPython(seed, drop_summaries),
     ]
