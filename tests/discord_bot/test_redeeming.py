@@ -10,6 +10,7 @@ import discord
 import pytest
 from django.db import connection
 
+from giftcodes import tasks
 from giftcodes.discord_bot import presses
 from giftcodes.discord_bot.redeeming import redeem_now
 from giftcodes.models import (
@@ -387,6 +388,32 @@ def test_code_add_takes_an_end_and_rewards(play: Play, pack: Guild) -> None:
         assert proposal.expires_at is not None
         assert proposal.expires_at.year == 2050
         assert "letters and digits" in text_of(await person.slash("code add", code="a b"))
+
+    play(scenario)
+
+
+def test_a_code_of_a_role_is_redeemed_in_the_guild_of_the_role_until_it_is_proven(
+    play: Play, pack: Guild
+) -> None:
+    foreign = guild("Foreign", members=1)
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        said = await person.slash("code add", code="fresh1", expires="2050-01-31 10:00")
+        assert "Its end was not stored" in text_of(said)
+        assert "It is redeemed now" in text_of(said)
+        code = GiftCode.objects.get()
+        assert (code.expires_at, code.trial_guild) == (None, pack)
+        tasks.fan_out(code.pk, Trigger.DISCORD, None)
+        assert starts(pack) == 1
+        assert starts(foreign) == 0
+        GiftCode.objects.update(proven_at=code.first_seen_at)
+        tasks.catch_up()
+        assert starts(foreign) == 1
+        # A known code is not added again, however it is spelled.
+        said = await person.slash("code add", code="FRESH1")
+        assert "known as fresh1" in text_of(said)
+        assert GiftCode.objects.count() == 1
 
     play(scenario)
 
