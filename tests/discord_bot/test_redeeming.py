@@ -366,6 +366,9 @@ def test_beyond_the_limit_an_account_proposes_and_a_role_is_refused(
         assert CodeProposal.objects.get().code == "fresh4"
         said = await otto.slash("redeem", code="fresh5")
         assert labels_of(said) == ["Propose the code"]
+        said = await rolf.slash("redeem", code="fresh5")
+        assert "decision of an administrator" in text_of(said)
+        assert labels_of(said) == []
 
     play(scenario)
 
