@@ -131,6 +131,7 @@ async def iam(interaction: Interaction, code: _Code) -> None:
 
 
 # --- Officers -------------------------------------------------------------------------------------
+_MOST_IN_FORM = 40
 _WHICH_GUILD = _("Which guild, if you are an officer of several here.")
 
 
@@ -213,7 +214,8 @@ async def import_command(
 ) -> None:
     """Review a list of players."""
     if file is None:
-        await open_form(interaction, "paste", guild)
+        # The guild stands in the form, in which there is little room.
+        await open_form(interaction, "paste", guild[:_MOST_IN_FORM])
     else:
         await reply_to_file(interaction, file, importing.review_file, guild)
 

@@ -101,12 +101,14 @@ def _offer_new(officer: Officer, entered: GiftCode) -> Answer:
             "known": known.code,
         }
     adder = adder_of(officer)
+    if (proposes := code_additions.must_propose(adder)) and adder.user is None:
+        raise Refused(safe_words(code_additions.role_words()))
     lines = [
         first,
         *preview_lines(cost),
         code_additions.rule_words(adder),
     ]
-    label = _("Propose the code") if code_additions.must_propose(adder) else _("Add and redeem now")
+    label = _("Propose the code") if proposes else _("Add and redeem now")
     title = _("Code %(code)s for %(guild)s") % {"code": entered.code, "guild": safe(guild.name)}
     button = Button(label, "add code", (guild.pk, entered.code), Style.FIRST)
     return Answer(in_lines(list(filter(None, lines))), title, (button,))

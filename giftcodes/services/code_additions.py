@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from giftcodes.estimates.formatting import about
 from giftcodes.models import GiftCode, Source, Trigger
@@ -91,6 +91,16 @@ def rule_words(adder: Adder) -> str:
         return words % {"most": CODES_OF_OFFICER, "time": about(seconds)}
     words = gettext(
         "You can add %d new codes in 24 hours. An administrator decides about further ones."
+    )
+    return words % CODES_OF_OFFICER
+
+
+def role_words() -> str:
+    """Why an officer without an account cannot propose a code, and what to do."""
+    words = gettext(
+        "This new code needs the decision of an administrator: with the role, %d new codes can be "
+        "added in 24 hours, if the rules for officers allow it. To propose codes, link your "
+        "account with /iam."
     )
     return words % CODES_OF_OFFICER
 
@@ -202,18 +212,7 @@ def _of_known(known: GiftCode, typed: GiftCode, adder: Adder) -> Addition:
 
 def _propose(typed: GiftCode, adder: Adder, words: str) -> Addition:
     if adder.user is None:
-        raise AdditionRefused(
-            ngettext(
-                "This new code needs the decision of an administrator: with the role, %d new code "
-                "can be added in 24 hours, if the rules for officers allow it. To propose codes, "
-                "link your account with /iam.",
-                "This new code needs the decision of an administrator: with the role, %d new codes "
-                "can be added in 24 hours, if the rules for officers allow it. To propose codes, "
-                "link your account with /iam.",
-                CODES_OF_OFFICER,
-            )
-            % CODES_OF_OFFICER
-        )
+        raise AdditionRefused(role_words())
     assert adder.user.pk is not None
     try:
         _proposal, is_fresh = propose(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import discord
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
-from giftcodes.discord_bot import presses
+from giftcodes import tasks
+from giftcodes.discord_bot import presses, redeeming
 from giftcodes.discord_bot.redeeming import redeem_now
 from giftcodes.models import (
     CodeProposal,
@@ -25,7 +27,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.officer_rules import NewCodes, set_new_codes
 from giftcodes.models.trial import trials
-from giftcodes.services import code_proposals
+from giftcodes.services import code_proposals, discord_officers
 from giftcodes.services.discord_links import Asker
 from tests.discord_bot.officers import by_account, by_role
 from tests.discord_bot.stage import Person, Play, Stage, callbacks, labels_of, message_of, text_of
@@ -364,6 +366,9 @@ def test_beyond_the_limit_an_account_proposes_and_a_role_is_refused(
         assert CodeProposal.objects.get().code == "fresh4"
         said = await otto.slash("redeem", code="fresh5")
         assert labels_of(said) == ["Propose the code"]
+        said = await rolf.slash("redeem", code="fresh5")
+        assert "decision of an administrator" in text_of(said)
+        assert labels_of(said) == []
 
     play(scenario)
 
@@ -387,6 +392,32 @@ def test_code_add_takes_an_end_and_rewards(play: Play, pack: Guild) -> None:
         assert proposal.expires_at is not None
         assert proposal.expires_at.year == 2050
         assert "letters and digits" in text_of(await person.slash("code add", code="a b"))
+
+    play(scenario)
+
+
+def test_a_code_of_a_role_is_redeemed_in_the_guild_of_the_role_until_it_is_proven(
+    play: Play, pack: Guild
+) -> None:
+    foreign = guild("Foreign", members=1)
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        said = await person.slash("code add", code="fresh1", expires="2050-01-31 10:00")
+        assert "Its end was not stored" in text_of(said)
+        assert "It is redeemed now" in text_of(said)
+        code = GiftCode.objects.get()
+        assert (code.expires_at, code.trial_guild) == (None, pack)
+        tasks.fan_out(code.pk, Trigger.DISCORD, None)
+        assert starts(pack) == 1
+        assert starts(foreign) == 0
+        GiftCode.objects.update(proven_at=code.first_seen_at)
+        tasks.catch_up()
+        assert starts(foreign) == 1
+        # A known code is not added again, however it is spelled.
+        said = await person.slash("code add", code="FRESH1")
+        assert "known as fresh1" in text_of(said)
+        assert GiftCode.objects.count() == 1
 
     play(scenario)
 
@@ -420,6 +451,72 @@ def test_the_codes_of_a_message_are_offered(play: Play, pack: Guild, bears: Guil
         assert "FRESH99 is added" in text_of(done)
         message = await writer.actor.send(stage.home.channel, "good morning, dear friends")
         assert "looks like a gift code" in text_of(await menu(person, message))
+
+    play(scenario)
+
+
+def test_codes_are_found_in_the_embeds_of_a_message(play: Play, pack: Guild) -> None:
+    gift_code("WOLF1")
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        channel: Any = stage.env.bot.get_channel(stage.home.channel.id)
+        embed = discord.Embed(title="News", description="A gift for you")
+        embed.add_field(name="Gift code", value="`WOLF1`")
+        said = await menu(person, await channel.send(embed=embed))
+        assert "Code WOLF1 for Wolves" in text_of(said)
+
+    play(scenario)
+
+
+def test_with_a_slow_database_discord_hears_in_time_that_an_answer_will_come(
+    play: Play, pack: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gift_code("WOLF1")
+    here: list[Stage] = []
+    heard: list[list[int]] = []
+    real = discord_officers.guilds_of_server
+
+    def slow(server_id: int) -> Any:
+        heard.append(callbacks(here[0])[-1:])  # What Discord had heard when the work began.
+        time.sleep(0.3)
+        return real(server_id)
+
+    async def scenario(stage: Stage) -> None:
+        here.append(stage)
+        person = by_role(stage, "rolf", pack)
+        monkeypatch.setattr(discord_officers, "guilds_of_server", slow)
+        said = await person.slash("redeem", code="WOLF1")
+        said = await person.press(said, START)
+        assert "Started" in text_of(said)
+        assert heard[0] == [5]
+        assert heard[-1] == [6]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("error", [OperationalError("password=x"), RuntimeError("a defect")])
+def test_when_the_start_fails_the_person_is_told_and_a_second_press_works(
+    play: Play, pack: Guild, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    gift_code("WOLF1")
+    real = redeeming.start_run
+
+    def fails(*_arguments: Any, **_options: Any) -> Any:
+        monkeypatch.setattr(redeeming, "start_run", real)
+        raise error
+
+    monkeypatch.setattr(redeeming, "start_run", fails)
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        said = await person.slash("redeem", code="WOLF1")
+        words = text_of(await person.press(said, START))
+        assert "Something failed here" in words
+        assert "password" not in words
+        said = await person.slash("redeem", code="WOLF1")
+        assert "Started" in text_of(await person.press(said, START))
+        assert starts(pack) == 1
 
     play(scenario)
 
