@@ -59,12 +59,6 @@ def show_missing(asker: Asker, guild_id: str, page: str) -> Answer:
     return _page(officer_of(asker, guild_id, SEE_MEMBERS), page_number(page))
 
 
-@press("missing here", values=2, in_place=False)
-def show_missing_here(asker: Asker, guild_id: str, page: str) -> Answer:
-    """Show it to the person who pressed the button of a message that everyone sees."""
-    return show_missing(asker, guild_id, page)
-
-
 def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
     guild = officer.guild
     # The members of earlier pages are read, too: the list is short, or else the guild is wrong.

@@ -85,12 +85,6 @@ def redeem_now(asker: Asker, guild_id: str, code_id: str) -> Answer:
     return start(officer, code)
 
 
-@press("redeem here", values=2, in_place=False)
-def redeem_here(asker: Asker, guild_id: str, code_id: str) -> Answer:
-    """Start the run from a message that everyone sees. Only the person sees the answer."""
-    return redeem_now(asker, guild_id, code_id)
-
-
 def start(officer: Officer, code: GiftCode, *, said: str = "") -> Answer:
     """Start a run for an officer, and say what came of it.
 
@@ -192,12 +186,6 @@ def stop_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     row = _run(officer, redemption_id).redemption
     result = stop_run(row, trigger=Trigger.DISCORD, user_id=officer.user_id, by=officer.by)
     return _told(officer, row, result, _("Stopped."))
-
-
-@press("stop here", values=2, in_place=False)
-def stop_here(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
-    """Stop the run from a message that everyone sees. Only the person sees the answer."""
-    return stop_now(asker, guild_id, redemption_id)
 
 
 @press("resume", values=2)
