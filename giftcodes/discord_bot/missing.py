@@ -44,6 +44,7 @@ from giftcodes.services.discord_officers import (
 #: Members of one page. Discord shows at most 25 buttons.
 SIZE = 5
 _MOST_OFFERS = 3
+_MOST_PAGES = 1_000
 #: The characters of a name on a button.
 _MOST_NAME = 30
 
@@ -60,7 +61,7 @@ def show_missing(asker: Asker, guild_id: str, page: str) -> Answer:
 
 
 def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
-    guild = officer.guild
+    guild, number = officer.guild, min(number, _MOST_PAGES)
     # The members of earlier pages are read, too: the list is short, or else the guild is wrong.
     found, _left_out = guilds_to_correct(
         Member.objects.filter(guild=guild),
@@ -72,7 +73,7 @@ def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
     parts: list[Button] = []
     one = found[0] if found else None
     if one is None:
-        lines.append(_("The game knows every member of **%s**.") % safe(guild.name))
+        lines.append(_("No member of **%s** needs a correction.") % safe(guild.name))
     else:
         words = ngettext(
             "The game does not know **%(number)d** of %(members)d member.",
@@ -83,6 +84,7 @@ def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
     if one is not None and one.is_whole:
         lines.append(guild_advice(one))
         parts += _guild_buttons(officer, one)
+        parts.append(Button(_("Show the members"), "members", (guild.pk, 1, "")))
     elif one is not None:
         pages = max(1, -(-one.number // SIZE))
         number = min(number, pages)
