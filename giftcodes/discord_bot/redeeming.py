@@ -22,7 +22,7 @@ from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
 from giftcodes.estimates import formatting
-from giftcodes.estimates.cost_preview import Preview, preview, unknown_words
+from giftcodes.estimates.cost_preview import Preview, preview, remark, unknown_words
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import GiftCode, Redemption, RunState, Trigger
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
@@ -67,11 +67,14 @@ def preview_lines(cost: Preview) -> list[str]:
     members = ngettext("%d member", "%d members", cost.members) % cost.members
     having = ngettext("%d has it", "%d have it", cost.having) % cost.having
     time = formatting.left(cost.outlook) if cost.requests else _("none")
-    return [
+    found = [
         _("Members: **%(members)s**, %(having)s") % {"members": members, "having": having},
         _("Requests to the game: **%d**") % cost.requests,
         _("Estimated time: **%s**") % time,
     ]
+    if words := remark(cost):
+        found.append(_("Remark: %s") % words)
+    return found
 
 
 # --- The start ------------------------------------------------------------------------------------
