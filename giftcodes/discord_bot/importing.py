@@ -204,6 +204,9 @@ def _of_line(one: ReviewedLine) -> str:
 def _rest_words(officer: Officer) -> str:
     """Where the lines that need a look can be corrected."""
     if url := link(f"{PAGE}?guild={officer.guild.pk}"):
-        words = _("Lines that need a look: [review the list on the site](%s).")
+        words = _(
+            "To use lines that need a look, [paste the list on the site](%s), and correct them "
+            "there."
+        )
         return "\n" + words % url
     return "\n" + _("To import lines that need a look, correct them, and use `/import` again.")

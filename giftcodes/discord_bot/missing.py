@@ -44,6 +44,7 @@ from giftcodes.services.discord_officers import (
 #: Members of one page. Discord shows at most 25 buttons.
 SIZE = 5
 _MOST_OFFERS = 3
+_MOST_PAGES = 1_000
 #: The characters of a name on a button.
 _MOST_NAME = 30
 
@@ -59,14 +60,8 @@ def show_missing(asker: Asker, guild_id: str, page: str) -> Answer:
     return _page(officer_of(asker, guild_id, SEE_MEMBERS), page_number(page))
 
 
-@press("missing here", values=2, in_place=False)
-def show_missing_here(asker: Asker, guild_id: str, page: str) -> Answer:
-    """Show it to the person who pressed the button of a message that everyone sees."""
-    return show_missing(asker, guild_id, page)
-
-
 def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
-    guild = officer.guild
+    guild, number = officer.guild, min(number, _MOST_PAGES)
     # The members of earlier pages are read, too: the list is short, or else the guild is wrong.
     found, _left_out = guilds_to_correct(
         Member.objects.filter(guild=guild),
@@ -78,7 +73,7 @@ def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
     parts: list[Button] = []
     one = found[0] if found else None
     if one is None:
-        lines.append(_("The game knows every member of **%s**.") % safe(guild.name))
+        lines.append(_("No member of **%s** needs a correction.") % safe(guild.name))
     else:
         words = ngettext(
             "The game does not know **%(number)d** of %(members)d member.",
@@ -89,6 +84,7 @@ def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
     if one is not None and one.is_whole:
         lines.append(guild_advice(one))
         parts += _guild_buttons(officer, one)
+        parts.append(Button(_("Show the members"), "members", (guild.pk, 1, "")))
     elif one is not None:
         pages = max(1, -(-one.number // SIZE))
         number = min(number, pages)

@@ -22,7 +22,7 @@ from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
 from giftcodes.estimates import formatting
-from giftcodes.estimates.cost_preview import Preview, preview, unknown_words
+from giftcodes.estimates.cost_preview import Preview, preview, remark, unknown_words
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import GiftCode, Redemption, RunState, Trigger
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
@@ -67,11 +67,14 @@ def preview_lines(cost: Preview) -> list[str]:
     members = ngettext("%d member", "%d members", cost.members) % cost.members
     having = ngettext("%d has it", "%d have it", cost.having) % cost.having
     time = formatting.left(cost.outlook) if cost.requests else _("none")
-    return [
+    found = [
         _("Members: **%(members)s**, %(having)s") % {"members": members, "having": having},
         _("Requests to the game: **%d**") % cost.requests,
         _("Estimated time: **%s**") % time,
     ]
+    if words := remark(cost):
+        found.append(_("Remark: %s") % words)
+    return found
 
 
 # --- The start ------------------------------------------------------------------------------------
@@ -83,12 +86,6 @@ def redeem_now(asker: Asker, guild_id: str, code_id: str) -> Answer:
     if code is None:
         raise Refused(_("This code is not known any more."))
     return start(officer, code)
-
-
-@press("redeem here", values=2, in_place=False)
-def redeem_here(asker: Asker, guild_id: str, code_id: str) -> Answer:
-    """Start the run from a message that everyone sees. Only the person sees the answer."""
-    return redeem_now(asker, guild_id, code_id)
 
 
 def start(officer: Officer, code: GiftCode, *, said: str = "") -> Answer:
@@ -192,12 +189,6 @@ def stop_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     row = _run(officer, redemption_id).redemption
     result = stop_run(row, trigger=Trigger.DISCORD, user_id=officer.user_id, by=officer.by)
     return _told(officer, row, result, _("Stopped."))
-
-
-@press("stop here", values=2, in_place=False)
-def stop_here(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
-    """Stop the run from a message that everyone sees. Only the person sees the answer."""
-    return stop_now(asker, guild_id, redemption_id)
 
 
 @press("resume", values=2)

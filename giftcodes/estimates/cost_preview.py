@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.db.models import Count
 from django.db.models.functions import Coalesce
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import HOLDING, SETTLED, State, values
@@ -228,3 +228,29 @@ def unknown_words(pairs: Iterable[tuple[int, int]], *, is_limited: bool) -> str:
         number,
     )
     return words % number
+
+
+def remark(preview: Preview) -> str:
+    """Why a run may send fewer requests than the guild has members, if there is a reason."""
+    if not preview.members:
+        return gettext("no members")
+    if preview.having == preview.members:
+        return gettext("all members have the code")
+    parts = []
+    if preview.elsewhere:
+        words = ngettext(
+            "%d is asked for in another guild of this list",
+            "%d are asked for in another guild of this list",
+            preview.elsewhere,
+        )
+        parts.append(words % preview.elsewhere)
+    if not preview.requests:
+        others = preview.members - preview.having - preview.elsewhere
+        if others:
+            words = ngettext(
+                "%d waits already, or needs you", "%d wait already, or need you", others
+            )
+            parts.append(words % others)
+        if preview.having:
+            parts.append(ngettext("%d has it", "%d have it", preview.having) % preview.having)
+    return ", ".join(parts)

@@ -39,7 +39,7 @@ def test_the_modal_mends_the_state_and_the_codes_are_asked_for_again(
         assert form.modal is not None
         done = await person.fill(form, "#1043")
         assert "is in State 1043 now. 2 codes are asked for again." in text_of(done)
-        assert "The game knows every member" in text_of(done)
+        assert "No member of **Wolves** needs a correction" in text_of(done)
         anna.refresh_from_db()
         assert anna.realm == 1043
         version = anna.history.first()

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from giftcodes import tasks
-from giftcodes.discord_bot import presses, redeeming
+from giftcodes.discord_bot import redeeming
 from giftcodes.discord_bot.redeeming import redeem_now
 from giftcodes.models import (
     CodeProposal,
@@ -268,36 +268,6 @@ def test_a_run_is_stopped_and_resumed(play: Play, pack: Guild) -> None:
         said = await person.slash("stop")
         said = await person.choose(said, str(row.pk))
         assert "WOLF1" in text_of(said)
-
-    play(scenario)
-
-
-def test_buttons_of_a_message_that_everyone_sees_answer_only_the_person(
-    play: Play, pack: Guild
-) -> None:
-    code = gift_code("WOLF1")
-
-    async def scenario(stage: Stage) -> None:
-        chief, someone = by_role(stage, "rolf", pack), stage.person("someone")
-        view = discord.ui.View(timeout=None)
-        for action, label in (("redeem here", START), ("missing here", "Who is missing")):
-            rest = code.pk if action == "redeem here" else 1
-            view.add_item(
-                discord.ui.Button(label=label, custom_id=presses.custom_id(action, (pack.pk, rest)))
-            )
-        view.stop()
-        channel: Any = stage.env.bot.get_channel(stage.home.channel.id)
-        message = await channel.send("A code!", view=view)
-        for label in (START, "Who is missing"):
-            said = await someone.actor.click(message, label=label)
-            assert "Only officers" in text_of(said)
-            assert message_of(said).ephemeral
-        assert starts(pack) == 0
-        said = await chief.actor.click(message, label=START)
-        assert message_of(said).ephemeral
-        assert "Started for guild Wolves" in text_of(said)
-        said = await chief.actor.click(message, label="Who is missing")
-        assert "knows every member" in text_of(said)
 
     play(scenario)
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.redemptions.runs import MOST
 from giftcodes.estimates import formatting
-from giftcodes.estimates.cost_preview import Preview, previews, together, unknown_words
+from giftcodes.estimates.cost_preview import Preview, previews, remark, together, unknown_words
 from giftcodes.models import GiftCode, Guild, Redemption
 from giftcodes.models.fields import without_notes
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
@@ -178,28 +177,5 @@ def _shown(line: Line, preview: Preview, *, is_chosen: bool) -> dict[str, Any]:
 
 
 def _remark(line: Line, preview: Preview) -> str:
-    """Why a run may send fewer requests than the guild has members, if there is a reason."""
-    if not line.is_wanted:
-        return _("automatic redeeming is off")
-    if not preview.members:
-        return _("no members")
-    if preview.having == preview.members:
-        return _("all members have the code")
-    parts = []
-    if preview.elsewhere:
-        words = ngettext(
-            "%d is asked for in another guild of this list",
-            "%d are asked for in another guild of this list",
-            preview.elsewhere,
-        )
-        parts.append(words % preview.elsewhere)
-    if not preview.requests:
-        others = preview.members - preview.having - preview.elsewhere
-        if others:
-            words = ngettext(
-                "%d waits already, or needs you", "%d wait already, or need you", others
-            )
-            parts.append(words % others)
-        if preview.having:
-            parts.append(ngettext("%d has it", "%d have it", preview.having) % preview.having)
-    return ", ".join(parts)
+    """Why the line is not chosen, or why its run may send few requests, if there is a reason."""
+    return remark(preview) if line.is_wanted else _("automatic redeeming is off")
