@@ -28,6 +28,7 @@ from giftcodes.discord_bot.choosing import words_of
 from giftcodes.discord_bot.names import safe
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.press_ids import NO_MESSAGES, SHOW_CODES
 from giftcodes.estimates.formatting import about
 from giftcodes.models import PlayerLink
 from giftcodes.models.game_words import place_noun
@@ -111,7 +112,7 @@ def codes(asker: Asker, chosen: str) -> Answer:
     return _for_a_player(asker, chosen, "codes", show_codes)
 
 
-@press("codes", values=1)
+@press(SHOW_CODES, values=1)
 def show_codes(asker: Asker, link_id: str) -> Answer:
     """Show which codes a player has, and why not the others."""
     link = _own(asker, link_id)
@@ -141,6 +142,10 @@ def show_codes(asker: Asker, link_id: str) -> Answer:
         )
     if link.is_confirmed and personal_links.may_start_again(link):
         parts.append(Button(_("Take part again"), "start", (link.pk,), Style.FIRST))
+    if link.next_message_at is not None:
+        parts.append(Button(_("No more messages"), NO_MESSAGES, (link.pk,)))
+    elif member.active and not member.opted_out:
+        parts.append(Button(_("Message me if I am needed"), "messages", (link.pk,)))
     parts.append(Button(_("Refresh"), "codes", (link.pk,)))
     return Answer(in_lines(words), title, tuple(parts))
 
@@ -208,6 +213,36 @@ def correct(asker: Asker, link_id: str, _realm: str, place: str, entered: str) -
             result.codes,
         )
     return Answer(words % values, parts=(again,))
+
+
+# --- Messages -------------------------------------------------------------------------------------
+@press("messages", values=1)
+def want_messages(asker: Asker, link_id: str) -> Answer:
+    """Let the bot send the person a message if something waits for the player."""
+    link = _own(asker, link_id)
+    _count(link)
+    personal_links.choose_messages(link, is_on=True)
+    return Answer(
+        _(
+            "If a code waits for you to do something, the bot sends you a message here in Discord, "
+            "once a week at most. Your settings must allow messages from members of the server."
+        ),
+        parts=(
+            Button(_("No more messages"), NO_MESSAGES, (link.pk,)),
+            Button(_("Show my codes"), SHOW_CODES, (link.pk,)),
+        ),
+    )
+
+
+@press(NO_MESSAGES, values=1)
+def want_no_messages(asker: Asker, link_id: str) -> Answer:
+    """Send the person no messages any more. The button is below each message, too."""
+    link = _own(asker, link_id)
+    personal_links.choose_messages(link, is_on=False)
+    return Answer(
+        _("The bot sends you no more messages. `/codes` has a button that brings them back."),
+        parts=(Button(_("Show my codes"), SHOW_CODES, (link.pk,)),),
+    )
 
 
 # --- /leave ---------------------------------------------------------------------------------------

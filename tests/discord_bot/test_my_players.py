@@ -51,7 +51,7 @@ def test_a_person_sees_which_codes_they_have_and_why_not(play: Play, wolves: Gui
         assert words.index("Needs you") < words.index("LOST1") < words.index("You have these")
         assert words.index("You have these") < words.index("HAVE1")
         assert "does not know your player ID in state 1042" in words
-        assert labels_of(said) == ["Correct my state", "Refresh"]
+        assert labels_of(said) == ["Correct my state", "Message me if I am needed", "Refresh"]
 
     play(scenario)
 
@@ -364,3 +364,26 @@ def test_many_presses_at_once_make_one_member(wolves: Guild) -> None:
     assert results == ["is member"] * 5 + ["joined"]
     assert PlayerLink.objects.count() == 1
     assert wolves.members.count() == 1
+
+
+def test_a_player_asks_for_messages_and_takes_it_back(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        anna = stage.person("anna")
+        anna_link = own(anna, member(wolves))
+
+        said = await anna.slash("codes")
+        assert "Message me if I am needed" in labels_of(said)
+        said = await anna.press(said, "Message me if I am needed")
+        assert "once a week at most" in text_of(said)
+        anna_link.refresh_from_db()
+        assert anna_link.next_message_at is not None
+        said = await anna.press(said, "Show my codes")
+        assert "No more messages" in labels_of(said)
+        await stage.restart()
+        said = await anna.press(said, "No more messages")
+        anna_link.refresh_from_db()
+        assert anna_link.next_message_at is None
+        assert "no more messages" in text_of(said)
+
+    play(scenario)
