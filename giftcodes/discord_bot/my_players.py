@@ -33,9 +33,19 @@ from giftcodes.estimates.formatting import about
 from giftcodes.models import PlayerLink
 from giftcodes.models.game_words import place_noun
 from giftcodes.player_forms import RealmForm
-from giftcodes.player_words import HEADINGS, NOTES, Group, Line, line_of
+from giftcodes.player_words import (
+    HEADINGS,
+    NOTES,
+    Cause,
+    Group,
+    Line,
+    causes_of,
+    line_of,
+    not_found_words,
+)
 from giftcodes.queries.discord import players_of
 from giftcodes.queries.my_codes import codes_of
+from giftcodes.queries.player_codes import refused_places
 from giftcodes.queries.player_data import in_json
 from giftcodes.services import joining, personal_links
 from giftcodes.services.corrections import TooManyCorrectionsError
@@ -46,6 +56,8 @@ from giftcodes.services.self_service_limits import (
     seconds_until_wish,
 )
 
+#: The most codes that are named for one cause. The others are counted.
+_MOST_OF_CAUSE = 30
 #: The signs before the headings of `/codes`.
 _SIGNS = {
     Group.NEEDS_YOU: "🟠",
@@ -128,10 +140,20 @@ def show_codes(asker: Asker, link_id: str) -> Answer:
         words.append(_("You are left out: no codes are redeemed for you in this guild."))
     elif not member.active:
         words.append(_("You are not in this guild now. To come back, use `/join`."))
+    elif not link.guild.active:
+        words.append(
+            _(
+                "The guild is switched off at the moment, so no codes are redeemed for its members."
+                " Ask an officer why."
+            )
+        )
+    is_wanted = any(line.wants_realm for line in lines)
+    if is_wanted:
+        refused = refused_places([member])[member.pk]
+        words += not_found_words(place, realm, refused, player_id=safe(member.player_id))
     words += _in_parts(lines) or [_("There is no code yet. New codes are redeemed by themselves.")]
     parts = []
     if member.active and not member.opted_out:
-        is_wanted = any(line.wants_realm for line in lines)
         parts.append(
             Button(
                 _("Correct my %s") % place,
@@ -159,15 +181,19 @@ def _in_parts(lines: list[Line]) -> list[str]:
         words.append(f"\n{_SIGNS[group]} **{HEADINGS[group]}**")
         if note := NOTES.get(group):
             words.append(str(note))
-        words += [_of_code(line) for line in some]
+        words += [_of_cause(cause) for cause in causes_of(some)]
     return words
 
 
-def _of_code(line: Line) -> str:
+def _of_cause(cause: Cause) -> str:
+    """The codes that have the same state for the same reason, in one line."""
     told = ". ".join(
-        str(part).rstrip(".") for part in (line.title, line.reason, line.advice) if part
+        str(part).rstrip(".") for part in (cause.title, cause.reason, cause.advice) if part
     )
-    return f"- **{safe(line.mine.code)}**: {told}."
+    codes = [f"**{safe(line.mine.code)}**" for line in cause.lines[:_MOST_OF_CAUSE]]
+    if more := len(cause.lines) - len(codes):
+        codes.append(f"… +{more}")
+    return f"- {', '.join(codes)}: {told}."
 
 
 def _correction_form(_link: str, realm: str, place: str) -> Form:

@@ -29,14 +29,11 @@ from giftcodes.clients.channels.discord_by_bot import BotClient
 from giftcodes.domain import log_lines
 from giftcodes.domain.press_ids import NO_MESSAGES, SHOW_CODES, press_id
 from giftcodes.domain.text import isolated, visible
-from giftcodes.domain.transitions import State
 from giftcodes.models import (
     Announcement,
     Channel,
     Clock,
     CodeState,
-    JoinRequest,
-    MemberRedemption,
     PlayerLink,
     Redemption,
     database_now,
@@ -47,6 +44,7 @@ from giftcodes.models.game_words import place_noun
 from giftcodes.models.site_settings import discord_token
 from giftcodes.notifications.outbox import CONNECT_SECONDS
 from giftcodes.player_words import Group, line_of
+from giftcodes.queries.guild_board import unclear, waiting_requests
 from giftcodes.queries.my_codes import codes_of
 from giftcodes.queries.served import with_results
 
@@ -122,16 +120,9 @@ def summary_message(row: Announcement) -> Message:
 def _needs(channel: Channel) -> list[str]:
     """What needs an officer of the guild now, in numbers. Zeros are left out."""
     guild = channel.guild
-    unclear = MemberRedemption.objects.filter(
-        redemption__guild=guild,
-        state=State.FAILED,
-        gift_code__state=CodeState.ACTIVE,
-        member__active=True,
-        member__opted_out=False,
-    )
     unknown = guild.members.needing_correction().count()
-    doubtful = unclear.values("member").distinct().count()
-    asking = JoinRequest.objects.filter(guild=guild).count()
+    doubtful = unclear(guild)
+    asking = waiting_requests(guild)
     parts = [
         (
             unknown,

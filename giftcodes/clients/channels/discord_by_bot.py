@@ -26,8 +26,9 @@ from giftcodes.clients.http.redactor import Redactor
 
 #: The beginning of the address of each request.
 API = f"{discord.ORIGIN}/api/v10"
-#: Discord asks each bot to call itself so.
-_USER_AGENT = f"DiscordBot (https://example.org/redeemer, {__version__})"
+#: Discord asks each bot to call itself `DiscordBot (URL, version)`. Redeemer has no URL of its own,
+#: so its name stands there.
+_USER_AGENT = f"DiscordBot (Redeemer, {__version__})"
 _WITHOUT = (
     "The Discord bot has no token. An administrator enters one under “System”, “Discord bot”."
 )
