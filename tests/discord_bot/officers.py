@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import Group, Permission, User
 
-from giftcodes.models import DiscordAccount, Guild
+from giftcodes.models import DiscordAccount, EventKind, Guild, RedemptionEvent
 from giftcodes.models.roles import OFFICERS
 from tests.discord_bot.stage import Person, Stage
 
@@ -44,3 +44,16 @@ def by_role(stage: Stage, name: str, guild: Guild) -> Person:
     chiefs = stage.home.role(f"chiefs of {guild.name}")
     stage.link(guild, chiefs)
     return stage.person(name, chiefs)
+
+
+def officer(stage: Stage, how: str, guild: Guild) -> Person:
+    """An officer of the guild `by_role` or `by_account`."""
+    if how == "role":
+        return by_role(stage, "rolf", guild)
+    stage.link(guild)
+    return by_account(stage, "otto", guild)
+
+
+def starts(of: Guild) -> int:
+    """How many runs of a guild have begun."""
+    return RedemptionEvent.objects.filter(redemption__guild=of, kind=EventKind.LOCKED).count()

@@ -309,6 +309,25 @@ def test_each_use_lets_the_link_last_for_a_year(play: Play, wolves: Guild) -> No
     play(scenario)
 
 
+def test_codes_with_the_same_cause_are_told_once(play: Play, wolves: Guild) -> None:
+    anna = astray(wolves, gift_code("LOST1"), gift_code("LOST2"), nickname="Anna")
+
+    async def scenario(stage: Stage) -> None:
+        person = stage.person("anna")
+        own(person, anna)
+        said = text_of(await person.slash("codes"))
+        assert "The game did not find your account in state 1042. Correct your state" in said
+        assert "- **LOST2**, **LOST1**: Your account was not found." in said
+        assert said.count("does not know your player ID") == 1
+        # Without its guild, nothing can be done.
+        Guild.objects.update(active=False)
+        said = text_of(await person.slash("codes"))
+        assert "The guild is switched off" in said
+        assert "Correct your state" not in said
+
+    play(scenario)
+
+
 def test_very_many_codes_fit_into_one_answer(play: Play, wolves: Guild) -> None:
     anna = member(wolves, ANNA)
     for number in range(150):

@@ -22,6 +22,8 @@ PROXY_PAGE = (
     b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 )
 _PATH = re.compile(r"/api/v10/webhooks/([0-9]+)/([^/]+)(?:/messages/([0-9]+))?")
+#: How a bot must call itself in the header `User-Agent`.
+_BOT_AGENT = re.compile(r"DiscordBot \([^ ,]+, [0-9][^ )]*\)")
 _BOT_PATH = re.compile(r"/api/v10/channels/([0-9]+)/messages(?:/([0-9]+))?")
 
 
@@ -278,7 +280,10 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             authorization = self.headers.get("Authorization", "")
-            said = standin.answer(self.command, self.path, body, self.connection, authorization)
+            if authorization and not _BOT_AGENT.fullmatch(self.headers["User-Agent"]):
+                said = Spoil.by_proxy(403)
+            else:
+                said = standin.answer(self.command, self.path, body, self.connection, authorization)
             if not said.status:
                 self.close_connection = True
                 return
