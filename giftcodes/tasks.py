@@ -5,7 +5,7 @@
     sweep, catch_up: work that was left behind
     directory: names and realms of members who agreed
     check_connection: the test of a connection, when a person asks for it
-    announce, alarms: messages to guilds and to the operator
+    announce, alarms, weekly: messages to guilds, to the operator and to players
     prune: old rows
 
 The database is the queue, and Celery only wakes the workers. Each task calls one step, which
@@ -39,6 +39,7 @@ from giftcodes.models.games import game
 from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
 from giftcodes.notifications import announcements as announce_step
+from giftcodes.notifications import weekly as weekly_step
 from giftcodes.pipeline import catch_up as catch_up_step
 from giftcodes.pipeline import code_lifecycle
 from giftcodes.pipeline import directory as directory_step
@@ -290,6 +291,21 @@ def alarms() -> None:
     findings = alarms_step.evaluate()
     if findings.raised or findings.cleared:
         enqueue_on_commit(announce)
+
+
+@shared_task
+def weekly() -> None:
+    """Every five minutes: queue the summaries that are due, and tell players what waits."""
+    if weekly_step.queue_summaries():
+        enqueue_on_commit(announce)
+    for link_id in weekly_step.due_links():
+        enqueue_on_commit(tell_player, link_id)
+
+
+@shared_task
+def tell_player(link_id: int) -> None:
+    """Send a player a direct message in Discord, if something waits for the player."""
+    weekly_step.tell_player(link_id)
 
 
 @shared_task

@@ -12,5 +12,6 @@ To add a command:
 
 To add a button, a menu or a form: write a function with the decorator `press` or `form`
 (`presses.py`), and put a `Button`, `Menu` or `OpensForm` with its name into an `Answer`. What it is
-about is in its values, so it works after a restart. Check again who presses.
+about is in its values, so it works after a restart. Check again who presses: `officers.officer_of`
+for what only officers may do.
 """

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from discord import Permissions, Role, app_commands
+from discord import Attachment, Message, Permissions, Role, Thread, app_commands
 from django.utils.translation import gettext as _
 
-from giftcodes.discord_bot import joining, linking, my_players
+from giftcodes.discord_bot import (
+    announcing,
+    importing,
+    joining,
+    linking,
+    members,
+    missing,
+    my_players,
+    new_codes,
+    redeeming,
+    run_messages,  # noqa: F401 - registers the buttons below the messages of runs
+    status,
+)
 from giftcodes.discord_bot.choosing import guild_choices, player_choices
-from giftcodes.discord_bot.replies import Interaction, choices, reply
+from giftcodes.discord_bot.officers import code_choices, officer_guild_choices
+from giftcodes.discord_bot.replies import Interaction, choices, open_form, reply, reply_to_file
+from giftcodes.models.channel import Tells
+from giftcodes.services.discord_channels import Place
 
 _Choices = list[app_commands.Choice[str]]
 _Code = app_commands.Range[str, 1, 60]
@@ -115,11 +130,191 @@ async def iam(interaction: Interaction, code: _Code) -> None:
     await reply(interaction, linking.i_am, code)
 
 
+# --- Officers -------------------------------------------------------------------------------------
+_MOST_IN_FORM = 40
+_WHICH_GUILD = _("Which guild, if you are an officer of several here.")
+
+
+async def _officer_guilds(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, officer_guild_choices, text)
+
+
+async def _known_codes(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, code_choices, text)
+
+
+async def _ends(interaction: Interaction, text: str) -> _Choices:
+    return await choices(interaction, new_codes.end_choices, text)
+
+
+@app_commands.command(
+    name="redeem", description=_("For officers: see what redeeming a code will do, and redeem it.")
+)
+@app_commands.guild_only()
+@app_commands.describe(code=_("The gift code, known or new."), guild=_WHICH_GUILD)
+@app_commands.autocomplete(code=_known_codes, guild=_officer_guilds)
+async def redeem(interaction: Interaction, code: _Code, guild: _Text = "") -> None:
+    """Show what redeeming a code will do."""
+    await reply(interaction, new_codes.redeem, code, guild)
+
+
+@app_commands.command(name="stop", description=_("For officers: see what runs, and stop it."))
+@app_commands.guild_only()
+@app_commands.describe(guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def stop(interaction: Interaction, guild: _Text = "") -> None:
+    """Show what runs."""
+    await reply(interaction, redeeming.stop, guild)
+
+
+@app_commands.command(
+    name="status", description=_("For officers: what runs, the newest codes, and who needs you.")
+)
+@app_commands.guild_only()
+@app_commands.describe(guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def status_command(interaction: Interaction, guild: _Text = "") -> None:
+    """Show how a guild is doing."""
+    await reply(interaction, status.status, guild)
+
+
+@app_commands.command(
+    name="missing", description=_("For officers: who needs a correction, with buttons to make it.")
+)
+@app_commands.guild_only()
+@app_commands.describe(guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def missing_command(interaction: Interaction, guild: _Text = "") -> None:
+    """Show who needs what."""
+    await reply(interaction, missing.missing, guild)
+
+
+@app_commands.command(
+    name="members", description=_("For officers: the members of the guild, page by page.")
+)
+@app_commands.guild_only()
+@app_commands.describe(search=_("A part of the name or of the player ID."), guild=_WHICH_GUILD)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def members_command(interaction: Interaction, search: _Text = "", guild: _Text = "") -> None:
+    """Show the members."""
+    await reply(interaction, members.members, search, guild)
+
+
+@app_commands.command(
+    name="import", description=_("For officers: import a list of players, pasted or as a file.")
+)
+@app_commands.guild_only()
+@app_commands.describe(
+    file=_("Excel, CSV or text. Without a file, a form opens for a pasted list."),
+    guild=_WHICH_GUILD,
+)
+@app_commands.autocomplete(guild=_officer_guilds)
+async def import_command(
+    interaction: Interaction, file: Attachment | None = None, guild: _Text = ""
+) -> None:
+    """Review a list of players."""
+    if file is None:
+        # The guild stands in the form, in which there is little room.
+        await open_form(interaction, "paste", guild[:_MOST_IN_FORM])
+    else:
+        await reply_to_file(interaction, file, importing.review_file, guild)
+
+
+code = app_commands.Group(name="code", description=_("For officers: gift codes."), guild_only=True)
+
+
+@code.command(name="add", description=_("Add a gift code. It is redeemed at once."))
+@app_commands.describe(
+    code=_("The code as it was published, with the right capitals."),
+    expires=_("When it ends, such as 2026-12-31 23:59. Leave it empty if you do not know."),
+    rewards=_("What players get."),
+    guild=_WHICH_GUILD,
+)
+@app_commands.autocomplete(code=_known_codes, expires=_ends, guild=_officer_guilds)
+async def code_add(
+    interaction: Interaction,
+    code: _Code,
+    expires: _Text = "",
+    rewards: app_commands.Range[str, 1, 500] = "",
+    guild: _Text = "",
+) -> None:
+    """Add a code."""
+    await reply(interaction, new_codes.add, code, expires, rewards, guild)
+
+
+@app_commands.context_menu(name=_("Redeem this code"))
+@app_commands.guild_only()
+async def redeem_this_code(interaction: Interaction, message: Message) -> None:
+    """Offer the codes in a message."""
+    parts = [message.content]
+    for embed in message.embeds:
+        parts += [embed.title or "", embed.description or ""]
+        parts += [f"{field.name}\n{field.value}" for field in embed.fields]
+    await reply(interaction, new_codes.read_codes, "\n".join(parts))
+
+
+# --- Messages -------------------------------------------------------------------------------------
+announce = app_commands.Group(
+    name="announce",
+    description=_("Choose the channels in which the bot announces the guild's runs."),
+    guild_only=True,
+)
+
+
+@announce.command(name="here", description=_("Announce the guild's runs in this channel."))
+@app_commands.describe(
+    what=_("What this channel is told."),
+    role=_("The role that each new message mentions."),
+    weekly=_("Whether a summary of the week comes every Sunday."),
+    guild=_("Which guild, if this server has several."),
+)
+@app_commands.choices(
+    what=[app_commands.Choice(name=str(one.label), value=one.value) for one in Tells]
+)
+@app_commands.autocomplete(guild=_guilds)
+async def announce_here(
+    interaction: Interaction,
+    what: str = "",
+    role: Role | None = None,
+    weekly: bool | None = None,
+    guild: _Text = "",
+) -> None:
+    """Announce a guild's runs in this channel."""
+    role_id, place = role.id if role else None, _place(interaction)
+    await reply(interaction, announcing.here, place, what, role_id, weekly, guild)
+
+
+@announce.command(name="off", description=_("Announce nothing in this channel any more."))
+@app_commands.describe(guild=_("Which guild, if this server has several."))
+@app_commands.autocomplete(guild=_guilds)
+async def announce_off(interaction: Interaction, guild: _Text = "") -> None:
+    """Announce nothing of a guild in this channel any more."""
+    await reply(interaction, announcing.no_more, _place(interaction), guild)
+
+
+def _place(interaction: Interaction) -> Place:
+    """Where the person is, and what the bot lacks to post there."""
+    may = interaction.app_permissions
+    is_thread = isinstance(interaction.channel, Thread)
+    needed = {
+        _("View Channel"): may.view_channel,
+        _("Send Messages in Threads") if is_thread else _("Send Messages"): (
+            may.send_messages_in_threads if is_thread else may.send_messages
+        ),
+        _("Embed Links"): may.embed_links,
+    }
+    lacks = tuple(name for name, is_given in needed.items() if not is_given)
+    name = getattr(interaction.channel, "name", None) or ""
+    return Place(interaction.channel_id or 0, name, lacks)
+
+
 def _role(role: Role | None) -> tuple[int, str] | None:
     return (role.id, role.name) if role else None
 
 
-COMMANDS: tuple[app_commands.Command[Any, ..., None], ...] = (
+COMMANDS: tuple[
+    app_commands.Command[Any, ..., None] | app_commands.Group | app_commands.ContextMenu, ...
+] = (
     join,
     codes,
     leave,
@@ -127,4 +322,13 @@ COMMANDS: tuple[app_commands.Command[Any, ..., None], ...] = (
     link,
     officers,
     iam,
+    redeem,
+    stop,
+    status_command,
+    missing_command,
+    members_command,
+    import_command,
+    code,
+    redeem_this_code,
+    announce,
 )

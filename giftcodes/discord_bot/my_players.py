@@ -28,13 +28,24 @@ from giftcodes.discord_bot.choosing import words_of
 from giftcodes.discord_bot.names import safe
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.press_ids import NO_MESSAGES, SHOW_CODES
 from giftcodes.estimates.formatting import about
 from giftcodes.models import PlayerLink
 from giftcodes.models.game_words import place_noun
 from giftcodes.player_forms import RealmForm
-from giftcodes.player_words import HEADINGS, NOTES, Group, Line, line_of
+from giftcodes.player_words import (
+    HEADINGS,
+    NOTES,
+    Cause,
+    Group,
+    Line,
+    causes_of,
+    line_of,
+    not_found_words,
+)
 from giftcodes.queries.discord import players_of
 from giftcodes.queries.my_codes import codes_of
+from giftcodes.queries.player_codes import refused_places
 from giftcodes.queries.player_data import in_json
 from giftcodes.services import joining, personal_links
 from giftcodes.services.corrections import TooManyCorrectionsError
@@ -45,6 +56,8 @@ from giftcodes.services.self_service_limits import (
     seconds_until_wish,
 )
 
+#: The most codes that are named for one cause. The others are counted.
+_MOST_OF_CAUSE = 30
 #: The signs before the headings of `/codes`.
 _SIGNS = {
     Group.NEEDS_YOU: "🟠",
@@ -111,7 +124,7 @@ def codes(asker: Asker, chosen: str) -> Answer:
     return _for_a_player(asker, chosen, "codes", show_codes)
 
 
-@press("codes", values=1)
+@press(SHOW_CODES, values=1)
 def show_codes(asker: Asker, link_id: str) -> Answer:
     """Show which codes a player has, and why not the others."""
     link = _own(asker, link_id)
@@ -127,10 +140,20 @@ def show_codes(asker: Asker, link_id: str) -> Answer:
         words.append(_("You are left out: no codes are redeemed for you in this guild."))
     elif not member.active:
         words.append(_("You are not in this guild now. To come back, use `/join`."))
+    elif not link.guild.active:
+        words.append(
+            _(
+                "The guild is switched off at the moment, so no codes are redeemed for its members."
+                " Ask an officer why."
+            )
+        )
+    is_wanted = any(line.wants_realm for line in lines)
+    if is_wanted:
+        refused = refused_places([member])[member.pk]
+        words += not_found_words(place, realm, refused, player_id=safe(member.player_id))
     words += _in_parts(lines) or [_("There is no code yet. New codes are redeemed by themselves.")]
     parts = []
     if member.active and not member.opted_out:
-        is_wanted = any(line.wants_realm for line in lines)
         parts.append(
             Button(
                 _("Correct my %s") % place,
@@ -141,6 +164,10 @@ def show_codes(asker: Asker, link_id: str) -> Answer:
         )
     if link.is_confirmed and personal_links.may_start_again(link):
         parts.append(Button(_("Take part again"), "start", (link.pk,), Style.FIRST))
+    if link.next_message_at is not None:
+        parts.append(Button(_("No more messages"), NO_MESSAGES, (link.pk,)))
+    elif member.active and not member.opted_out:
+        parts.append(Button(_("Message me if I am needed"), "messages", (link.pk,)))
     parts.append(Button(_("Refresh"), "codes", (link.pk,)))
     return Answer(in_lines(words), title, tuple(parts))
 
@@ -154,15 +181,19 @@ def _in_parts(lines: list[Line]) -> list[str]:
         words.append(f"\n{_SIGNS[group]} **{HEADINGS[group]}**")
         if note := NOTES.get(group):
             words.append(str(note))
-        words += [_of_code(line) for line in some]
+        words += [_of_cause(cause) for cause in causes_of(some)]
     return words
 
 
-def _of_code(line: Line) -> str:
+def _of_cause(cause: Cause) -> str:
+    """The codes that have the same state for the same reason, in one line."""
     told = ". ".join(
-        str(part).rstrip(".") for part in (line.title, line.reason, line.advice) if part
+        str(part).rstrip(".") for part in (cause.title, cause.reason, cause.advice) if part
     )
-    return f"- **{safe(line.mine.code)}**: {told}."
+    codes = [f"**{safe(line.mine.code)}**" for line in cause.lines[:_MOST_OF_CAUSE]]
+    if more := len(cause.lines) - len(codes):
+        codes.append(f"… +{more}")
+    return f"- {', '.join(codes)}: {told}."
 
 
 def _correction_form(_link: str, realm: str, place: str) -> Form:
@@ -208,6 +239,36 @@ def correct(asker: Asker, link_id: str, _realm: str, place: str, entered: str) -
             result.codes,
         )
     return Answer(words % values, parts=(again,))
+
+
+# --- Messages -------------------------------------------------------------------------------------
+@press("messages", values=1)
+def want_messages(asker: Asker, link_id: str) -> Answer:
+    """Let the bot send the person a message if something waits for the player."""
+    link = _own(asker, link_id)
+    _count(link)
+    personal_links.choose_messages(link, is_on=True)
+    return Answer(
+        _(
+            "If a code waits for you to do something, the bot sends you a message here in Discord, "
+            "once a week at most. Your settings must allow messages from members of the server."
+        ),
+        parts=(
+            Button(_("No more messages"), NO_MESSAGES, (link.pk,)),
+            Button(_("Show my codes"), SHOW_CODES, (link.pk,)),
+        ),
+    )
+
+
+@press(NO_MESSAGES, values=1)
+def want_no_messages(asker: Asker, link_id: str) -> Answer:
+    """Send the person no messages any more. The button is below each message, too."""
+    link = _own(asker, link_id)
+    personal_links.choose_messages(link, is_on=False)
+    return Answer(
+        _("The bot sends you no more messages. `/codes` has a button that brings them back."),
+        parts=(Button(_("Show my codes"), SHOW_CODES, (link.pk,)),),
+    )
 
 
 # --- /leave ---------------------------------------------------------------------------------------

@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
 from giftcodes.discord_bot.answers import Answer, Form
+from giftcodes.domain.press_ids import PREFIX, press_id
 from giftcodes.services.discord_links import Asker
 
 P = ParamSpec("P")
 Work = Callable[Concatenate[Asker, P], Answer]
-
-#: Messages of other programs have other beginnings.
-_PREFIX = "rd"
-#: Discord counts in units of UTF-16.
-_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +31,7 @@ class Press:
             message, which only the person who pressed sees.
         form: makes the form that the button opens. It must not use the database, because a form
             must be opened within three seconds. None if the button opens no form.
+        reads_file: whether the function gets the content of the file of the message, as bytes.
     """
 
     name: str
@@ -42,19 +39,25 @@ class Press:
     values: int
     in_place: bool
     form: Callable[..., Form] | None = None
+    reads_file: bool = False
 
 
 PRESSES: dict[str, Press] = {}
 
 
 def press(
-    name: str, *, values: int, in_place: bool = True, form: Callable[..., Form] | None = None
+    name: str,
+    *,
+    values: int,
+    in_place: bool = True,
+    form: Callable[..., Form] | None = None,
+    reads_file: bool = False,
 ) -> Callable[[Work[P]], Work[P]]:
     """Register a function behind a button, a menu or a form: see `Press`."""
 
     def register(work: Work[P]) -> Work[P]:
         assert name not in PRESSES
-        PRESSES[name] = Press(name, work, values, in_place, form)
+        PRESSES[name] = Press(name, work, values, in_place, form, reads_file)
         return work
 
     return register
@@ -63,9 +66,7 @@ def press(
 def custom_id(name: str, values: tuple[object, ...]) -> str:
     """The text that Discord keeps with a button, and sends when it is pressed."""
     assert len(values) <= PRESSES[name].values
-    text = ":".join((_PREFIX, name, *map(str, values)))
-    assert len(text.encode("utf-16-le")) <= 2 * _MOST, text
-    return text
+    return press_id(name, values)
 
 
 def read(text: str) -> tuple[Press, tuple[str, ...]] | None:
@@ -75,7 +76,7 @@ def read(text: str) -> tuple[Press, tuple[str, ...]] | None:
     """
     prefix, _colon, rest = text.partition(":")
     name, colon, written = rest.partition(":")
-    found = PRESSES.get(name) if prefix == _PREFIX else None
+    found = PRESSES.get(name) if prefix == PREFIX else None
     if found is None:
         return None
     return found, tuple(written.split(":", max(0, found.values - 1))) if colon else ()

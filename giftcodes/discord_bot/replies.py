@@ -26,6 +26,7 @@ from giftcodes.discord_bot.database import in_database
 from giftcodes.domain import log_lines
 from giftcodes.domain.text import clean_name, one_line
 from giftcodes.services.discord_links import Asker, DiscordRefused
+from giftcodes.services.import_words import MOST_BYTES
 
 #: Any interaction with this bot.
 Interaction = discord.Interaction[Any]
@@ -60,6 +61,32 @@ async def reply(interaction: Interaction, work: Callable[..., Answer], *argument
         await _send(interaction, await _answer(interaction, work, arguments), in_place=False)
 
 
+async def reply_to_file(
+    interaction: Interaction, file: discord.Attachment, work: Callable[..., Answer], *arguments: Any
+) -> None:
+    """Answer a command to which a person attached a file: see `reply`.
+
+    The function gets the content of the file as the last argument.
+    """
+    if await _defer(interaction, ephemeral=True, thinking=True):
+        content = await _content(file)
+        answer = await _answer(interaction, work, (*arguments, content))
+        await _send(interaction, answer, in_place=False)
+
+
+async def open_form(interaction: Interaction, action: str, *values: object) -> None:
+    """Answer a command with a form.
+
+    Args:
+        interaction: the use of the command.
+        action: the name of a function with the decorator `press` that has a form.
+        values: what the function gets besides what is entered, all as texts.
+    """
+    form = presses.PRESSES[action].form
+    assert form is not None
+    await _open(interaction, form(*map(str, values)), presses.custom_id(action, values))
+
+
 async def pressed(interaction: Interaction) -> None:
     """Answer a button, a menu or a form of ours. Others are left alone."""
     data: Any = interaction.data or {}
@@ -78,7 +105,11 @@ async def pressed(interaction: Interaction) -> None:
     entered = _fields(data.get("components", [])) if is_form else []
     in_place = press.in_place and interaction.message is not None
     if await _defer(interaction, **({} if in_place else {"ephemeral": True, "thinking": True})):
-        answer = await _answer(interaction, press.work, (*values, *entered))
+        files: list[bytes | None] = []
+        if press.reads_file:
+            attached = interaction.message.attachments if interaction.message else []
+            files = [await _content(attached[0]) if attached else None]
+        answer = await _answer(interaction, press.work, (*values, *entered, *files))
         await _send(interaction, answer, in_place=in_place)
 
 
@@ -101,6 +132,17 @@ async def _defer(interaction: Interaction, **how: bool) -> bool:
         log_lines.warning("🤖 Discord did not wait for an answer.", error=error.code)
         return False
     return True
+
+
+async def _content(file: discord.Attachment) -> bytes | None:
+    """The content of a file. None if it is too large, or if Discord does not have it any more."""
+    if file.size > MOST_BYTES:
+        return None
+    try:
+        return await file.read()
+    except discord.HTTPException as error:
+        log_lines.warning("🤖 Discord did not give a file.", error=error.code)
+        return None
 
 
 async def _answer(

@@ -11,7 +11,7 @@ from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import HOLDING, SETTLED, State, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import queues_at
-from giftcodes.models import MemberRedemption, database_now
+from giftcodes.models import Guild, Member, MemberRedemption, database_now
 from giftcodes.models.deadline import deadline
 from giftcodes.models.member_redemption import REFUSED_FOR, is_refused_sql
 from giftcodes.sql import fetch_as, statement
@@ -67,6 +67,31 @@ def preview(*, guild_id: int, gift_code_id: int, seen: Collection[int] | None = 
     if not found:
         raise ValueError("There is no such guild, or the code belongs to another game.")
     return found[(guild_id, gift_code_id)]
+
+
+def preview_of_new(guild: Guild, *, requests: int) -> Preview:
+    """The cost of redeeming a code that is not stored yet.
+
+    Args:
+        guild: the guild.
+        requests: the number of members for whom a request would be sent.
+    """
+    row = _CostRow(
+        guild_id=guild.pk,
+        code_id=0,
+        provider=guild.provider,
+        # On its first day, a code is served as if it ended in an hour (`models.deadline`).
+        deadline=database_now().timestamp() + 3_600,
+        priority=-guild.priority,
+        members=Member.objects.eligible().filter(guild=guild).count(),
+        requests=requests,
+        having=0,
+        elsewhere=0,
+        redemption_id=None,
+        is_running=False,
+        is_proven=False,
+    )
+    return _preview(_forecast_with([row])[_key(row, 0)], row)
 
 
 def previews(

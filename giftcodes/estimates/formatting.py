@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext, ngettext
 
 from giftcodes.estimates.forecast import Outlook
@@ -59,6 +61,34 @@ def about(seconds: float) -> str:
         return gettext("about %d h") % _to(seconds / _HOUR, 1)
     days = _to(seconds / _DAY, 1)
     return ngettext("about %d day", "about %d days", days) % days
+
+
+def pace_words(budget: dict[str, Any]) -> str:
+    """How fast requests are sent, such as `Sends at most 30 requests a minute.`
+
+    Args:
+        budget: the value `budget` of a game in `queries.overview`.
+    """
+    if budget["limit"] is None:
+        return gettext("Sends requests as fast as the game answers.")
+    numbers = {"limit": budget["limit"], "time": _window(budget["seconds"])}
+    words = ngettext(
+        "Sends at most %(limit)d request %(time)s.",
+        "Sends at most %(limit)d requests %(time)s.",
+        budget["limit"],
+    )
+    return words % numbers
+
+
+def _window(seconds: float) -> str:
+    match seconds:
+        case 1:
+            return gettext("a second")
+        case 60:
+            return gettext("a minute")
+        case 3_600:
+            return gettext("an hour")
+    return gettext("every %g seconds") % seconds
 
 
 def _to(number: float, step: int) -> int:

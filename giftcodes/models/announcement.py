@@ -1,4 +1,4 @@
-"""Messages to the channels of guilds: about runs, about the guild's alarms, and tests."""
+"""Messages to the channels of guilds: runs, alarms of the guild, weekly summaries, and tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Announcement(Outbox):
 
     In each channel, a run has at most one row `started` and one row `complete`. If the channel
     allows edits, both rows are one message: `started` posts it, and `complete` is its last edit. An
-    alarm has at most one row `raised` and one row `over`. A test belongs to its channel only.
+    alarm has at most one row `raised` and one row `over`. A test and a weekly summary belong to
+    their channel only.
     """
 
     class Kind(models.TextChoices):
@@ -40,6 +41,7 @@ class Announcement(Outbox):
         RAISED = "raised", _("alarm raised")
         OVER = "over", _("alarm over")
         TEST = "test", _("test")
+        SUMMARY = "summary", _("weekly summary")
 
     #: Null if the channel was deleted.
     channel = models.ForeignKey(
@@ -91,7 +93,7 @@ class Announcement(Outbox):
                     kind__in=["started", "complete"], redemption__isnull=False, alarm__isnull=True
                 )
                 | Q(kind__in=["raised", "over"], redemption__isnull=True, alarm__isnull=False)
-                | Q(kind="test", redemption__isnull=True, alarm__isnull=True),
+                | Q(kind__in=["test", "summary"], redemption__isnull=True, alarm__isnull=True),
                 name="announcement_is_about_what_its_kind_says",
             ),
         ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
+from dataclasses import replace
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -15,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import channel_rules, encryption
 from giftcodes.clients.channels import (
     BadAddressError,
+    BotChannel,
     channel_client_for,
     check_host,
     is_webhook,
@@ -36,6 +39,7 @@ UNREADABLE = (
 MOST_ADDRESS = 2_000
 #: The maximum number of channels of a guild. Each run is announced in all of them.
 MOST_CHANNELS = 10
+_SUNDAY = 6
 #: The name of a channel to which a person gave no name.
 DEFAULT_NAME = "Discord"
 
@@ -61,7 +65,8 @@ def validate_channel(address: str) -> None:
     if len(address) > MOST_ADDRESS:
         words = _("This address is too long. Use one of at most %(most)d characters.")
         raise ValidationError(words, code="max_length", params={"most": MOST_ADDRESS})
-    rules = channel_rules.for_guilds()
+    # The service that stores the address of a channel of the bot has checked more than this.
+    rules = replace(channel_rules.for_guilds(), bot_token="")
     try:
         client = channel_client_for(address, total_seconds=1, connect_seconds=1, rules=rules)
         check_host(client, rules, seconds=2)
@@ -90,6 +95,13 @@ class Tells(models.TextChoices):
 #: The channels that are told of every run, and those that are told of alarms.
 TELLS_RUNS = (Tells.RUNS, Tells.ALL)
 TELLS_ALARMS = (Tells.ALL, Tells.NEEDED)
+
+
+def next_summary(after: dt.datetime) -> dt.datetime:
+    """The next Sunday, 18:00 UTC: when weekly summaries are due."""
+    at = after.astimezone(dt.UTC).replace(hour=18, minute=0, second=0, microsecond=0)
+    at += dt.timedelta(days=(_SUNDAY - at.weekday()) % 7)
+    return at if at > after else at + dt.timedelta(days=7)
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -165,6 +177,8 @@ class Channel(models.Model):
     #: Since this time, every request was refused or could not be made. Null if the last request was
     #: accepted.
     refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)
+    #: When the next weekly summary is due. Null if the channel gets none.
+    next_summary_at = models.DateTimeField(_("next summary"), null=True, editable=False)
     error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
 
@@ -193,9 +207,24 @@ class Channel(models.Model):
         return f"channel “{self.name}” of guild {self.guild}"
 
     @property
+    def bot_channel(self) -> BotChannel | None:
+        """The channel of Discord in which the bot posts. None if this is no such channel."""
+        return BotChannel.of(self.address)
+
+    @property
     def is_discord(self) -> bool:
-        """Whether the address is that of a Discord webhook, whose messages can be edited."""
-        return is_webhook(self.address)
+        """Whether the address is one of Discord, whose messages can be edited."""
+        return is_webhook(self.address) or self.bot_channel is not None
+
+    @property
+    def weekly(self) -> bool:
+        """Whether the channel gets a summary every week."""
+        return self.next_summary_at is not None
+
+    def set_weekly(self, is_weekly: bool) -> None:
+        """Choose whether the channel gets a summary every week. This does not save."""
+        if is_weekly != self.weekly:
+            self.next_summary_at = next_summary(timezone.now()) if is_weekly else None
 
     @property
     def is_readable(self) -> bool:

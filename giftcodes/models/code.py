@@ -98,6 +98,11 @@ class GiftCode(CodeLife):
     # end.
     feed_end = models.DateTimeField(null=True, editable=False)
     rewards = NotesField(_("rewards"), blank=True)
+    #: The guild whose officers added the code in Discord without an account. Until the game accepts
+    #: it, it is asked for only there (giftcodes.models.trial).
+    trial_guild = models.ForeignKey(
+        "giftcodes.Guild", on_delete=models.PROTECT, null=True, related_name="+", editable=False
+    )
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(_("last seen in the feed"), null=True, editable=False)
 
@@ -108,6 +113,7 @@ class GiftCode(CodeLife):
             "issue",
             "source",
             "feed_end",
+            "trial_guild",
             "first_seen_at",
             "last_seen_at",
             *LIFE_FIELDS,

@@ -18,6 +18,7 @@ class Trigger(models.TextChoices):
     POLL = "poll", _("poll")
     ADMIN = "admin", _("admin")
     COMMAND = "command", _("command line")
+    DISCORD = "discord", _("Discord")
     CATCH_UP = "catch_up", _("catch-up")
     SWEEP = "sweep", _("sweep")
     PROBE = "probe", _("probe")
@@ -28,7 +29,7 @@ class Trigger(models.TextChoices):
 
         A person reopens more rows than the automatic triggers, and may start a stopped redemption.
         """
-        return self in (Trigger.ADMIN, Trigger.COMMAND)
+        return self in (Trigger.ADMIN, Trigger.COMMAND, Trigger.DISCORD)
 
     @property
     def is_housekeeping(self) -> bool:

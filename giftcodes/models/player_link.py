@@ -92,6 +92,9 @@ class PlayerLink(models.Model):
     discord_name = NameField(
         _("name in Discord"), max_length=80, blank=True, default="", db_default=""
     )
+    #: From this moment, the bot may send the Discord user one message about this player. Null if
+    #: the user wants none.
+    next_message_at = models.DateTimeField(_("next message"), null=True)
 
     objects = PlayerLinkQuerySet.as_manager()
 

@@ -155,9 +155,10 @@ class Redemption(models.Model):
 
     # The methods below need the row lock (docs/explanation/design.md, “The lock”).
 
-    def begin_run(self, *, trigger: Trigger, user_id: int | None) -> None:
+    def begin_run(self, *, trigger: Trigger, user_id: int | None, by: str = "") -> None:
         """Begin a run: see `begin_runs`."""
-        self.run_number = begin_runs([self.pk], trigger=trigger, user_id=user_id)[self.pk]
+        found = begin_runs([self.pk], trigger=trigger, user_id=user_id, by=by)
+        self.run_number = found[self.pk]
         self.state, self.trigger, self.triggered_by_id = RunState.RUNNING, trigger, user_id
         self.unlocked_at = self.stop_requested_at = None
 
@@ -204,12 +205,18 @@ class Redemption(models.Model):
 
 
 def begin_runs(
-    redemption_ids: list[int], *, trigger: Trigger, user_id: int | None
+    redemption_ids: list[int], *, trigger: Trigger, user_id: int | None, by: str = ""
 ) -> dict[int, int]:
     """Begin a run of each of these redemptions, journal it, and queue its announcements.
 
     The redemptions must be locked and not running. This is one statement, so that other callers
     wait for the lock only briefly.
+
+    Args:
+        redemption_ids: the redemptions.
+        trigger: what requested the runs.
+        user_id: the user who requested them, if there is one.
+        by: who requested them, if that is a person without an account.
 
     Returns:
         The number of each run, by the id of its redemption.
@@ -220,6 +227,7 @@ def begin_runs(
             ids=redemption_ids,
             trigger=trigger.value,
             user=user_id,
+            by=by,
             always_announced=trigger.always_announced,
             telling_runs=[told.value for told in TELLS_RUNS],
             few=FEW_MEMBERS,

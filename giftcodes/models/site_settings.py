@@ -5,10 +5,13 @@ The environment goes first, then what was entered in the browser.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from giftcodes import channel_rules
 from giftcodes.clients.channels import ChannelRules
+from giftcodes.models.channel import Channel
 from giftcodes.models.stored_setting import stored_values
 
 OPERATOR_CHANNEL = "OPERATOR_CHANNEL"
@@ -39,3 +42,9 @@ def site_url() -> str:
 def discord_token() -> str:
     """The token of the Discord bot. It is a secret. Empty if there is no bot."""
     return settings.DISCORD_TOKEN or stored_values().get(DISCORD_TOKEN, "")
+
+
+def sending_rules(channel: Channel) -> ChannelRules:
+    """The rules for a message to a guild's channel, with the bot's token if the bot posts there."""
+    rules = channel_rules.for_guilds()
+    return replace(rules, bot_token=discord_token()) if channel.bot_channel else rules

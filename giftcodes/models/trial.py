@@ -2,7 +2,8 @@
 
 Such a code may be invented, and a guild's requests do not always show this: if the game does not
 know most of the guild's players, its answers are about the players, and not about the code. So a
-code that is not proven is asked for only in the guilds of the officer.
+code that is not proven is asked for only in the guilds of the officer. If the officer has no
+account, but a role in Discord, it is asked for only in the guild of this role.
 """
 
 from __future__ import annotations
@@ -47,12 +48,14 @@ def trials(gift_code_id: int | None = None) -> dict[int, list[int]]:
     )
     if gift_code_id is not None:
         unproven = unproven.filter(pk=gift_code_id)
+    by_role = unproven.filter(trial_guild__isnull=False).order_by()
+    found = {pk: [guild_id] for pk, guild_id in by_role.values_list("pk", "trial_guild")}
     added = GiftCode.history.filter(
         id__in=unproven.order_by().values("pk"), history_type="+", history_user__isnull=False
     )
     adders = dict(added.order_by().values_list("id", "history_user"))
     if not adders:
-        return {}
+        return found
     users: Any = get_user_model().objects
     seeing_all = users.with_perm(EVERY_GUILD, is_active=None, backend=_BACKEND)
     unlimited = set(seeing_all.filter(pk__in=adders.values()).values_list("pk", flat=True))
@@ -60,4 +63,5 @@ def trials(gift_code_id: int | None = None) -> dict[int, list[int]]:
     of_officers = Guild.objects.filter(officers__in=guilds).order_by()
     for user_id, guild_id in of_officers.values_list("officers", "pk"):
         guilds[user_id].append(guild_id)
-    return {code: guilds[user] for code, user in adders.items() if user not in unlimited}
+    of_accounts = {code: guilds[user] for code, user in adders.items() if user not in unlimited}
+    return of_accounts | found

@@ -14,13 +14,21 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
-from giftcodes import channel_rules
 from giftcodes.clients.channels import BadAddressError, ChannelClient, Delivery, DeliveryOutcome
 from giftcodes.domain.transitions import literals
-from giftcodes.models import Announcement, Channel, Clock, Cursor, DeliveryState, RunState
+from giftcodes.models import (
+    Announcement,
+    Channel,
+    Clock,
+    Cursor,
+    DeliveryState,
+    DiscordServer,
+    RunState,
+)
 from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
+from giftcodes.models.site_settings import sending_rules
 from giftcodes.notifications import outbox
 from giftcodes.notifications.channel_messages import message_of
 from giftcodes.notifications.outbox import LEASE_MARGIN_SECONDS
@@ -45,6 +53,10 @@ _SERVED = "told:"
 TEST_SECONDS = 3.0
 
 _NO_CHANNEL = "The channel was deleted or switched off."
+_NOT_LINKED = (
+    "Its Discord server is no longer linked to the guild. Link the server again with /link, or "
+    "delete the channel."
+)
 _NOT_EDITED = (
     "It is no longer edited: the end of the run is in another message, or was not announced."
 )
@@ -169,13 +181,13 @@ def _intend(announcement_id: int, token: int) -> Job | None:
     if channel is None or not (channel.is_on or is_test):
         ours.update(lease_until=None)
         return None
-    if not channel.is_readable:
-        fail(row, channel, DeliveryState.FAILED, UNREADABLE)
+    if obstacle := _obstacle(channel):
+        fail(row, channel, DeliveryState.FAILED, obstacle)
         return None
     try:
         client = outbox.channel_client(
             channel.address,
-            channel_rules.for_guilds(),
+            sending_rules(channel),
             most_seconds=TEST_SECONDS if is_test else None,
         )
     except BadAddressError as error:
@@ -187,6 +199,17 @@ def _intend(announcement_id: int, token: int) -> Job | None:
     elif edited.pk != row.pk:
         ours.update(sending_at=Coalesce(F("sending_at"), Clock()), message_id=edited.message_id)
     return Job(row, channel, client, message_of(row), edited)
+
+
+def _obstacle(channel: Channel) -> str:
+    """Why nothing may be sent to a channel. Empty if there is no reason."""
+    if not channel.is_readable:
+        return UNREADABLE
+    by_bot = channel.bot_channel
+    if by_bot is None:
+        return ""
+    linked = DiscordServer.objects.filter(guild=channel.guild_id, server_id=by_bot.server_id)
+    return "" if linked.exists() else _NOT_LINKED
 
 
 def _edited_row(row: Announcement, channel: Channel, client: ChannelClient) -> Announcement | None:

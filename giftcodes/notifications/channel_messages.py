@@ -1,4 +1,4 @@
-"""The message of each announcement: about a run, about an alarm of the guild, or a test."""
+"""The message of each announcement: about a run, an alarm of the guild, a week, or a test."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from giftcodes import site_address
-from giftcodes.clients.channels import Message, Severity
+from giftcodes.clients.channels import ButtonStyle, Message, MessageButton, Severity
+from giftcodes.domain.press_ids import RUN_NOW, STOP_RUN, WHO_IS_MISSING, press_id
+from giftcodes.domain.served import Ending
 from giftcodes.domain.text import isolated, visible
 from giftcodes.models import Alarm, Announcement, Channel
-from giftcodes.notifications.run_message import compose, report_of
+from giftcodes.notifications.run_message import RunReport, compose, report_of
+from giftcodes.notifications.weekly import summary_message
 
 
 def message_of(row: Announcement) -> Message:
@@ -24,9 +27,32 @@ def message_of(row: Announcement) -> Message:
     assert channel is not None  # The caller has checked it.
     if row.alarm is not None:
         return alarm_message(row.alarm, channel, is_over=row.kind == Announcement.Kind.OVER)
+    if row.kind == Announcement.Kind.SUMMARY:
+        return summary_message(row)
     if row.kind == Announcement.Kind.TEST:
         return trial_message(channel)
-    return mentioning(compose(report_of(row)), channel)
+    report = report_of(row)
+    message = mentioning(compose(report), channel)
+    return replace(message, buttons=_buttons(row, report)) if channel.bot_channel else message
+
+
+def _buttons(row: Announcement, report: RunReport) -> tuple[MessageButton, ...]:
+    """The buttons below the message of a run. The bot checks who presses, and what is still true.
+
+    A button names the run, so that an old one never stops a later run.
+    """
+    assert row.channel is not None  # The caller has checked it.
+    run = (row.channel.guild_id, row.redemption_id)
+    missing = MessageButton(gettext("Who is missing"), press_id(WHO_IS_MISSING, run))
+    if not report.is_over:
+        stop = press_id(STOP_RUN, (*run, row.run_number))
+        return (MessageButton(gettext("Stop"), stop, ButtonStyle.DANGER), missing)
+    if report.served.has == report.served.total:
+        return ()
+    if report.ending is not Ending.OPEN:
+        return (missing,)
+    again = MessageButton(gettext("Redeem now"), press_id(RUN_NOW, run), ButtonStyle.FIRST)
+    return (again, missing)
 
 
 def mentioning(message: Message, channel: Channel) -> Message:

@@ -63,6 +63,18 @@ class _Call:
     redemption_id: int
     trigger: Trigger
     user_id: int | None
+    by: str
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the person may reopen only what an officer may.
+
+        A person in Discord who has no account is an officer by the role.
+        """
+        if not self.trigger.is_person:
+            return False
+        is_by_role = self.trigger is Trigger.DISCORD and self.user_id is None
+        return is_by_role or is_user_limited(self.user_id)
 
 
 class _Look(NamedTuple):
@@ -82,7 +94,12 @@ class _Look(NamedTuple):
 
 
 def start(
-    *, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | None = None
+    *,
+    guild_id: int,
+    gift_code_id: int,
+    trigger: Trigger,
+    user_id: int | None = None,
+    by: str = "",
 ) -> StartResult:
     """Start the run of a code for a guild, unless it is running already.
 
@@ -96,6 +113,7 @@ def start(
         trigger: what requests the run. A person's trigger reopens more rows
             (docs/reference/outcomes.md), and an administrator's more than an officer's.
         user_id: the user who asks, if there is one.
+        by: who asks, if that is a person without an account. The journal names this person.
 
     Returns:
         The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
@@ -112,7 +130,7 @@ def start(
         # This comes before a person's trigger reopens rows, because `want` finds the members by
         # the state `needs_correction`. It only marks them as due: another task looks them up soon.
         DirectoryLookup.objects.want(providers_with_directory(), guild_id=guild_id)
-    call = _Call(redemption_id, trigger, user_id)
+    call = _Call(redemption_id, trigger, user_id, by)
     for _ in range(LOOKS):
         if result := _try_to_start(call):
             return result
@@ -166,7 +184,7 @@ def _try_to_start(call: _Call) -> StartResult | None:
                     .select_related("guild", "gift_code")
                     .get(pk=call.redemption_id)
                 )
-                result = _start_locked(redemption, trigger=call.trigger, user_id=call.user_id)
+                result = _start_locked(redemption, call)
                 held_until = redemption.gift_code.held_until
     except OperationalError as error:
         # The error is caught outside the transaction, which accepts no more statements after it.
@@ -195,6 +213,7 @@ def _look(call: _Call) -> _Look | None:
         is_housekeeping=call.trigger.is_housekeeping,
         trigger=call.trigger.value,
         user=call.user_id,
+        by=call.by,
         lock_timeout=f"{LOCK_TIMEOUT_MS}ms",
     )
     return _Look(*rows[0]) if rows else None
@@ -213,19 +232,21 @@ def _give_up(call: _Call) -> StartResult:
         return StartResult(StartKind.BUSY, redemption.pk, words)
     runs = redemption.state == RunState.RUNNING
     redemption.journal(
-        EventKind.REFUSED, trigger=call.trigger, user_id=call.user_id, detail="" if runs else words
+        EventKind.REFUSED,
+        trigger=call.trigger,
+        user_id=call.user_id,
+        detail=call.by if runs else words,
     )
     result = _refused(call, redemption.guild.name, str(redemption.gift_code))
     return result if runs else StartResult(StartKind.BUSY, redemption.pk, words)
 
 
-def _start_locked(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> StartResult:
+def _start_locked(redemption: Redemption, call: _Call) -> StartResult:
     """Join or start the run, or say why not. The row is locked, and the call is no duplicate."""
-    guild, code = redemption.guild.name, str(redemption.gift_code)
+    guild, code, trigger = redemption.guild.name, str(redemption.gift_code), call.trigger
     if obstacle := start_obstacle(redemption, trigger):
         return StartResult(StartKind.NOT_ALLOWED, redemption.pk, obstacle.words)
-    is_limited = trigger.is_person and is_user_limited(user_id)
-    added = bring_in_members([redemption.pk], trigger, is_limited=is_limited)
+    added = bring_in_members([redemption.pk], trigger, is_limited=call.is_limited)
     if redemption.state == RunState.RUNNING:
         return _join(redemption, added=added, trigger=trigger)
     if redemption.state != RunState.PENDING and not redemption.member_redemptions.open().exists():
@@ -236,7 +257,7 @@ def _start_locked(redemption: Redemption, *, trigger: Trigger, user_id: int | No
             f"Nothing to do for guild {guild} with code {code}: no member is left to be tried"
             f" ({served.words}).",
         )
-    redemption.begin_run(trigger=trigger, user_id=user_id)
+    redemption.begin_run(trigger=trigger, user_id=call.user_id, by=call.by)
     return StartResult(
         StartKind.STARTED, redemption.pk, f"Started for guild {guild} with code {code}."
     )

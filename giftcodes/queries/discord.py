@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.served import Tone
-from giftcodes.models import BotState, DiscordBot, Guild, PlayerLink, database_now
+from giftcodes.models import BotState, DiscordBot, GiftCode, Guild, PlayerLink, database_now
 from giftcodes.models.site_settings import discord_token
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.db.models import QuerySet
 
 
@@ -123,3 +125,16 @@ def guilds_of_server(server_id: int) -> QuerySet[Guild]:
 def players_of(discord_user: int) -> list[PlayerLink]:
     """The players of a Discord user in all guilds, and the requests that wait."""
     return list(PlayerLink.objects.of_discord(discord_user))
+
+
+def active_codes(providers: Collection[str], typed: str, *, most: int) -> list[str]:
+    """The newest active codes of these games that contain a text, in one statement."""
+    codes = GiftCode.objects.active().filter(provider__in=providers, folded__contains=typed)
+    found = codes.order_by("-first_seen_at", "-pk").values_list("code", flat=True)
+    return list(dict.fromkeys(found[:most]))
+
+
+def known_codes(provider: str, folded: Collection[str]) -> set[str]:
+    """Which of these folded words are codes of a game, in one statement."""
+    codes = GiftCode.objects.filter(provider=provider, folded__in=list(folded)[:2_000])
+    return set(codes.values_list("folded", flat=True))

@@ -35,7 +35,10 @@ _LOOKUP = ("asked_at", "answered_at", "said", "name", "realm", "realm_since", "d
 
 #: The fields of a request to join that waits for an officer, and of a personal link.
 _REQUEST = ("asked_at", "nickname", "realm", "consented_on")
-_LINK = ("made_at", "ends_at", "is_confirmed", "opted_out_at", "discord_user", "discord_name")
+_LINK = (
+    *("made_at", "ends_at", "is_confirmed", "opted_out_at"),
+    *("discord_user", "discord_name", "next_message_at"),
+)
 
 
 def data_of(provider: str, player_id: str, *, guild_id: int | None = None) -> dict[str, Any]:

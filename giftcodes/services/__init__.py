@@ -2,11 +2,16 @@
 
     run_actions        start, stop and resume a run
     run_requests       request many runs, which workers start
+    run_refusals       why a run was not started a second time, and how far it is
     code_entry         find or add a code that was typed
+    code_additions     add a code by hand: added, proposed, or another spelling
     code_proposals     propose a code, and approve or reject a proposal
     codes              reissue a code
     members            change many members at once, and move members
     imports            import a list of members, and undo an import
+    import_words       what an import did, in one line
+    corrections        correct states and kingdoms, with the limits for officers
+    discord_officers   officers who act in Discord, by an account or by a role
     joining            join a guild by its join link
     personal_links     what a player can do by a personal link
     players            opt a player out or in, and erase a player

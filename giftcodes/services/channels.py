@@ -1,17 +1,21 @@
-"""What a person can do with a guild's channels: send a test, and switch them on or off."""
+"""What a person can do with a guild's channels: send a test, switch them on or off, delete them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from giftcodes.models import Alarm, Announcement, Channel, DeliveryState, Throttle
+from giftcodes.models.channel import MOST_CHANNELS
 from giftcodes.models.outbox import UNFINISHED
 
 #: How many tests a guild sends at most to all its channels together, and in how many seconds.
 MOST_TESTS, TEST_SECONDS = 5, 300
+#: A name that is taken gets a number. Only numbers below this are tried.
+_MOST_NAMES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,27 @@ def switch(channels: Iterable[Channel], *, is_on: bool) -> list[Channel]:
             if not is_on:
                 clear_alarms(channel)
     return changed
+
+
+def remove(channel: Channel) -> None:
+    """Delete a channel with its tests, and clear the alarms about it. Other messages stay."""
+    channel.announcements.filter(kind=Announcement.Kind.TEST).delete()
+    clear_alarms(channel)
+    channel.delete()
+
+
+def too_many_words(others: Collection[Channel]) -> str:
+    """Why a guild with these channels may not have one more. Empty if it may."""
+    if len(others) < MOST_CHANNELS:
+        return ""
+    words = _("A guild may have at most %(most)d channels. Change or delete one of them.")
+    return words % {"most": MOST_CHANNELS}
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, or the name with a number if it is taken."""
+    numbered = (name, *(f"{name} {number}" for number in range(2, _MOST_NAMES)))
+    return next((one for one in numbered if one not in taken), name)
 
 
 def clear_alarms(channel: Channel) -> None:

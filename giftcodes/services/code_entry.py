@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from giftcodes.domain.text import clean_token
-from giftcodes.models import GiftCode, Source, Trigger
+from giftcodes.models import GiftCode, Guild, Source, Trigger
 from giftcodes.pipeline.spellings import offer_spelling
 
 
@@ -74,3 +74,8 @@ def _respell(known: GiftCode, typed: str) -> TypedCode:
     # Catch-up starts the runs of the other guilds within a minute.
     known.refresh_from_db()
     return TypedCode(known, result.message)
+
+
+def code_of_guild(guild: Guild, gift_code_id: int | None) -> GiftCode | None:
+    """A code of the game that a guild plays, by its id. None if there is no such code."""
+    return GiftCode.objects.filter(pk=gift_code_id or 0, provider=guild.provider).first()

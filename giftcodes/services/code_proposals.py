@@ -34,14 +34,18 @@ class TooManyProposalsError(ValueError):
         super().__init__(words % MOST_WAITING)
 
 
-def may_add_code(user_id: int) -> bool:
-    """Count a new code of an officer. Returns False if it may only be proposed, not added."""
-    return not Throttle.objects.take(_NEW_CODE, str(user_id), most=CODES_OF_OFFICER, seconds=_DAY)
+def may_add_code(who: int | str) -> bool:
+    """Count a new code of an officer. Returns False if it may only be proposed, not added.
+
+    Args:
+        who: the id of the officer's account, or a name for several officers who are counted as one.
+    """
+    return not Throttle.objects.take(_NEW_CODE, str(who), most=CODES_OF_OFFICER, seconds=_DAY)
 
 
-def seconds_until_code(user_id: int) -> int:
+def seconds_until_code(who: int | str) -> int:
     """The seconds until an officer may add a new code. 0 if that is possible now."""
-    return Throttle.objects.seconds_until_allowed(_NEW_CODE, str(user_id), most=CODES_OF_OFFICER)
+    return Throttle.objects.seconds_until_allowed(_NEW_CODE, str(who), most=CODES_OF_OFFICER)
 
 
 @dataclass(frozen=True, slots=True)

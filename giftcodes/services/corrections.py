@@ -133,19 +133,29 @@ def _words(guild: Guild, most: int, refusal: Refusal) -> str:
 
 
 @transaction.atomic
-def correct_guild(guild: Guild, realm: int, *, person: Any) -> None:
+def correct_guild(guild: Guild, realm: int, *, person: Any, by: str = "") -> None:
     """Set the realm of a guild.
+
+    Args:
+        guild: the guild.
+        realm: the new realm.
+        person: who corrects it.
+        by: who corrects it, for the history, if that is a person without an account.
 
     Raises:
         TooManyCorrectionsError: the limit is reached. Nothing was changed.
     """
     count_of_guild(guild, person)
     guild.realm = realm
+    if by:
+        guild._change_reason = by[:100]  # type: ignore[attr-defined]
     guild.save(update_fields=["realm"])
 
 
 @transaction.atomic
-def correct_members(member_ids: Iterable[int], realm: int | None, *, person: Any) -> Corrected:
+def correct_members(
+    member_ids: Iterable[int], realm: int | None, *, person: Any, **about: Any
+) -> Corrected:
     """Set the realm of members.
 
     Args:
@@ -153,13 +163,25 @@ def correct_members(member_ids: Iterable[int], realm: int | None, *, person: Any
         realm: the realm. None means the realm of each member's guild.
         person: who corrects them. If that person is limited, either all or none of the members of
             one guild are changed.
+        about: who is named in the versions, as options of `history.update_with_versions`.
     """
     ids = list(member_ids)
     refused: list[str] = []
     if is_limited(person):
         ids, refused = _allowed(ids, realm)
-    changed, same = set_on_members(ids, "realm", lambda one: own_realm(one.guild, realm))
+    changed, same = set_on_members(ids, "realm", lambda one: own_realm(one.guild, realm), **about)
     return Corrected(changed, same, refused)
+
+
+def correct_member_of(
+    guild: Guild, member_id: int, realm: int, *, person: Any, **about: Any
+) -> Corrected:
+    """Set the realm of a member of this guild: see `correct_members`.
+
+    A member of another guild is not found, and nothing is changed.
+    """
+    found = guild.members.filter(pk=member_id).values_list("pk", flat=True)
+    return correct_members(found, realm, person=person, **about)
 
 
 def _allowed(ids: list[int], realm: int | None) -> tuple[list[int], list[str]]:

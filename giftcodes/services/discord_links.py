@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.models import DiscordAccount, DiscordCode, DiscordServer, Guild, Throttle
 from giftcodes.models.roles import EVERY_GUILD
+from giftcodes.services import channels
 from giftcodes.services.self_service_limits import seconds_until_code
 
 if TYPE_CHECKING:
@@ -137,11 +138,18 @@ def set_role(guild_id: int, asker: Asker, *, role: tuple[int, str] | None) -> Di
 def unlink_server(guild: Guild, server_pk: int) -> DiscordServer | None:
     """End the link of a server to a guild. Returns the link that was ended.
 
-    Players keep what they have in Discord: `/codes`, `/leave` and `/mydata`.
+    Players keep what they have in Discord: `/codes`, `/leave` and `/mydata`. The guild's channels
+    in this server are switched off.
     """
     server = DiscordServer.objects.filter(guild=guild, pk=server_pk).first()
     if server is not None:
         server.delete()
+        there = [
+            channel
+            for channel in guild.channels.select_related("guild")
+            if channel.bot_channel and channel.bot_channel.server_id == server.server_id
+        ]
+        channels.switch(there, is_on=False)
     return server
 
 

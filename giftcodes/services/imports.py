@@ -96,6 +96,8 @@ def import_members(
     source: Source = Source.COMMAND,
     user_id: int | None = None,
     dry_run: bool = False,
+    is_limited: bool = False,
+    by: str = "",
 ) -> ImportResult:
     """Add new members to a guild, reactivate those who had left, and correct those who are members.
 
@@ -108,6 +110,8 @@ def import_members(
         source: where the request came from.
         user_id: the user who asked, if known.
         dry_run: report what would happen, and change nothing.
+        is_limited: whether the limits for officers hold, even without a user.
+        by: who asked, for the members' histories, if that is a person without an account.
 
     Raises:
         Guild.DoesNotExist: there is no such guild.
@@ -131,7 +135,7 @@ def import_members(
             made.save()
         room = guild.room()
         for batch in _batches(listed):
-            _import_batch(made, batch, result, is_real=not dry_run)
+            _import_batch(made, batch, result, is_real=not dry_run, by=by)
         more = len(result.added) + len(result.reactivated)
         if more > room:
             # Members have been written already. The error rolls the transaction back.
@@ -140,7 +144,7 @@ def import_members(
             raise GuildFullError(guild.too_many_added_words())
         if dry_run:
             return result
-        if is_user_limited(user_id):
+        if is_limited or is_user_limited(user_id):
             count_of_members(guild, result.corrected)
         made.added, made.updated, made.reactivated = (
             len(result.added),
@@ -162,7 +166,12 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _import_batch(
-    made: MemberImport, batch: list[ListedMember], result: ImportResult, *, is_real: bool
+    made: MemberImport,
+    batch: list[ListedMember],
+    result: ImportResult,
+    *,
+    is_real: bool,
+    by: str,
 ) -> None:
     """Import a batch, or only report what would happen, in a fixed number of statements."""
     guild = made.guild
@@ -187,7 +196,7 @@ def _import_batch(
         return
     about: dict[str, Any] = {
         "default_user": made.user,
-        "default_change_reason": "Imported.",
+        "default_change_reason": f"Imported. {by}".strip()[:100],
         "custom_historical_attrs": {"member_import_id": made.pk},
     }
     bulk_create_with_history(new, Member, **about)

@@ -49,7 +49,7 @@ class MoveResult:
 
 @transaction.atomic
 def set_on_members(
-    member_ids: Iterable[int], name: str, value_of: Callable[[Member], Any]
+    member_ids: Iterable[int], name: str, value_of: Callable[[Member], Any], **about: Any
 ) -> tuple[list[Member], list[Member]]:
     """Set a field of members, and write a version of each changed member, in few statements.
 
@@ -57,6 +57,7 @@ def set_on_members(
         member_ids: the members.
         name: the name of the field.
         value_of: returns the new value for a member, whose guild is loaded.
+        about: who changes it, as options of `history.update_with_versions`.
 
     Returns:
         The members who were changed, and those who had the value already.
@@ -72,7 +73,7 @@ def set_on_members(
     keep_first_versions(changed)
     for member in changed:
         setattr(member, name, value_of(member))
-    update_with_versions(changed, [name])
+    update_with_versions(changed, [name], **about)
     pks = {member.pk for member in changed}
     return changed, [member for member in members if member.pk not in pks]
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from giftcodes.models import (
+    Clock,
     CodeState,
     Member,
     MemberRedemption,
@@ -79,6 +80,18 @@ def own_in_discord(link_id: int, discord_user: int) -> PlayerLink | None:
     if link.member is not None:
         link.member.guild = link.guild
     return link
+
+
+def choose_messages(link: PlayerLink, *, is_on: bool) -> None:
+    """Choose whether the bot sends the Discord user a message if something waits for the player.
+
+    The first one may come at once, the next ones a week later each.
+    """
+    rows = PlayerLink.objects.filter(pk=link.pk, discord_user__isnull=False)
+    if is_on:
+        rows.filter(next_message_at__isnull=True).update(next_message_at=Clock())
+    else:
+        rows.update(next_message_at=None)
 
 
 @transaction.atomic

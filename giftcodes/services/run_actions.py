@@ -60,12 +60,24 @@ class ActionResult:
 
 
 def start_run(
-    guild_id: int, gift_code_id: int, *, trigger: Trigger, user_id: int | None
+    guild_id: int, gift_code_id: int, *, trigger: Trigger, user_id: int | None, by: str = ""
 ) -> ActionResult:
-    """Start a run, and finish it if no request has to be sent."""
+    """Start a run, and finish it if no request has to be sent.
+
+    Args:
+        guild_id: the guild.
+        gift_code_id: the code.
+        trigger: where the request came from.
+        user_id: the user who asks, if there is one.
+        by: who asks, if that is a person without an account.
+    """
     try:
         result = start(
-            guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id
+            guild_id=guild_id,
+            gift_code_id=gift_code_id,
+            trigger=trigger,
+            user_id=user_id,
+            by=by,
         )
     except OperationalError as error:
         # An expected failure is returned, not raised, so that the caller goes on with other runs.
@@ -97,9 +109,14 @@ def start_run(
     return ActionResult(ActionKind.DONE, result.message, to_dispatch=provider)
 
 
-def stop_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> ActionResult:
-    """Stop a run: at once if it has no request under way, otherwise after the last answer."""
-    result = stop(redemption.pk, trigger=trigger, user_id=user_id)
+def stop_run(
+    redemption: Redemption, *, trigger: Trigger, user_id: int | None, by: str = ""
+) -> ActionResult:
+    """Stop a run: at once if it has no request under way, otherwise after the last answer.
+
+    The arguments are explained at `start_run`.
+    """
+    result = stop(redemption.pk, trigger=trigger, user_id=user_id, by=by)
     if not result.done:
         return result
     finish(redemption.pk)
@@ -109,17 +126,26 @@ def stop_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -
     return result
 
 
-def resume_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> ActionResult:
-    """Take back a stop that has not taken effect yet, or start a stopped redemption again."""
+def resume_run(
+    redemption: Redemption, *, trigger: Trigger, user_id: int | None, by: str = ""
+) -> ActionResult:
+    """Take back a stop that has not taken effect yet, or start a stopped redemption again.
+
+    The arguments are explained at `start_run`.
+    """
     if redemption.is_stopping:
-        result = take_back_stop(redemption.pk, trigger=trigger, user_id=user_id)
+        result = take_back_stop(redemption.pk, trigger=trigger, user_id=user_id, by=by)
         if result.done:
             return result
         # The stop has taken effect in the meantime.
         redemption.refresh_from_db(fields=["state", "stop_requested_at"])
     if redemption.state == RunState.STOPPED:
         return start_run(
-            redemption.guild_id, redemption.gift_code_id, trigger=trigger, user_id=user_id
+            redemption.guild_id,
+            redemption.gift_code_id,
+            trigger=trigger,
+            user_id=user_id,
+            by=by,
         )
     words = _("There is nothing to resume: %(redemption)s is %(state)s.")
     return ActionResult(ActionKind.REFUSED, words % _names(redemption))
@@ -157,7 +183,9 @@ def skip_code(
     return ActionResult(ActionKind.DONE, _("Guild %(guild)s skips code %(code)s.") % names)
 
 
-def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) -> ActionResult:
+def stop(
+    redemption_id: int, *, trigger: Trigger, user_id: int | None = None, by: str = ""
+) -> ActionResult:
     """Ask a run to stop. Requests under way finish first; then `finish` unlocks the run.
 
     Raises:
@@ -178,13 +206,13 @@ def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) ->
         else:
             redemption.stop_requested_at = database_now()
             redemption.save(update_fields=["stop_requested_at"])
-        redemption.journal(EventKind.STOP_REQUESTED, trigger=trigger, user_id=user_id)
+        redemption.journal(EventKind.STOP_REQUESTED, trigger=trigger, user_id=user_id, detail=by)
     words = _("%s is being stopped: requests under way finish first.")
     return ActionResult(ActionKind.DONE, words % redemption)
 
 
 def take_back_stop(
-    redemption_id: int, *, trigger: Trigger, user_id: int | None = None
+    redemption_id: int, *, trigger: Trigger, user_id: int | None = None, by: str = ""
 ) -> ActionResult:
     """Continue a run that is being stopped."""
     with transaction.atomic():
@@ -193,7 +221,7 @@ def take_back_stop(
             return ActionResult(ActionKind.REFUSED, _("%s is not being stopped.") % redemption)
         redemption.stop_requested_at = None
         redemption.save(update_fields=["stop_requested_at"])
-        redemption.journal(EventKind.RESUMED, trigger=trigger, user_id=user_id)
+        redemption.journal(EventKind.RESUMED, trigger=trigger, user_id=user_id, detail=by)
     return ActionResult(
         ActionKind.DONE,
         _("%s goes on.") % redemption,

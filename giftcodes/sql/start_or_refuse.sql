@@ -25,7 +25,7 @@ WITH free AS MATERIALIZED (
 ), journal AS (
     INSERT INTO giftcodes_redemptionevent
         (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
-    SELECT id, gift_code_id, 'refused', run_number, %(trigger)s, %(user)s, ''
+    SELECT id, gift_code_id, 'refused', run_number, %(trigger)s, %(user)s, %(by)s
     FROM seen WHERE state = 'running'
 )
 SELECT true AS is_locked, NULL AS guild, NULL AS code, NULL AS issue, NULL AS held_until FROM free
@@ -75,5 +75,5 @@ WITH run AS (
 )
 INSERT INTO giftcodes_redemptionevent
     (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
-SELECT id, gift_code_id, 'locked', run_number, %(trigger)s, %(user)s, '' FROM run
+SELECT id, gift_code_id, 'locked', run_number, %(trigger)s, %(user)s, %(by)s FROM run
 RETURNING redemption_id, run_number

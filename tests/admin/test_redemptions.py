@@ -14,7 +14,6 @@ from django.test import Client
 from django.urls import reverse
 
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.redemptions.runs import refusal_words
 from giftcodes.domain.served import Served
 from giftcodes.estimates.forecast import Outlook
 from giftcodes.models import (
@@ -25,6 +24,7 @@ from giftcodes.models import (
     RunState,
 )
 from giftcodes.services import run_actions
+from giftcodes.services.run_refusals import refusal_words
 from tests.admin import past
 from tests.admin.conftest import Browser, TaskQueue, address, messages_of
 from tests.admin.past import redemption

@@ -24,6 +24,12 @@ def wolves(transactional_db: None) -> Guild:
 
 
 @pytest.fixture
+def pack(transactional_db: None) -> Guild:
+    """A guild with members."""
+    return guild("Wolves", members=3)
+
+
+@pytest.fixture
 def bears(transactional_db: None) -> Guild:
     """A guild that has nothing to do with the first server."""
     return guild("Bears")

@@ -51,7 +51,7 @@ def test_a_person_sees_which_codes_they_have_and_why_not(play: Play, wolves: Gui
         assert words.index("Needs you") < words.index("LOST1") < words.index("You have these")
         assert words.index("You have these") < words.index("HAVE1")
         assert "does not know your player ID in state 1042" in words
-        assert labels_of(said) == ["Correct my state", "Refresh"]
+        assert labels_of(said) == ["Correct my state", "Message me if I am needed", "Refresh"]
 
     play(scenario)
 
@@ -309,6 +309,25 @@ def test_each_use_lets_the_link_last_for_a_year(play: Play, wolves: Guild) -> No
     play(scenario)
 
 
+def test_codes_with_the_same_cause_are_told_once(play: Play, wolves: Guild) -> None:
+    anna = astray(wolves, gift_code("LOST1"), gift_code("LOST2"), nickname="Anna")
+
+    async def scenario(stage: Stage) -> None:
+        person = stage.person("anna")
+        own(person, anna)
+        said = text_of(await person.slash("codes"))
+        assert "The game did not find your account in state 1042. Correct your state" in said
+        assert "- **LOST2**, **LOST1**: Your account was not found." in said
+        assert said.count("does not know your player ID") == 1
+        # Without its guild, nothing can be done.
+        Guild.objects.update(active=False)
+        said = text_of(await person.slash("codes"))
+        assert "The guild is switched off" in said
+        assert "Correct your state" not in said
+
+    play(scenario)
+
+
 def test_very_many_codes_fit_into_one_answer(play: Play, wolves: Guild) -> None:
     anna = member(wolves, ANNA)
     for number in range(150):
@@ -364,3 +383,26 @@ def test_many_presses_at_once_make_one_member(wolves: Guild) -> None:
     assert results == ["is member"] * 5 + ["joined"]
     assert PlayerLink.objects.count() == 1
     assert wolves.members.count() == 1
+
+
+def test_a_player_asks_for_messages_and_takes_it_back(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        anna = stage.person("anna")
+        anna_link = own(anna, member(wolves))
+
+        said = await anna.slash("codes")
+        assert "Message me if I am needed" in labels_of(said)
+        said = await anna.press(said, "Message me if I am needed")
+        assert "once a week at most" in text_of(said)
+        anna_link.refresh_from_db()
+        assert anna_link.next_message_at is not None
+        said = await anna.press(said, "Show my codes")
+        assert "No more messages" in labels_of(said)
+        await stage.restart()
+        said = await anna.press(said, "No more messages")
+        anna_link.refresh_from_db()
+        assert anna_link.next_message_at is None
+        assert "no more messages" in text_of(said)
+
+    play(scenario)

@@ -72,9 +72,8 @@ def test_announcements_keep_their_state_and_get_their_channel() -> None:
         "Wolves": "Discord",
         "Bears": "Channel",
     }
-    assert {(one.tells, one.is_on, one.role_id) for one in Channel.objects.all()} == {
-        ("runs", True, "")
-    }
+    # Columns of later releases do not exist yet.
+    assert set(Channel.objects.values_list("tells", "is_on", "role_id")) == {("runs", True, "")}
     for name, (guild_id, run_id, channel_id) in rows.items():
         row = Announcement.objects.get(redemption=run_id)
         assert (row.state, row.message_id, row.channel_id) == ("sent", "77", channel_id)

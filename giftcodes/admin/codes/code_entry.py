@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 
 from giftcodes import tasks
-from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose, rule_words
+from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose
 from giftcodes.admin.codes.expected import expected
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.editing import KeepsHistory
@@ -18,10 +18,10 @@ from giftcodes.admin.common.html import list_link, model_url, page_url
 from giftcodes.models import GiftCode, Redemption, Source, Trigger
 from giftcodes.models.officer_rules import NewCodes, new_codes
 from giftcodes.pipeline.spellings import may_offer, offer_spelling
+from giftcodes.services.code_additions import Adder, rule_words, takes_new_code
 from giftcodes.services.code_proposals import (
     CODES_OF_OFFICER,
     TooManyProposalsError,
-    may_add_code,
     propose,
 )
 
@@ -47,7 +47,7 @@ class CodeEntry(KeepsHistory):
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.may_decide = self.has_code_permission(request)
         if obj is None:
-            form.rule = rule_words(request.user)
+            form.rule = rule_words(Adder(request.user))
             form.officer_id = None if scope.sees_all(request.user) else request.user.pk
             form.must_propose = must_propose(request.user)
         return form
@@ -89,7 +89,7 @@ class CodeEntry(KeepsHistory):
         if known and not may_offer(known, obj.code, officer_id=form.officer_id):
             self._propose(request, obj, of_known=True)
             return
-        if not change and not _may_add(request.user):
+        if not change and not takes_new_code(Adder(request.user)):
             self._propose(request, obj)
             return
         if known:
@@ -214,14 +214,6 @@ class CodeEntry(KeepsHistory):
 def _skips_page(request: HttpRequest) -> bool:
     """Whether the person goes on from the form to another page than that of the code."""
     return bool({"_addanother", "_popup"} & request.POST.keys())
-
-
-def _may_add(person: scope.Person) -> bool:
-    """Count an officer's new code. Returns whether the code is added, and not only proposed."""
-    if scope.sees_all(person):
-        return True
-    assert person.pk is not None  # The site requires a login.
-    return new_codes() == NewCodes.ADD and may_add_code(person.pk)
 
 
 def _named(request: HttpRequest) -> int | None:

@@ -8,21 +8,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import link
-from giftcodes.estimates.formatting import about
 from giftcodes.models import CodeState, GiftCode, Guild
-from giftcodes.models.officer_rules import NewCodes, new_codes
 from giftcodes.pipeline.spellings import may_offer
-from giftcodes.services.code_proposals import (
-    CODES_OF_OFFICER,
-    TooManyProposalsError,
-    check_room,
-    seconds_until_code,
-)
+from giftcodes.services import code_additions
+from giftcodes.services.code_additions import Adder
+from giftcodes.services.code_proposals import TooManyProposalsError, check_room
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -70,29 +64,7 @@ def games_of(person: scope.Person) -> set[str]:
 
 def must_propose(person: scope.Person) -> bool:
     """Whether an administrator must approve the next code that a person enters."""
-    if scope.sees_all(person):
-        return False
-    assert person.pk is not None
-    return new_codes() == NewCodes.PROPOSE or seconds_until_code(person.pk) > 0
-
-
-def rule_words(person: scope.Person) -> str:
-    """What happens to the next code of an officer, in words. Empty if the person has no limit."""
-    if scope.sees_all(person):
-        return ""
-    if new_codes() == NewCodes.PROPOSE:
-        return gettext("An administrator decides whether the code is redeemed.")
-    assert person.pk is not None
-    if seconds := seconds_until_code(person.pk):
-        words = gettext(
-            "You have added %(most)d new codes in 24 hours, so an administrator decides whether "
-            "this one is redeemed. You can add codes yourself again in %(time)s."
-        )
-        return words % {"most": CODES_OF_OFFICER, "time": about(seconds)}
-    words = gettext(
-        "You can add %d new codes in 24 hours. An administrator decides about further ones."
-    )
-    return words % CODES_OF_OFFICER
+    return code_additions.must_propose(Adder(person))
 
 
 class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]

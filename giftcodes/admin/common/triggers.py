@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _WORDS: dict[Trigger, Words] = {
     Trigger.POLL: _("the feed"),
     Trigger.ADMIN: _("a person"),
+    Trigger.DISCORD: _("a person in Discord"),
     Trigger.CATCH_UP: _("catching up"),
     Trigger.SWEEP: _("the regular check"),
     Trigger.PROBE: _("a test of the code"),

@@ -8,18 +8,16 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from giftcodes.clients.channels import service_name
+from giftcodes.clients.channels import BotChannel, service_name
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Channel
-from giftcodes.models.channel import DEFAULT_NAME, MOST_CHANNELS
+from giftcodes.models.channel import DEFAULT_NAME
+from giftcodes.services.channels import free_name, too_many_words
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
-
-#: A name that is taken gets a number. Only numbers below this are tried.
-_MOST_NAMES = 100
 
 #: How to get the address, and what becomes of it.
 _STEPS = (
@@ -28,8 +26,9 @@ _STEPS = (
     _("Press Copy Webhook URL, and paste it here. For a thread, add ?thread_id=… at the end."),
 )
 _OTHERWISE = _(
-    "For another service, write its Apprise address, such as tgram://token/chat. The address is "
-    "kept encrypted, and never shown again."
+    "If the Discord bot is in the server, use the command /announce here instead: its messages "
+    "have buttons. For another service, write its Apprise address, such as tgram://token/chat. The "
+    "address is kept encrypted, and never shown again."
 )
 _KEEP = _(
     "Leave the field empty to keep the address. To move to another channel, paste the address of "
@@ -66,6 +65,16 @@ class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """The form of a channel. It accepts an address, but never shows the stored one."""
 
+    weekly = forms.BooleanField(
+        label=_("weekly summary"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text=_(
+            "Every Sunday at 18:00 UTC: the codes of the week, how many members have each, and how "
+            "many need you."
+        ),
+    )
+
     class Meta:
         model = Channel
         fields = ["guild", "name", "address", "tells", "role_id"]
@@ -80,6 +89,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             fields["name"].required = False
         if "tells" in fields:
             fields["tells"].required = False
+        self.initial["weekly"] = self.instance.weekly
         if "address" not in fields:
             return
         fields["address"].help_text = how_to()
@@ -98,6 +108,10 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_address(self) -> str:
         """The address that was entered, or the stored address if the field is empty."""
         address: str = self.cleaned_data["address"].strip()
+        if address and BotChannel.of(address) is not None:
+            # Anyone could enter the channel of another guild's server.
+            words = _("In the channel in Discord, use the command /announce here.")
+            raise ValidationError(words, code="bot")
         return address or self.instance.address
 
     def clean_tells(self) -> str:
@@ -113,14 +127,13 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         if guild is None or not address:
             return cleaned
         others = list(guild.channels.exclude(pk=self.instance.pk))
-        if len(others) >= MOST_CHANNELS:
-            words = _("A guild may have at most %(most)d channels. Change or delete one of them.")
-            self.add_error(
-                None, ValidationError(words, code="many", params={"most": MOST_CHANNELS})
-            )
+        if too_many := too_many_words(others):
+            self.add_error(None, ValidationError(too_many, code="many"))
         self._check_address(address, others)
         if "name" not in self.errors and "name" in self.fields:
             cleaned["name"] = self._name(address, others)
+        if "weekly" in cleaned:
+            self.instance.set_weekly(cleaned["weekly"])
         if cleaned.get("role_id") and service_name(address) != DEFAULT_NAME:
             words = _("Only a Discord channel can mention a role. Leave the field empty.")
             self.add_error("role_id", ValidationError(words, code="role"))
@@ -142,13 +155,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         name: str = self.cleaned_data.get("name") or ""
         if not name:
             kept = self.instance.name if self.instance.pk else ""
-            return kept or _free_name(service_name(address), taken)
+            return kept or free_name(service_name(address), taken)
         if name in taken:
             words = _("The guild has a channel of this name already. Choose another name.")
             self.add_error("name", ValidationError(words, code="unique"))
         return name
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    numbered = (name, *(f"{name} {number}" for number in range(2, _MOST_NAMES)))
-    return next((one for one in numbered if one not in taken), name)

@@ -22,9 +22,9 @@ from giftcodes.admin.guilds.channel_form import ChannelForm
 from giftcodes.admin.guilds.channel_preview import previews
 from giftcodes.clients.channels import service_name
 from giftcodes.domain.numbers import row_id
-from giftcodes.models import Announcement, Channel, Guild
+from giftcodes.models import Channel, Guild
 from giftcodes.models.channel import UNREADABLE
-from giftcodes.services.channels import clear_alarms, queue_test, switch
+from giftcodes.services.channels import queue_test, remove, switch
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -39,8 +39,8 @@ SWITCH_OFF = ("switch_off", _("Switch off"))
 @admin.register(Channel)
 class ChannelAdmin(Page):
     intro = _(
-        "Where the runs and alarms of each guild are announced: a Discord webhook, or an address "
-        "for Apprise. A guild may have several channels."
+        "Where the runs and alarms of each guild are announced: a Discord webhook, a channel in "
+        "which the Discord bot posts, or an address for Apprise. A guild may have several channels."
     )
     empty_hint = _(
         "No guild has a channel yet. After you add one, the guild's next run is announced there."
@@ -53,7 +53,7 @@ class ChannelAdmin(Page):
     list_select_related = ["guild"]
     list_filter = ["guild__provider", "tells", "is_on"]
     search_fields = ["guild__name", "name"]
-    fields = ["guild", "name", "address_shown", "address", "tells", "role_id"]
+    fields = ["guild", "name", "address_shown", "address", "tells", "weekly", "role_id"]
     radio_fields = {"tells": admin.VERTICAL}
     autocomplete_fields = ["guild"]
     actions = ["send_test", "switch_on", "switch_off"]
@@ -93,6 +93,9 @@ class ChannelAdmin(Page):
             return UNREADABLE
         if not channel.address:
             return NOTHING
+        if there := channel.bot_channel:
+            words = _("Discord bot, channel %(channel)d in server %(server)d")
+            return words % {"channel": there.channel_id, "server": there.server_id}
         return f"{service_name(channel.address)} ({channel.hash[:6]})"
 
     @admin.display(description=_("what it is told"), ordering="tells")
@@ -154,6 +157,8 @@ class ChannelAdmin(Page):
         if "address" in changed:
             obj.error, obj.not_before, obj.refused_since = "", None, None
             changed += ["error", "not_before", "refused_since"]
+        if "weekly" in changed:
+            changed[changed.index("weekly")] = "next_summary_at"
         if changed:
             obj.save(update_fields=changed)
 
@@ -178,11 +183,9 @@ class ChannelAdmin(Page):
         """Stay on the page of the channel, where the preview and the test are."""
         return HttpResponseRedirect(page_url(obj))
 
-    def delete_model(self, request: HttpRequest, obj: Channel) -> None:
+    def delete_model(self, request: HttpRequest, obj: Channel) -> None:  # noqa: ARG002
         """Delete the channel with its tests, and clear the alarms about it."""
-        clear_alarms(obj)
-        obj.announcements.filter(kind=Announcement.Kind.TEST).delete()
-        super().delete_model(request, obj)
+        remove(obj)
 
     # --- The buttons ------------------------------------------------------------------------------
     @admin.action(permissions=["change"], description=_("Send a test"))

@@ -12,7 +12,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import corrected, not_saved
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.members.bulk_actions import RealmForm
-from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.correction_words import asked_again_words
 from giftcodes.models import Guild
 from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.queries.player_codes import own_places

@@ -81,7 +81,10 @@ def _unlink(request: HttpRequest, guild: Guild) -> None:
     log(request, [guild], words)
     messages.success(
         request,
-        gettext("The Discord server %s is no longer linked. Players keep /codes and /leave.")
+        gettext(
+            "The Discord server %s is no longer linked, and the bot announces nothing there. "
+            "Players keep /codes and /leave."
+        )
         % server.name,
     )
 

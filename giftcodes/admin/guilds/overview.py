@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import CharField, Count, Min, Q
+from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,17 +22,16 @@ from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
 from giftcodes.admin.common.served import advice_once
 from giftcodes.admin.guilds import joining
 from giftcodes.admin.guilds.channel_state import states_of
-from giftcodes.admin.home.corrections import correction_of, guild_advice, guild_correction_of
+from giftcodes.admin.home.corrections import correction_of, guild_correction_of
 from giftcodes.admin.home.games import games_of
 from giftcodes.admin.home.runs import idle_words
 from giftcodes.admin.home.undo_links import undo_links
+from giftcodes.correction_words import guild_advice
 from giftcodes.domain.served import Tone
-from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
 from giftcodes.models import (
     Alarm,
-    CodeState,
     GiftCode,
     Guild,
     Member,
@@ -43,14 +42,15 @@ from giftcodes.models import (
 from giftcodes.models.alarm import SUBJECT_MODELS, without_empty_guilds
 from giftcodes.models.game_words import place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
+from giftcodes.queries.guild_board import daily, runs_of, unclear, waiting_requests
 from giftcodes.queries.needs import guilds_to_correct
 from giftcodes.queries.overview import game_now
-from giftcodes.queries.served import RedemptionServed, with_results
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from giftcodes.admin.guilds.channel_state import ChannelState
+    from giftcodes.queries.served import RedemptionServed
 
 #: How many members, codes, runs and alarms the tab shows. Links lead to the others.
 MEMBERS_SHOWN = 5
@@ -135,20 +135,12 @@ def board(person: Any, guild: Guild) -> dict[str, Any]:
 
 # --- Runs and codes -------------------------------------------------------------------------------
 def _runs(guild: Guild, outlooks: Outlooks, *, says_corrections: bool) -> dict[str, Any]:
-    rows = Redemption.objects.filter(guild=guild).select_related("gift_code")
-    running = rows.filter(state=RunState.RUNNING).order_by("locked_at", "pk")
-    first = list(running[: RUNS_SHOWN + 1])
-    others = rows.exclude(state=RunState.RUNNING).exclude(gift_code__state=CodeState.DELETED)
-    recent = others.order_by("-gift_code__first_seen_at", "-gift_code_id")[:CODES_SHOWN]
-    shown = first[:RUNS_SHOWN]
-    found = with_results([*shown, *recent])
-    for one in found:
-        one.redemption.guild = guild
-    last = found[len(shown) :]
+    found = runs_of(guild, most_running=RUNS_SHOWN, most_recent=CODES_SHOWN)
+    last = found.recent
     advice = advice_once([one.result for one in last], says_corrections=says_corrections)
     return {
-        "running": [_run(one, outlooks) for one in found[: len(shown)]],
-        "has_more_runs": len(first) > len(shown),
+        "running": [_run(one, outlooks) for one in found.running],
+        "has_more_runs": found.has_more,
         "running_url": list_url(
             Redemption, guild__id__exact=guild.pk, state__exact=RunState.RUNNING.value
         ),
@@ -178,20 +170,13 @@ def _run(one: RedemptionServed, outlooks: Outlooks) -> dict[str, Any]:
 def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
     """The pace of the game, and when members in the state “not eligible” are tried again."""
     game = game_now(guild.provider, outlooks)
-    daily = MemberRedemption.objects.filter(
-        redemption__guild=guild,
-        state=State.NOT_ELIGIBLE,
-        gift_code__state=CodeState.ACTIVE,
-        member__active=True,
-        member__opted_out=False,
-    ).aggregate(number=Count("member", distinct=True), at=Min("next_attempt_at"))
     games = games_of([game], person) if game else []
     return {
         "games": games,
         "idle_words": idle_words(games, is_automatic=guild.automatic)
         if guild.active
         else _("Nothing is running now, because the guild is switched off."),
-        "daily": daily,
+        "daily": daily(guild),
         "place": place_word(guild.provider),
         "settings_url": guild_url(guild.pk, "change"),
     }
@@ -228,13 +213,13 @@ def _needs(person: Any, guild: Guild) -> dict[str, Any]:
         "corrections": corrections,
         "corrections_more": to_correct.number - len(corrections) if to_correct else 0,
         "needing_url": guild_url(guild.pk, "members", needs="correction"),
-        "unclear": _unclear(guild),
+        "unclear": unclear(guild),
         "unclear_url": list_url(
             MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
         ),
         "alarms": alarms,
         **channels,
-        "waiting_requests": guild.join_requests.count() if joining.may_open(person) else 0,
+        "waiting_requests": waiting_requests(guild) if joining.may_open(person) else 0,
         "joining_url": guild_url(guild.pk, "joining"),
     }
 
@@ -244,18 +229,6 @@ def _silent_channels(person: Any, guild: Guild) -> list[ChannelState]:
     if not (guild.active and person.has_perm("giftcodes.view_channel")):
         return []
     return [one for one in states_of(list(guild.channels.all())).values() if one.is_silent]
-
-
-def _unclear(guild: Guild) -> int:
-    """For how many members the game gave no clear answer about a code that still works."""
-    rows = MemberRedemption.objects.filter(
-        redemption__guild=guild,
-        state=State.FAILED,
-        gift_code__state=CodeState.ACTIVE,
-        member__active=True,
-        member__opted_out=False,
-    )
-    return rows.aggregate(number=Count("member", distinct=True))["number"] or 0
 
 
 def _alarms(person: Any, guild: Guild) -> dict[str, Any]:

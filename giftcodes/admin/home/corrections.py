@@ -6,16 +6,14 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, model_url, player_url
 from giftcodes.admin.home.need import Button
-from giftcodes.admin.members.correction import refused_words
+from giftcodes.correction_words import guild_advice, need_words
 from giftcodes.models import Guild, Member
-from giftcodes.models.game_words import place_noun, place_word
+from giftcodes.models.game_words import place_word
 from giftcodes.queries.needs import GuildToCorrect, MemberToCorrect, guilds_to_correct
 from giftcodes.queries.player_codes import place_of
 
@@ -36,7 +34,7 @@ def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[
         "back": back or reverse("admin:index"),
         "place": place_word(member.guild.provider),
         "number": str(place_of(member)),
-        "words": _words(row),
+        "words": need_words(row),
         "offers": [(str(number), mates) for number, mates in row.offers],
         "may_correct": person.has_perm("giftcodes.change_member"),
         "may_add": person.has_perm("giftcodes.add_member"),
@@ -71,26 +69,6 @@ def guild_correction_of(
     }
 
 
-def guild_advice(one: GuildToCorrect) -> str:
-    """What is probably wrong with a guild most of whose members are unknown, and what to do."""
-    place, noun = place_word(one.guild.provider), place_noun(one.guild.provider)
-    if not one.refused_in:
-        words = _(
-            "Probably %(place)s %(number)s is wrong for the guild. Correct it, and every code is "
-            "tried again at once. If it is right, look at the player IDs."
-        )
-        return words % {"place": place, "number": one.guild.realm}
-    words = _(
-        "The game does not know these members in %(place)s %(numbers)s. So the player IDs are "
-        "probably wrong: compare a few of them with the profiles in the game. Then make these "
-        "members inactive, and paste the list with the right IDs. If the IDs are right, correct "
-        "the %(noun)s."
-    )
-    refused = sorted({one.guild.realm, *one.refused_in})
-    numbers = get_text_list([str(number) for number in refused], _("and"))
-    return words % {"place": place, "numbers": numbers, "noun": noun}
-
-
 def advice_for_guild(guild: Guild, person: Any) -> str:
     """The advice of `guild_advice` for any guild, in seven statements at most.
 
@@ -104,21 +82,3 @@ def advice_for_guild(guild: Guild, person: Any) -> str:
         members, most=1, most_members=0, long_before=timezone.now()
     )
     return guild_advice(found[0]) if found and found[0].is_whole else ""
-
-
-def _words(row: MemberToCorrect) -> str:
-    """What the game said, and how many codes wait."""
-    if row.is_no_player:
-        said = _("The game has no player with this ID.")
-    elif len(row.refused) > 1:
-        said = refused_words(row.member, row.refused)
-    else:
-        place = place_word(row.member.guild.provider)
-        said = _("Unknown in %(place)s %(number)s.") % {
-            "place": place,
-            "number": place_of(row.member),
-        }
-    if not row.codes:
-        return f"{said} {_('No code waits now, but the next ones will.')}"
-    waiting = ngettext("%d code waits.", "%d codes wait.", row.codes) % row.codes
-    return f"{said} {waiting}"

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import model_url
+from giftcodes.estimates.formatting import pace_words
 from giftcodes.models import Feed, Guild, PauseKind, RateBudget
 
 
@@ -47,7 +48,7 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         "has_feed": game["feed"] is not None,
         "is_foreign": not sees_all,
         "is_by_person": bool(game["pause"]) and game["pause"]["kind"] == PauseKind.OPERATOR,
-        "pace": _pace(game["budget"]),
+        "pace": pace_words(game["budget"]),
     }
     if not sees_all:
         # The queue and the used requests would show what other guilds do.
@@ -59,30 +60,6 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         "url": model_url(RateBudget, "change", game["name"]),
         "feed_url": model_url(Feed, "change", game["name"]),
     }
-
-
-def _pace(budget: dict[str, Any]) -> str:
-    """How fast requests are sent, such as `Sends at most 30 requests a minute.`"""
-    if budget["limit"] is None:
-        return _("Sends requests as fast as the game answers.")
-    numbers = {"limit": budget["limit"], "time": _time(budget["seconds"])}
-    words = ngettext(
-        "Sends at most %(limit)d request %(time)s.",
-        "Sends at most %(limit)d requests %(time)s.",
-        budget["limit"],
-    )
-    return words % numbers
-
-
-def _time(seconds: float) -> str:
-    match seconds:
-        case 1:
-            return _("a second")
-        case 60:
-            return _("a minute")
-        case 3_600:
-            return _("an hour")
-    return _("every %g seconds") % seconds
 
 
 def _waiting(game: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Case, IntegerField, When
 from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect, QueryDict
 from django.urls import reverse
@@ -32,17 +31,18 @@ from giftcodes.admin.common.html import (
 )
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import deactivate, move, set_realm
-from giftcodes.admin.members.correction import asked_again_words, mates_words
 from giftcodes.admin.members.export import csv_of, exported, workbook_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.admin.members.numbers import number_words
 from giftcodes.admin.members.player_codes import may_open as may_see_codes
 from giftcodes.admin.members.player_page import may_do_all, may_open, words_for
+from giftcodes.correction_words import asked_again_words, mates_words
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.player_reasons import unmet_in_short
 from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, MemberRedemption
 from giftcodes.models.game_words import place_word, places
+from giftcodes.queries.guild_members import GOES_FIRST
 from giftcodes.queries.player_codes import (
     is_unknown_now,
     place_of,
@@ -64,15 +64,6 @@ if TYPE_CHECKING:
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
 #: The two links to the page for a player's wishes. The page of a member shows at most one of them.
 WISHES = ("wishes", "opt_out")
-
-#: The members for whom codes are redeemed come first, and inactive ones last. Because this is an
-#: expression, the list marks no column as sorted by it.
-_GOES_FIRST = Case(
-    When(active=True, opted_out=False, then=0),
-    When(active=True, then=1),
-    default=2,
-    output_field=IntegerField(),
-)
 
 
 class MemberRows(PageOfRows):
@@ -184,7 +175,7 @@ class MemberAdmin(KeepsHistory):
     )
     list_select_related = ["guild"]
     list_filter = [NeedsFilter, "active", "opted_out", "guild__provider", "guild"]
-    ordering = [_GOES_FIRST, "guild", "nickname", "player_id"]
+    ordering = [GOES_FIRST, "guild", "nickname", "player_id"]
     search_fields = ["player_id", "nickname", "guild__name"]
     search_help_text = _("Player ID, nickname or guild")
     autocomplete_fields = ["guild"]

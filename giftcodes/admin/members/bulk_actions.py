@@ -12,7 +12,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
-from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.correction_words import asked_again_words
 from giftcodes.domain.validators import validate_realm
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member

@@ -39,15 +39,13 @@ from giftcodes.roster import (
     turn_to_read,
 )
 from giftcodes.services.corrections import TooManyCorrectionsError
+from giftcodes.services.import_words import MOST_BYTES, numbers_words
 from giftcodes.services.imports import ImportResult, import_members
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
-#: About 20,000 lines. Django accepts 2.5 MB in a form (DATA_UPLOAD_MAX_MEMORY_SIZE). The forms are
-#: multipart, because URL encoding would make Chinese text three times as long.
-MOST_BYTES = 1_000_000
 _TOO_LONG = _("The list is longer than 1 MB. Split it, and import the parts.")
 _EXAMPLE = "1. Amber 410 000 105\n2. Birch – 410000106 – K1043\n410000107 Cinder"
 _TEMPLATE = "admin/giftcodes/member_import.html"
@@ -316,27 +314,11 @@ def _log_opted_out(request: HttpRequest, guild: Guild, result: ImportResult) -> 
         log(request, [guild], words % number)
 
 
-def _numbers(listed: MemberList, result: ImportResult) -> str:
-    """The numbers of an import in one line, in the words of the review."""
-    left_out = len(listed.bad) + len(listed.repeated)
-    parts = [
-        str(len(result.added)),
-        gettext("already there %d") % result.already_there,
-        gettext("left out %d") % left_out,
-    ]
-    others = (
-        (gettext("updated %d"), result.changes),
-        (gettext("reactivated %d"), result.reactivated),
-        (gettext("opted out %d"), result.opted_out),
-    )
-    return ", ".join(parts + [words % len(found) for words, found in others if found])
-
-
 def _apply(request: HttpRequest, guild: Guild, rows: Rows) -> HttpResponse:
     assert request.user.pk is not None  # The site requires a login.
     listed = _chosen(rows)
     result = import_members(guild.pk, listed.members, source=Source.ADMIN, user_id=request.user.pk)
-    words = gettext("Imported %(summary)s.") % {"summary": _numbers(listed, result)}
+    words = gettext("Imported %(summary)s.") % {"summary": numbers_words(listed, result)}
     log(request, [guild], words)
     undo = list_link(MemberImport, gettext("The import can be undone."), guild__id__exact=guild.pk)
     messages.success(request, format_html("{} {}", words, undo) if result.import_id else words)

@@ -28,9 +28,9 @@ from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, part
 from giftcodes.admin.common.standing import reason_now, state_badge
 from giftcodes.admin.members import player_page
 from giftcodes.admin.members.bulk_actions import RealmForm
-from giftcodes.admin.members.correction import asked_again_words, refused_words
 from giftcodes.admin.members.player_page import may_do_all
 from giftcodes.admin.members.reply import reply_to
+from giftcodes.correction_words import asked_again_words, refused_words
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State

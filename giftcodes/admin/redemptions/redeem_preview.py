@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
-from giftcodes.admin.redemptions.left_out import LeftOut, left_out, unknown_words
 from giftcodes.admin.redemptions.runs import MOST
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
+from giftcodes.estimates.left_out import LeftOut, left_out, remark, unknown_words
 from giftcodes.models import GiftCode, Guild, Redemption
 from giftcodes.models.fields import without_notes
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
@@ -184,24 +183,5 @@ def _shown(line: Line, preview: Preview, out: LeftOut, *, is_chosen: bool) -> di
 
 
 def _remark(line: Line, preview: Preview, out: LeftOut) -> str:
-    """Why a run may send fewer requests than the guild has members, if there is a reason."""
-    if not line.is_wanted:
-        return _("automatic redeeming is off")
-    if not preview.members:
-        return _("no members")
-    if preview.having == preview.members:
-        return _("all members have the code")
-    parts = []
-    if preview.elsewhere:
-        words = ngettext(
-            "%d is asked for in another guild of this list",
-            "%d are asked for in another guild of this list",
-            preview.elsewhere,
-        )
-        parts.append(words % preview.elsewhere)
-    if not preview.requests:
-        others = preview.members - preview.having - preview.elsewhere
-        parts.extend(out.words(line.pair, others))
-        if preview.having:
-            parts.append(ngettext("%d has it", "%d have it", preview.having) % preview.having)
-    return ", ".join(parts)
+    """Why the line is not chosen, or why its run may send few requests, if there is a reason."""
+    return remark(line.pair, preview, out) if line.is_wanted else _("automatic redeeming is off")

@@ -12,10 +12,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.utils.translation import gettext as _
 
 from giftcodes import tasks
-from giftcodes.estimates import formatting
-from giftcodes.estimates.queue_snapshot import read_outlooks
-from giftcodes.models import Redemption, RunState, Trigger
-from giftcodes.queries.served import served_in
+from giftcodes.models import Redemption, Trigger
 from giftcodes.services.run_actions import (
     ActionKind,
     ActionResult,
@@ -23,14 +20,13 @@ from giftcodes.services.run_actions import (
     start_run,
     stop_run,
 )
+from giftcodes.services.run_refusals import refusals
 from giftcodes.services.run_requests import request_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from giftcodes.admin.common.action_report import Report
-    from giftcodes.domain.served import Served
-    from giftcodes.estimates.forecast import Outlook
 
 #: Up to this many runs are started while the person waits, which takes a few milliseconds for each.
 #: If there are more, workers start them.
@@ -78,9 +74,9 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
         ]
         started = [pair for pair, result in zip(wanted, results, strict=True) if result.done]
         _log_pairs(started, user_id, _("Redeem now: started."))
-        refusals = _refusals([one.running_id for one in results if one.running_id])
+        found = refusals([one.running_id for one in results if one.running_id])
         for result in results:
-            _report(result, report, words=refusals.get(result.running_id or 0, ""))
+            _report(result, report, words=found.get(result.running_id or 0, ""))
         return len(started)
     return 0
 
@@ -137,47 +133,3 @@ def _report(result: ActionResult, report: Report, *, words: str = "") -> None:
     add_line(words or result.message)
     if result.to_dispatch:
         tasks.enqueue_on_commit(tasks.dispatch, result.to_dispatch)
-
-
-def _refusals(redemption_ids: list[int]) -> dict[int, str]:
-    """Why these runs were not started a second time, by the redemption's id.
-
-    Each sentence says how far its run is, or that the run has ended in the meantime. The number of
-    SQL statements is fixed.
-    """
-    if not redemption_ids:
-        return {}
-    rows = list(
-        Redemption.objects.filter(pk__in=redemption_ids).select_related("guild", "gift_code")
-    )
-    numbers = served_in(rows)
-    outlooks = read_outlooks().by_redemption
-    return {row.pk: refusal_words(row, numbers[row.pk], outlooks.get(row.pk)) for row in rows}
-
-
-def refusal_words(redemption: Redemption, served: Served, outlook: Outlook | None) -> str:
-    """Why a run was not started a second time, and how far it is.
-
-    Args:
-        redemption: the redemption, with its guild and its code.
-        served: the numbers of its members.
-        outlook: the estimate, if there is one.
-    """
-    names = {"redemption": redemption, "served": served.words}
-    if redemption.state != RunState.RUNNING:
-        words = _("%(redemption)s was running until just now: %(served)s. Nothing is asked twice.")
-    elif redemption.is_stopping:
-        words = _("%(redemption)s is being stopped: %(served)s. “Resume” continues it.")
-    else:
-        names["left"] = _left(outlook)
-        words = _("%(redemption)s is running already: %(served)s%(left)s. Nothing is asked twice.")
-    return words % names
-
-
-def _left(outlook: Outlook | None) -> str:
-    """The time left, as the end of a sentence. Empty if it is unknown."""
-    if outlook is None or outlook.seconds is None:
-        return ""
-    if outlook.is_paused or not outlook.is_proven:
-        return f". {_('Left:')} {formatting.left(outlook)}"
-    return _(", %s left") % formatting.left(outlook)

@@ -7,25 +7,31 @@ from giftcodes.clients.channels.base import (
     PRIVATE_HOST,
     STRICT_RULES,
     BadAddressError,
+    ButtonStyle,
     ChannelClient,
     ChannelRules,
     Delivery,
     DeliveryOutcome,
     Message,
+    MessageButton,
     Severity,
     shortened,
 )
 from giftcodes.clients.channels.discord import DiscordClient, is_webhook
+from giftcodes.clients.channels.discord_by_bot import BotChannel, BotClient
 from giftcodes.clients.channels.services import name_of
 from giftcodes.clients.http.connections import resolve
 
 __all__ = [
     "BadAddressError",
+    "BotChannel",
+    "ButtonStyle",
     "ChannelClient",
     "ChannelRules",
     "Delivery",
     "DeliveryOutcome",
     "Message",
+    "MessageButton",
     "Severity",
     "channel_client_for",
     "check_host",
@@ -43,7 +49,7 @@ def channel_client_for(
     connect_seconds: float,
     rules: ChannelRules = STRICT_RULES,
 ) -> ChannelClient:
-    """Return the client for an address of a Discord webhook or of a service that Apprise supports.
+    """Return the client for an address: of a webhook, of the bot's channel, or of Apprise.
 
     This does not look up the host in the address. `check_host` looks it up.
 
@@ -57,6 +63,10 @@ def channel_client_for(
         BadAddressError: the address does not belong to a channel, or is not allowed.
     """
     address = address.strip()
+    if by_bot := BotChannel.of(address):
+        return BotClient(
+            by_bot, total_seconds=total_seconds, connect_seconds=connect_seconds, rules=rules
+        )
     if is_webhook(address):
         return DiscordClient(
             address, total_seconds=total_seconds, connect_seconds=connect_seconds, rules=rules
@@ -72,7 +82,8 @@ def channel_client_for(
 
 def service_name(address: str) -> str:
     """Return the name of the service at an address, such as `Discord` or `Telegram`."""
-    return "Discord" if is_webhook(address) else name_of(address)
+    is_discord = is_webhook(address) or BotChannel.of(address) is not None
+    return "Discord" if is_discord else name_of(address)
 
 
 def check_host(client: ChannelClient, rules: ChannelRules, *, seconds: float) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -33,6 +33,29 @@ class Severity(StrEnum):
     ALARM = "alarm"
 
 
+class ButtonStyle(StrEnum):
+    """The colour of a button."""
+
+    USUAL = "usual"
+    FIRST = "first"
+    DANGER = "danger"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageButton:
+    """A button below a message.
+
+    Args:
+        label: the words on it.
+        custom_id: what the service keeps with the button, and tells us when it is pressed.
+        style: its colour.
+    """
+
+    label: str
+    custom_id: str
+    style: ButtonStyle = ButtonStyle.USUAL
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message in plain text. Clients escape their service's markup, and shorten what is too long.
@@ -45,6 +68,7 @@ class Message:
         severity: the severity, for channels that can show it.
         role_id: the ID of the role that the message mentions, for Discord. Empty if there is none.
         pings: whether the people who have the role are pinged. If not, the role is only shown.
+        buttons: the buttons below the message, at most five. Only the Discord bot can send them.
     """
 
     title: str
@@ -54,6 +78,7 @@ class Message:
     severity: Severity = Severity.RUNNING
     role_id: str = ""
     pings: bool = True
+    buttons: tuple[MessageButton, ...] = ()
 
 
 class DeliveryOutcome(StrEnum):
@@ -99,10 +124,14 @@ class ChannelRules:
         private_hosts: the private hosts at which a channel may be.
         more_schemes: Apprise's schemes that are allowed besides those in `services.SERVICES`, in
             lower case.
+        bot_token: the token of the Discord bot, which is a secret. None if no address may be that
+            of a channel in which the bot posts. If it is empty, such an address is allowed, but
+            nothing can be sent.
     """
 
     private_hosts: PrivateHosts = NO_PRIVATE_HOSTS
     more_schemes: frozenset[str] = frozenset()
+    bot_token: str | None = field(default=None, repr=False)
 
 
 STRICT_RULES = ChannelRules()

@@ -73,13 +73,13 @@ _COLOURS = {
     Severity.ALARM: 0xE74C3C,
 }
 # Discord's own codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
-_NO_SUCH_CHANNEL, _NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
-_NO_REASON = 0
+NO_SUCH_CHANNEL, NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
+NO_REASON = 0
 #: The codes for too many edits of a message that is in an announcement channel or older than an
 #: hour.
 _EDITED_TOO_OFTEN = frozenset({20022, 30046})
 #: The codes for an archived thread. A new message opens it unless it is locked; an edit does not.
-_CLOSED_THREAD = frozenset({50083, 160005})
+CLOSED_THREAD = frozenset({50083, 160005})
 
 
 class DiscordClient:
@@ -106,16 +106,21 @@ class DiscordClient:
         self._seconds = (total_seconds, connect_seconds)
         self._rules = rules
         self.host = urlsplit(self._url).hostname or ""
+        self._headers: dict[str, str] = {}
 
     def create(self, message: Message) -> Delivery:
         """Post a new message. The delivery contains the message's ID."""
-        return self._request("POST", self._url, {**self._query, "wait": "true"}, message)
+        query = {**self._query, "wait": "true"}
+        return self._request("POST", self._url, query, payload(message))
 
     def edit(self, message_id: str, message: Message) -> Delivery:
         """Replace a message. This is safe to repeat."""
-        return self._request("PATCH", f"{self._url}/messages/{message_id}", self._query, message)
+        url = f"{self._url}/messages/{message_id}"
+        return self._request("PATCH", url, self._query, payload(message))
 
-    def _request(self, method: str, url: str, query: dict[str, str], message: Message) -> Delivery:
+    def _request(
+        self, method: str, url: str, query: dict[str, str], content: dict[str, Any]
+    ) -> Delivery:
         total, connect = self._seconds
         transport = Transport(
             total_seconds=total,
@@ -125,8 +130,10 @@ class DiscordClient:
         )
         address = f"{url}?{urlencode(query)}" if query else url
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers |= self._headers
+        body = json.dumps(content).encode()
         try:
-            response = transport.exchange(method, address, headers=headers, body=_encoded(message))
+            response = transport.exchange(method, address, headers=headers, body=body)
         except ForbiddenHostError:
             return self._failed(DeliveryOutcome.REFUSED, PRIVATE_HOST)
         except NotSentError as error:
@@ -154,7 +161,7 @@ class DiscordClient:
                 DeliveryOutcome.UNKNOWN, f"Discord's server failed (HTTP {status})."
             )
         code = _code(answer)
-        if is_edit and code in _EDITED_TOO_OFTEN | _CLOSED_THREAD:
+        if is_edit and code in _EDITED_TOO_OFTEN | CLOSED_THREAD:
             return self._failed(
                 DeliveryOutcome.FROZEN,
                 f"Discord does not accept an edit of this message: {answer.get('message', '')}",
@@ -168,12 +175,16 @@ class DiscordClient:
                 f"(HTTP {status})."
             )
             return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
-        outcome, words = _refusal(status, code, str(answer.get("message", "")))
+        outcome, words = self._refusal(status, code, str(answer.get("message", "")))
         return self._failed(
             outcome,
             words,
             _wait_seconds(response, answer) if outcome is DeliveryOutcome.LATER else 0.0,
         )
+
+    def _refusal(self, status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
+        """Return the outcome of a refusal by Discord itself, and what to do about it."""
+        return _refusal(status, code, words)
 
     def _failed(self, outcome: DeliveryOutcome, error: str, wait_seconds: float = 0.0) -> Delivery:
         words = shortened(one_line(self._hide(error), 4 * ERROR_LENGTH), ERROR_LENGTH)
@@ -236,10 +247,6 @@ def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
 def _length(text: str) -> int:
     """Return the length as Discord counts it, in UTF-16 code units. Most emoji count as two."""
     return len(text.encode("utf-16-le")) // 2
-
-
-def _encoded(message: Message) -> bytes:
-    return json.dumps(payload(message)).encode()
 
 
 def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
@@ -312,25 +319,24 @@ def _code(answer: dict[str, Any]) -> int | None:
 
 
 def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
-    """Return the outcome of a refusal by Discord itself, and what to do about it."""
-    if code == _NO_SUCH_MESSAGE:
+    if code == NO_SUCH_MESSAGE:
         return DeliveryOutcome.GONE, "The message was deleted in the channel."
     if code in (_NO_SUCH_WEBHOOK, _BAD_TOKEN):
         return (
             DeliveryOutcome.GONE,
             f"The webhook no longer exists (HTTP {status}). Make a new webhook.",
         )
-    if code == _NO_SUCH_CHANNEL:
+    if code == NO_SUCH_CHANNEL:
         return (
             DeliveryOutcome.GONE,
             "The channel or thread of the webhook no longer exists. Choose another channel.",
         )
-    if code in _CLOSED_THREAD:
+    if code in CLOSED_THREAD:
         return (
             DeliveryOutcome.REFUSED,
             "The thread is archived and locked. Open it in Discord, or choose another channel.",
         )
-    if status in (401, 403, 404) and code == _NO_REASON:
+    if status in (401, 403, 404) and code == NO_REASON:
         return (
             DeliveryOutcome.LATER,
             f"Discord refused the message and gave no reason (HTTP {status}: {words}).",
@@ -340,6 +346,11 @@ def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
             DeliveryOutcome.GONE,
             f"The webhook cannot post in its channel (HTTP {status}: {words}). Make a new one.",
         )
+    return refused(status, words)
+
+
+def refused(status: int, words: str) -> tuple[DeliveryOutcome, str]:
+    """Return the outcome of a refusal that says nothing about the channel."""
     return DeliveryOutcome.REFUSED, f"Discord refused the message (HTTP {status}): {words}"
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for Discord's webhooks over HTTP, with scripted failures."""
+"""A stand-in for Discord's webhooks and a bot's messages over HTTP, with scripted failures."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "aVerySecretToken-_123"
+BOT_TOKEN = "aVery.Secret.TokenOfTheBot-_123"
 #: The HTML of a proxy in front of Discord.
 PROXY_PAGE = (
     b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 )
 _PATH = re.compile(r"/api/v10/webhooks/([0-9]+)/([^/]+)(?:/messages/([0-9]+))?")
+#: How a bot must call itself in the header `User-Agent`.
+_BOT_AGENT = re.compile(r"DiscordBot \([^ ,]+, [0-9][^ )]*\)")
+_BOT_PATH = re.compile(r"/api/v10/channels/([0-9]+)/messages(?:/([0-9]+))?")
 
 
 @dataclass
@@ -38,6 +42,12 @@ class Message:
     def now(self) -> dict[str, Any]:
         embed: dict[str, Any] = self.versions[-1]["embeds"][0]
         return embed
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        """The labels of the buttons, with the text that comes back when one is pressed."""
+        rows = self.versions[-1].get("components", [])
+        return {one["label"]: one["custom_id"] for row in rows for one in row["components"]}
 
     @property
     def facts(self) -> dict[str, str]:
@@ -71,13 +81,22 @@ class Spoil:
 
 
 class StandIn:
-    """A server with channels by number, all with the same token."""
+    """A server with channels by number, all with the same token.
+
+    A bot posts in the same channels, with a token of its own.
+    """
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
         self.requests: list[tuple[str, str, dict[str, Any]]] = []
         self.spoils: list[Spoil] = []
         self.gone: set[str] = set()
+        #: The right token of the bot, and the channels in which it may not post.
+        self.bot_token = BOT_TOKEN
+        self.closed_to_bot: set[str] = set()
+        #: Direct messages: the user of each channel, and users who take none.
+        self.direct: dict[str, str] = {}
+        self.deaf: set[str] = set()
         #: Channels that are threads. A new message opens an archived thread. A locked thread
         #: accepts no messages.
         self.archived: set[str] = set()
@@ -102,6 +121,11 @@ class StandIn:
             f"http://127.0.0.1:{self._server.server_port}/api{version}/webhooks/{channel}/{TOKEN}"
         )
 
+    @property
+    def api(self) -> str:
+        """What the bot's client uses instead of the address of Discord's API."""
+        return f"http://127.0.0.1:{self._server.server_port}/api/v10"
+
     def spoil(self, status: int, **details: Any) -> None:
         self.spoils.append(Spoil(status, **details))
 
@@ -121,7 +145,12 @@ class StandIn:
         self._server.server_close()
 
     def answer(
-        self, method: str, address: str, body: dict[str, Any], sender: socket.socket
+        self,
+        method: str,
+        address: str,
+        body: dict[str, Any],
+        sender: socket.socket,
+        authorization: str = "",
     ) -> Spoil:
         """Apply a request, and return its answer."""
         self.arrivals += 1
@@ -136,7 +165,11 @@ class StandIn:
                 self.spoils.remove(spoil)
                 if not spoil.takes_effect:
                     return spoil
-            done = self._do(method, parts.path, parse_qs(parts.query), body)
+            done = (
+                self._do_for_bot(method, parts.path, body, authorization)
+                if authorization
+                else self._do(method, parts.path, parse_qs(parts.query), body)
+            )
             return spoil or done
 
     def _do(
@@ -154,6 +187,36 @@ class StandIn:
             number = str(10**17 + len(self.requests))
             self.messages[number] = Message(channel, [body])
             return Spoil(200, {"id": number}) if query.get("wait") == ["true"] else Spoil(204)
+        if method == "PATCH" and message_id in self.messages:
+            self.messages[message_id].versions.append(body)
+            return Spoil(200, {"id": message_id})
+        return Spoil(404, {"message": "Unknown Message", "code": 10008})
+
+    def _do_for_bot(
+        self, method: str, path: str, body: dict[str, Any], authorization: str
+    ) -> Spoil:
+        if authorization != f"Bot {self.bot_token}":
+            return Spoil(401, {"message": "401: Unauthorized", "code": 0})
+        if path == "/api/v10/users/@me/channels":
+            number = f"9{body['recipient_id']}"
+            self.direct[number] = body["recipient_id"]
+            return Spoil(200, {"id": number})
+        match = _BOT_PATH.fullmatch(path)
+        if match is None or match[1] in self.gone:
+            return Spoil(404, {"message": "Unknown Channel", "code": 10003})
+        channel, message_id = match.groups()
+        if channel in self.closed_to_bot:
+            return Spoil(403, {"message": "Missing Permissions", "code": 50013})
+        if self.direct.get(channel) in self.deaf:
+            return Spoil(403, {"message": "Cannot send messages to this user", "code": 50007})
+        if problem := _problem(body):
+            return Spoil(400, {"message": problem, "code": 50035})
+        if refusal := self._refusal(channel, message_id):
+            return refusal
+        if method == "POST" and message_id is None:
+            number = str(10**17 + len(self.requests))
+            self.messages[number] = Message(channel, [body])
+            return Spoil(200, {"id": number})
         if method == "PATCH" and message_id in self.messages:
             self.messages[message_id].versions.append(body)
             return Spoil(200, {"id": message_id})
@@ -216,7 +279,11 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = standin.answer(self.command, self.path, body, self.connection)
+            authorization = self.headers.get("Authorization", "")
+            if authorization and not _BOT_AGENT.fullmatch(self.headers["User-Agent"]):
+                said = Spoil.by_proxy(403)
+            else:
+                said = standin.answer(self.command, self.path, body, self.connection, authorization)
             if not said.status:
                 self.close_connection = True
                 return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, F
 from django.db.models.functions import Coalesce
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from giftcodes.domain.transitions import State
 from giftcodes.models import Member, MemberRedemption
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from giftcodes.estimates.cost_preview import Preview
     from giftcodes.models.member_redemption import MemberRedemptionQuerySet
 
 Pair = tuple[int, int]
@@ -84,6 +85,34 @@ def left_out(pairs: Collection[Pair]) -> LeftOut:
             member for member in of_guild[guild] if (member, code) not in asked
         }
     return found
+
+
+def remark(pair: Pair, preview: Preview, out: LeftOut) -> str:
+    """Why a run may send fewer requests than the guild has members, if there is a reason.
+
+    Args:
+        pair: the guild's id and the code's id.
+        preview: what the run will do.
+        out: what `left_out` has found for the pair.
+    """
+    if not preview.members:
+        return gettext("no members")
+    if preview.having == preview.members:
+        return gettext("all members have the code")
+    parts = []
+    if preview.elsewhere:
+        words = ngettext(
+            "%d is asked for in another guild of this list",
+            "%d are asked for in another guild of this list",
+            preview.elsewhere,
+        )
+        parts.append(words % preview.elsewhere)
+    if not preview.requests:
+        others = preview.members - preview.having - preview.elsewhere
+        parts.extend(out.words(pair, others))
+        if preview.having:
+            parts.append(ngettext("%d has it", "%d have it", preview.having) % preview.having)
+    return ", ".join(parts)
 
 
 def unknown_words(found: LeftOut, pairs: Collection[Pair], *, is_limited: bool) -> list[str]:

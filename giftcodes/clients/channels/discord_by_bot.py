@@ -1,0 +1,166 @@
+"""Channels of Discord in which our own bot posts, by Discord's REST API.
+
+The address, `discordbot://server/channel`, is no secret: the token of the bot is, and the address
+does not contain it. `/announce` makes the address, and nobody can type it.
+
+Documentation: https://discord.com/developers/docs/resources/message. The limits, answers and errors
+are those of webhooks, except for what `_refusal` says.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from giftcodes import __version__
+from giftcodes.clients.channels import discord
+from giftcodes.clients.channels.base import (
+    BadAddressError,
+    ButtonStyle,
+    ChannelRules,
+    Delivery,
+    DeliveryOutcome,
+    Message,
+)
+from giftcodes.clients.http.redactor import Redactor
+
+#: The beginning of the address of each request.
+API = f"{discord.ORIGIN}/api/v10"
+#: Discord asks each bot to call itself `DiscordBot (URL, version)`. Redeemer has no URL of its own,
+#: so its name stands there.
+_USER_AGENT = f"DiscordBot (Redeemer, {__version__})"
+_WITHOUT = (
+    "The Discord bot has no token. An administrator enters one under “System”, “Discord bot”."
+)
+_ADDRESS = re.compile(r"discordbot://([0-9]{1,20})/([0-9]{1,20})", re.ASCII)
+#: The types of Discord's components, and its styles of buttons.
+_ROW, _BUTTON = 1, 2
+_STYLES = {ButtonStyle.FIRST: 1, ButtonStyle.USUAL: 2, ButtonStyle.DANGER: 4}
+_NO_ACCESS, _NOT_ITS_MESSAGE, _NO_PERMISSION, _NO_DIRECT_MESSAGES = 50001, 50005, 50013, 50007
+
+
+class BotChannel(NamedTuple):
+    """A channel or thread of a Discord server, by Discord's numbers."""
+
+    server_id: int
+    channel_id: int
+
+    @property
+    def address(self) -> str:
+        """The address of the channel."""
+        return f"discordbot://{self.server_id}/{self.channel_id}"
+
+    @classmethod
+    def of(cls, address: str) -> BotChannel | None:
+        """Return the channel at an address, or None if the bot does not post there."""
+        found = _ADDRESS.fullmatch(address)
+        return cls(int(found[1]), int(found[2])) if found else None
+
+
+class BotClient(discord.DiscordClient):
+    """The client of one channel in which the bot posts.
+
+    Args:
+        channel: the channel.
+        total_seconds, connect_seconds, rules: as for webhooks.
+
+    Raises:
+        BadAddressError: such an address is not allowed here.
+    """
+
+    def __init__(
+        self,
+        channel: BotChannel,
+        *,
+        total_seconds: float,
+        connect_seconds: float,
+        rules: ChannelRules,
+    ) -> None:
+        if rules.bot_token is None:
+            raise BadAddressError(
+                "The address of a channel of the Discord bot cannot be entered. In the channel in "
+                "Discord, use the command /announce here."
+            )
+        self._url = f"{API}/channels/{channel.channel_id}/messages"
+        self._hide = Redactor(rules.bot_token)
+        self._seconds = (total_seconds, connect_seconds)
+        self._rules = rules
+        self._has_token = bool(rules.bot_token)
+        self._headers = {"Authorization": f"Bot {rules.bot_token}", "User-Agent": _USER_AGENT}
+        self.host = ""
+
+    def create(self, message: Message) -> Delivery:
+        """Post a new message. The delivery contains the message's ID."""
+        return self._sent("POST", self._url, with_buttons(message))
+
+    def edit(self, message_id: str, message: Message) -> Delivery:
+        """Replace a message. This is safe to repeat."""
+        return self._sent("PATCH", f"{self._url}/{message_id}", with_buttons(message))
+
+    def open_direct(self, user_id: int) -> Delivery:
+        """Find the channel of direct messages to a user. This sends no message.
+
+        Returns:
+            A delivery whose `message_id` is Discord's number of the channel.
+        """
+        return self._sent("POST", f"{API}/users/@me/channels", {"recipient_id": str(user_id)})
+
+    def _sent(self, method: str, url: str, content: dict[str, Any]) -> Delivery:
+        if not self._has_token:
+            return Delivery(DeliveryOutcome.REFUSED, error=_WITHOUT)
+        return self._request(method, url, {}, content)
+
+    def _refusal(self, status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
+        if code == discord.NO_SUCH_MESSAGE:
+            return DeliveryOutcome.GONE, "The message was deleted in the channel."
+        if code == discord.NO_SUCH_CHANNEL:
+            return (
+                DeliveryOutcome.GONE,
+                "The channel or thread no longer exists. Use /announce here in another channel.",
+            )
+        if code == _NOT_ITS_MESSAGE:
+            return (
+                DeliveryOutcome.FROZEN,
+                "The message was posted by another bot, so it cannot be edited.",
+            )
+        if code in discord.CLOSED_THREAD:
+            return (
+                DeliveryOutcome.REFUSED,
+                "The thread is archived and locked. Open it in Discord, or use /announce here in "
+                "another channel.",
+            )
+        if code == _NO_DIRECT_MESSAGES:
+            return DeliveryOutcome.GONE, "This person takes no direct messages from the bot."
+        if status == 401:
+            return (
+                DeliveryOutcome.LATER,
+                "Discord refuses the token of the bot (HTTP 401). An administrator enters the "
+                "right one under “System”, “Discord bot”.",
+            )
+        if code in (_NO_ACCESS, _NO_PERMISSION):
+            return (
+                DeliveryOutcome.REFUSED,
+                "The bot may not post in this channel. In Discord, let it see the channel, send "
+                "messages and embed links there, then send a test.",
+            )
+        if status in (403, 404):
+            return (
+                DeliveryOutcome.LATER,
+                f"Discord refused the message (HTTP {status}: {words}).",
+            )
+        return discord.refused(status, words)
+
+
+def with_buttons(message: Message) -> dict[str, Any]:
+    """Return the message as JSON for Discord. An edit takes away buttons that are not listed."""
+    buttons = [
+        {
+            "type": _BUTTON,
+            "style": _STYLES[one.style],
+            "label": one.label,
+            "custom_id": one.custom_id,
+        }
+        for one in message.buttons
+    ]
+    rows = [{"type": _ROW, "components": buttons}] if buttons else []
+    return {**discord.payload(message), "components": rows}

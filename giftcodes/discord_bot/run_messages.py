@@ -1,0 +1,76 @@
+"""The buttons below the message of a run: *Redeem now*, *Stop* and *Who is missing*.
+
+Everyone in the channel sees the buttons. Each press checks whether the person is an officer of the
+guild, and only this person sees the answer.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from django.utils.translation import gettext as _
+
+from giftcodes.discord_bot import redeeming
+from giftcodes.discord_bot.answers import Answer, Button, Refused, in_lines
+from giftcodes.discord_bot.names import safe, safe_words
+from giftcodes.discord_bot.officers import officer_of
+from giftcodes.discord_bot.presses import press
+from giftcodes.domain.numbers import row_id
+from giftcodes.domain.press_ids import RUN_NOW, STOP_RUN, WHO_IS_MISSING
+from giftcodes.domain.served import Share
+from giftcodes.queries.guild_board import run_of
+from giftcodes.queries.missing import Missing, missing_in
+from giftcodes.queries.served import RedemptionServed
+from giftcodes.services.discord_links import Asker
+from giftcodes.services.discord_officers import REDEEM, SEE_MEMBERS, Officer
+
+
+@press(RUN_NOW, values=2, in_place=False)
+def run_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
+    """Say what another run will do, with a button that starts it."""
+    officer = officer_of(asker, guild_id, REDEEM)
+    return redeeming.preview_of(officer, _run(officer, redemption_id).redemption.gift_code)
+
+
+@press(STOP_RUN, values=3, in_place=False)
+def stop_run(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -> Answer:
+    """Stop the run of the message. A later run of the same code goes on."""
+    officer = officer_of(asker, guild_id, REDEEM)
+    run = _run(officer, redemption_id)
+    if str(run.redemption.run_number) != run_number:
+        raise Refused(_("The run of this message is over. A later run is not stopped by it."))
+    return redeeming.stop_now(asker, guild_id, redemption_id)
+
+
+@press(WHO_IS_MISSING, values=2, in_place=False)
+def who_is_missing(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
+    """List the members who do not have the code, and why, those who need a person first."""
+    officer = officer_of(asker, guild_id, SEE_MEMBERS)
+    run = _run(officer, redemption_id)
+    code, guild = run.redemption.gift_code, officer.guild
+    title = _("Without code %(code)s in %(guild)s") % {"code": code, "guild": safe(guild.name)}
+    missing = missing_in(run.redemption)
+    if not missing:
+        return Answer(_("Nobody is missing: %s.") % run.served.words, title)
+    parts = []
+    if run.served.needs_you:
+        parts.append(Button(_("Who needs you"), "missing", (guild.pk, 1)))
+    return Answer(in_lines(_lines(run, missing)), title, tuple(parts))
+
+
+def _lines(run: RedemptionServed, missing: list[Missing]) -> list[str]:
+    words = dict(run.served.parts)
+    lines: list[str] = []
+    for share, some in groupby(missing, key=lambda one: one.share):
+        lines.append(f"**{words.get(share, share.value)}**")
+        for one in some:
+            why = f": {safe_words(one.why)}" if one.why and share is not Share.WAITING else ""
+            lines.append(f"- {safe(one.member)}{why}")
+    return lines
+
+
+def _run(officer: Officer, redemption_id: str) -> RedemptionServed:
+    found = run_of(officer.guild, row_id(redemption_id) or 0)
+    if found is None:
+        raise Refused(_("This guild has no such run any more."))
+    return found
