@@ -91,11 +91,11 @@ def manage(command: list[str], environment: dict[str, str]) -> subprocess.Comple
 class Up:
     """A running `make up`."""
 
-    def __init__(self, home: Path) -> None:
-        """Start `make up`, and wait until it reports that it runs."""
+    def __init__(self, home: Path, **settings: str) -> None:
+        """Start `make up` with these settings, and wait until it reports that it runs."""
         self.home = home
         self.port = pick_port()
-        self.environment = environment_for(home, self.port)
+        self.environment = environment_for(home, self.port) | settings
         self._log = home.with_name(home.name + f"-{self.port}.out")
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -114,9 +114,13 @@ class Up:
         """The output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
+    def supervisor(self) -> psutil.Process:
+        """The process that was started."""
+        return psutil.Process(self._process.pid)
+
     def descendants(self) -> list[psutil.Process]:
         """The children of `make up`, and their children."""
-        return psutil.Process(self._process.pid).children(recursive=True)
+        return self.supervisor().children(recursive=True)
 
     def child(self, words: str) -> psutil.Process:
         """The first descendant whose command line has these words, separated by spaces."""
