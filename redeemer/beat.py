@@ -7,6 +7,9 @@ then end each time it is started, and nothing would be redeemed.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from celery.schedules import schedstate
@@ -18,14 +21,32 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from giftcodes.domain import log_lines
 from giftcodes.models import Alarm
-from giftcodes.pipeline import dispatch
+from giftcodes.pipeline import dispatch, poll
 
-_TICK = "giftcodes.tasks.tick"
-#: While there is nothing to do, a tick is sent only this often, in seconds. /healthz and the alarm
-#: about beat notice that ticks are missing after ten seconds.
-_IDLE_TICK_SECONDS = 3.0
-#: While there is nothing to do, beat looks this often for work whose time has come.
-_LOOK_SECONDS = 1.0
+
+@dataclass(frozen=True, slots=True)
+class _Idle:
+    """How an entry is sent while its task has nothing to do.
+
+    Args:
+        seconds_until_due: how long the task will have nothing to do. None if that is not known.
+        longest_seconds: the entry is sent at least this often.
+        look_seconds: beat looks at least this often whether there is something to do.
+    """
+
+    seconds_until_due: Callable[[], float | None]
+    longest_seconds: float
+    look_seconds: float
+
+
+_IDLE = {
+    # /healthz and the alarm about beat notice that ticks are missing after ten seconds.
+    "giftcodes.tasks.tick": _Idle(dispatch.seconds_until_due, 3.0, 1.0),
+    "giftcodes.tasks.poll": _Idle(poll.seconds_until_due, 60.0, 5.0),
+}
+#: Beat looks this often whether the schedule was edited, in seconds. Each look takes as
+#: long as sending a message.
+_EDITS_SECONDS = 1.0
 #: A row that failed is tried again after this time, or when the schedule is edited.
 RETRY_SECONDS = 60.0
 _DATABASE_DOWN = (OperationalError, InterfaceError)
@@ -41,7 +62,7 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
         """
         try:
             due = super().is_due()
-            if self.task == _TICK and due.is_due and (wait := self._idle_seconds()):
+            if due.is_due and (wait := self._idle_seconds()):
                 return schedstate(is_due=False, next=wait)
         except _DATABASE_DOWN:
             raise
@@ -51,19 +72,21 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
         return due
 
     def _idle_seconds(self) -> float:
-        """How long no tick is needed, in seconds.
+        """How long the entry need not be sent, in seconds.
 
-        New work does not wait for a tick: who adds it dispatches it. So a tick is needed when a
-        window opens, when a retry is due, and for what was lost.
+        New work does not wait for beat: who adds it enqueues what follows. So a tick is needed when
+        a window opens, when a retry is due, and for what was lost.
         """
+        if (idle := _IDLE.get(self.task)) is None:
+            return 0.0
         since_last = (self._default_now() - maybe_make_aware(self.last_run_at)).total_seconds()
-        if since_last >= _IDLE_TICK_SECONDS:
+        if since_last >= idle.longest_seconds:
             return 0.0
         try:
-            wait = dispatch.seconds_until_due()
+            wait = idle.seconds_until_due()
         except DatabaseError:
             return 0.0
-        most: float = min(_LOOK_SECONDS, _IDLE_TICK_SECONDS - since_last)
+        most: float = min(idle.look_seconds, idle.longest_seconds - since_last)
         return most if wait is None else min(wait, most)
 
     def save(self) -> None:
@@ -84,6 +107,16 @@ class TolerantScheduler(DatabaseScheduler):  # type: ignore[misc]
     """The scheduler that CELERY_BEAT_SCHEDULER names."""
 
     Entry = TolerantEntry
+
+    _looked_at = -_EDITS_SECONDS
+
+    def schedule_changed(self) -> bool:
+        """Whether the schedule was edited. Beat's loop asks this several times a second."""
+        now = time.monotonic()
+        if now - self._looked_at < _EDITS_SECONDS:
+            return False
+        self._looked_at = now
+        return bool(super().schedule_changed())
 
     def all_as_schedule(self) -> dict[str, Any]:
         """Return every usable entry, by name."""

@@ -27,6 +27,7 @@ from giftcodes.models import (
 from giftcodes.models.code_spellings import REOPENED_FIELDS
 from giftcodes.models.deadline import believed, day_of
 from giftcodes.models.games import game
+from giftcodes.models.start_rules import providers_on
 
 
 class FeedLineKind(StrEnum):
@@ -101,6 +102,17 @@ def poll(provider: str, *, force: bool = False) -> PollResult:
     if reading.status is FeedStatus.FAILED:
         return _store_failure(feed, reading, title=config.title)
     return _store(feed, reading, config=config)
+
+
+def seconds_until_due() -> float | None:
+    """How long no feed needs a poll: 0 if one is due, and None if no feed is polled."""
+    names = [name for name in providers_on() if game(name).has_feed]
+    feeds = Feed.objects.filter(pk__in=names)
+    if len(feeds) < len(names):
+        return 0.0  # A feed that was never polled has no row.
+    now = database_now()
+    waits = [(feed.next_poll_at - now).total_seconds() for feed in feeds if feed.enabled]
+    return max(0.0, min(waits)) if waits else None
 
 
 @transaction.atomic

@@ -12,12 +12,13 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from giftcodes.clients.games.config import Rate
-from giftcodes.models import PauseKind, RateBudget, database_now
-from giftcodes.pipeline import dispatch
+from giftcodes.models import Feed, PauseKind, RateBudget, database_now
+from giftcodes.models.games import game
+from giftcodes.pipeline import dispatch, poll
 from redeemer import beat
 from redeemer.celery import app
 from tests.factories import gift_code, guild, member
-from tests.pipeline.conftest import World
+from tests.pipeline.conftest import World, statements
 
 
 @pytest.fixture
@@ -82,7 +83,12 @@ def test_the_end_of_a_pause_is_waited_for_but_not_a_person(running: World) -> No
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle beat sends a tick every hour, so that a slow machine changes nothing."""
-    monkeypatch.setattr(beat, "_IDLE_TICK_SECONDS", 3600.0)
+    task = "giftcodes.tasks.tick"
+    monkeypatch.setitem(
+        beat._IDLE,
+        task,
+        beat._Idle(lambda: dispatch.seconds_until_due(), longest_seconds=3600.0, look_seconds=1.0),
+    )
 
 
 def test_an_idle_beat_looks_for_work_and_sends_few_ticks(world: World, patient: None) -> None:
@@ -115,3 +121,31 @@ def test_a_tick_is_sent_if_the_database_does_not_say_what_is_due(
     monkeypatch.setattr(dispatch, "seconds_until_due", fail)
 
     assert entry(seconds_ago=1).is_due().is_due
+
+
+def test_a_poll_waits_for_the_feed(world: World) -> None:
+    """The world's feed is due, and then it is not."""
+    assert poll.seconds_until_due() == 0
+
+    world.poll()
+
+    wait = poll.seconds_until_due()
+    assert wait is not None
+    assert 0 < wait <= game("simulator").poll_seconds
+    Feed.objects.update(next_poll_at=database_now())
+    assert poll.seconds_until_due() == 0
+    Feed.objects.update(enabled=False)
+    assert poll.seconds_until_due() is None
+
+
+def test_an_edit_of_the_schedule_is_looked_for_once_a_second(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
+    monkeypatch.setattr(beat, "_EDITS_SECONDS", 3600.0)
+    scheduler = beat.TolerantScheduler(app=app)
+    assert scheduler.schedule
+
+    assert statements(scheduler.schedule_changed) == []
+    monkeypatch.setattr(beat, "_EDITS_SECONDS", 0.0)
+    assert len(statements(scheduler.schedule_changed)) == 1
