@@ -102,14 +102,16 @@ class Runner:
         )
 
     def _audit(self, round_: Round) -> list[str]:
-        """Run `manage.py audit`. Returns its lines if it fails, otherwise an empty list."""
+        """Run `manage.py audit`. Returns its lines about what is broken."""
         url = f"{round_.system.game.url}/_sim/ledger"
         allowed = str(round_.system.repeats_allowed)
         result = round_.system.manage(
             "audit", "--ledger", url, "--repeats-allowed", allowed, check=False
         )
+        if not result.returncode:
+            return []
         lines = (result.stdout + result.stderr).strip().splitlines()
-        return [f"manage.py audit: {line}" for line in lines] if result.returncode else []
+        return [f"manage.py audit: {line}" for line in lines if not line.startswith("✓")]
 
     def _stop_and_keep_logs(self) -> None:
         assert self._system is not None
