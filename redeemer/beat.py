@@ -21,7 +21,8 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from giftcodes.domain import log_lines
 from giftcodes.models import Alarm
-from giftcodes.pipeline import dispatch, poll
+from giftcodes.notifications import alarms, announcements
+from giftcodes.pipeline import directory, dispatch, poll
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class _Idle:
     """How an entry is sent while its task has nothing to do.
 
     Args:
-        seconds_until_due: how long the task will have nothing to do. None if that is not known.
+        seconds_until_due: how long the task will have nothing to do. None if nothing is in sight.
         longest_seconds: the entry is sent at least this often.
         look_seconds: beat looks at least this often whether there is something to do.
     """
@@ -39,10 +40,17 @@ class _Idle:
     look_seconds: float
 
 
+def _seconds_until_message() -> float | None:
+    return 0.0 if announcements.has_work() or alarms.has_notices() else None
+
+
 _IDLE = {
     # /healthz and the alarm about beat notice that ticks are missing after ten seconds.
     "giftcodes.tasks.tick": _Idle(dispatch.seconds_until_due, 3.0, 1.0),
     "giftcodes.tasks.poll": _Idle(poll.seconds_until_due, 60.0, 5.0),
+    "giftcodes.tasks.announce": _Idle(_seconds_until_message, 60.0, 5.0),
+    # Players who no longer agree are forgotten within a minute.
+    "giftcodes.tasks.directory": _Idle(directory.seconds_until_due, 60.0, 5.0),
 }
 #: Beat looks this often whether the schedule was edited, in seconds. Each look takes as
 #: long as sending a message.

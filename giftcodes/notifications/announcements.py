@@ -93,6 +93,13 @@ def claim() -> list[tuple[int, int]]:
         return list(outbox.claim(Announcement, [pk for pk, _guild_id in chosen]).items())
 
 
+def has_work() -> bool:
+    """Whether a message must be posted or edited, or a claim may have to be ended."""
+    return Announcement.objects.filter(
+        Q(state__in=UNFINISHED) | Q(lease_until__isnull=False)
+    ).exists()
+
+
 def _drop_without_channel() -> None:
     """Give up messages whose channel was deleted or switched off, but not tests of a channel."""
     channels = Channel.objects.on().filter(pk=OuterRef("channel"))

@@ -133,6 +133,11 @@ def enrol() -> list[str]:
     return games
 
 
+def seconds_until_due() -> float | None:
+    """0 if a game has a directory, because players may have to be looked up. Otherwise None."""
+    return 0.0 if providers_with_directory() else None
+
+
 def look_up_next(provider: str) -> LookupResult:
     """Ask the directory of a game for the next player, if it may be asked, and record the answer.
 

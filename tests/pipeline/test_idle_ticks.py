@@ -12,9 +12,9 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from giftcodes.clients.games.config import Rate
-from giftcodes.models import Feed, PauseKind, RateBudget, database_now
+from giftcodes.models import Announcement, DeliveryState, Feed, PauseKind, RateBudget, database_now
 from giftcodes.models.games import game
-from giftcodes.pipeline import dispatch, poll
+from giftcodes.pipeline import directory, dispatch, poll
 from redeemer import beat
 from redeemer.celery import app
 from tests.factories import gift_code, guild, member
@@ -149,3 +149,31 @@ def test_an_edit_of_the_schedule_is_looked_for_once_a_second(
     assert statements(scheduler.schedule_changed) == []
     monkeypatch.setattr(beat, "_EDITS_SECONDS", 0.0)
     assert len(statements(scheduler.schedule_changed)) == 1
+
+
+def is_sent(task: str) -> bool:
+    """Whether beat sends the entry of a task that it has sent ten seconds ago."""
+    row = PeriodicTask.objects.get(task=f"giftcodes.tasks.{task}")
+    row.last_run_at = timezone.now() - dt.timedelta(seconds=10)
+    return bool(beat.TolerantEntry(row, app=app).is_due().is_due)
+
+
+def test_messages_are_sent_while_one_waits(world: World) -> None:
+    assert not is_sent("announce")
+
+    row = Announcement.objects.create(kind=Announcement.Kind.TEST)
+    assert is_sent("announce")
+    Announcement.objects.update(state=DeliveryState.DONE)
+    assert not is_sent("announce")
+    Announcement.objects.filter(pk=row.pk).update(lease_until=database_now())
+    assert is_sent("announce")
+
+
+def test_players_are_looked_up_while_a_game_has_a_directory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "providers_with_directory", list)
+    assert not is_sent("directory")
+
+    monkeypatch.setattr(directory, "providers_with_directory", lambda: ["simulator"])
+    assert is_sent("directory")
