@@ -60,6 +60,8 @@ class System:
         #: How many repeated requests the rounds so far allow. The audit needs this number, because
         #: it checks all rounds together.
         self.repeats_allowed = 0
+        #: Whether a round so far may have sent more requests than a window allows.
+        self.may_be_throttled = False
         #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
