@@ -16,6 +16,7 @@ from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import http_status
 from simulator import Simulator
 from tests.localserver.running import Up, fresh_home
+from tests.waiting import wait_for
 
 #: The first minute after a start is not rest. The share of the processor is that of a minute.
 _SETTLE_SECONDS, _MINUTE_SECONDS = 75.0, 60.0
@@ -37,7 +38,10 @@ _PARTS = {
 
 
 def bench_make_up_at_rest() -> None:
-    with Simulator() as simulator, fresh_home() as folder:
+    with (
+        Simulator(salt="rest", rate="unlimited", player_gap=0) as simulator,
+        fresh_home() as folder,
+    ):
         _measure(folder / "home", simulator)
 
 
@@ -47,6 +51,7 @@ def _measure(home: Path, simulator: Simulator) -> None:
         "SIMULATOR_SALT": "rest",
         "SIMULATOR_API_URL": simulator.api_url,
         "SIMULATOR_FEED_URL": simulator.feed_url,
+        "SIMULATOR_RATE": "unlimited",
     }
     began = time.monotonic()
     up = Up(home, **settings)
@@ -71,14 +76,32 @@ def _measure(home: Path, simulator: Simulator) -> None:
         time.sleep(_MINUTE_SECONDS)
         busy = {part: _seconds(up)[part] - before[part] for part in before}
         memory = _megabytes(up)
+        _redeem(up, simulator)
+        after_a_run = sum(_megabytes(up).values())
     finally:
         up.clean_up()
     for part, megabytes in memory.items():
         report(f"Memory at rest: {part}", megabytes, unit="MB")
         report(f"Processor at rest: {part}", 100 * busy[part] / _MINUTE_SECONDS, unit="%")
     report("Memory at rest, all processes", sum(memory.values()), limit=256, unit="MB")
+    report("Memory after a run of 100 members, all processes", after_a_run, unit="MB")
     share = 100 * sum(busy.values()) / _MINUTE_SECONDS
     report("Processor at rest, all processes, of one core", share, limit=2, unit="%")
+
+
+def _redeem(up: Up, simulator: Simulator) -> None:
+    """Redeem one more code for the guild, and wait until every member has it."""
+    players = {str(200_000_000 + number): {"realm": 1042} for number in range(1, 101)}
+    simulator.merge({"players": players, "codes": {"NEWCODE": {}}})
+    _manage(up, "redeem", "NEWCODE", "--guild", "Guild 1")
+    wait_for(
+        lambda: len(simulator.ledger()["grants"]) == len(players), "all members to have the code"
+    )
+
+
+def _manage(up: Up, *arguments: str) -> None:
+    command = [sys.executable, "-W", "ignore", "manage.py", *arguments]
+    subprocess.run(command, cwd=REPOSITORY, env=up.environment, check=True)
 
 
 def _processes(up: Up) -> list[tuple[str, psutil.Process]]:
