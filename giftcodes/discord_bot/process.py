@@ -114,6 +114,7 @@ class Process:
         self._failures = 0
         self._is_connected = False
         self._said = ""
+        self._claiming: asyncio.Future[bool] | None = None
 
     def is_the_bot(self) -> bool:
         """Whether this process may answer now."""
@@ -126,6 +127,9 @@ class Process:
                 await self._once()
         finally:
             self._held_until = 0.0
+            if self._claiming:
+                # A claim that is under way would take the lease again after its release.
+                await asyncio.wait({self._claiming})
             with contextlib.suppress(DatabaseError):
                 await asyncio.shield(in_database(DiscordBot.objects.release, self._holder))
 
@@ -210,10 +214,10 @@ class Process:
     async def _renew(self) -> bool | None:
         """Take or renew the lease. Returns whether it is ours, or None without an answer."""
         before = time.monotonic()
+        claim = in_database(DiscordBot.objects.claim, self._holder, seconds=self._times.lease)
+        self._claiming = asyncio.ensure_future(claim)
         try:
-            is_ours = await in_database(
-                DiscordBot.objects.claim, self._holder, seconds=self._times.lease
-            )
+            is_ours = await asyncio.shield(self._claiming)
         except DatabaseError:
             return None
         self._held_until = before + self._times.lease - self._times.margin if is_ours else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -106,6 +107,27 @@ def test_the_bot_connects_and_the_pages_see_it(token: Any, caplog: Any) -> None:
     living(scenario)
     assert lines(caplog).count("🤖 The Discord bot is connected as Robin#1.") == 1
     assert queries.bot().standing is BotStanding.SILENT  # It ended, and gave the lease back.
+
+
+def test_a_claim_that_is_under_way_at_the_end_does_not_keep_the_lease(
+    token: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, claims = DiscordBot.objects.claim, [threading.Event(), threading.Event()]
+
+    def slow(*arguments: Any, **options: Any) -> bool:
+        claims[0].set()
+        claims[1].wait(PATIENCE_SECONDS)
+        return bool(claim(*arguments, **options))
+
+    async def scenario(start: Any) -> None:
+        monkeypatch.setattr(DiscordBot.objects, "claim", slow)
+        start(Gateway())
+        await until(claims[0].is_set, "a claim")
+        asyncio.get_running_loop().call_later(0.2, claims[1].set)
+
+    living(scenario)
+
+    assert queries.bot().standing is BotStanding.SILENT
 
 
 def test_without_a_token_it_waits_and_a_new_token_connects(token: Any, caplog: Any) -> None:
