@@ -21,7 +21,11 @@ def main() -> None:
         if sys.argv[1:2] == ["up"]:
             from redeemer.localserver.up import main as up
 
-            sys.exit(up(sys.argv[2:]))
+            status = up(sys.argv[2:])
+            sys.stdout.flush()
+            sys.stderr.flush()
+            # Do not wait for a child that could not be ended.
+            os._exit(status)
         from django.core.management import execute_from_command_line
 
         from redeemer.startup_errors import install_excepthook

@@ -15,7 +15,7 @@ from typing import Any
 from celery.schedules import schedstate
 from celery.utils.time import maybe_make_aware
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
@@ -23,6 +23,7 @@ from giftcodes.domain import log_lines
 from giftcodes.models import Alarm
 from giftcodes.notifications import alarms, announcements
 from giftcodes.pipeline import directory, dispatch, poll
+from giftcodes.sql import execute
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ _IDLE = {
     "giftcodes.tasks.poll": _Idle(poll.seconds_until_due, 60.0, 5.0),
     "giftcodes.tasks.announce": _Idle(_seconds_until_message, 60.0, 5.0),
     # Players who no longer agree are forgotten within a minute.
-    "giftcodes.tasks.directory": _Idle(directory.seconds_until_due, 60.0, 5.0),
+    "giftcodes.tasks.directory": _Idle(directory.seconds_until_due, 10.0, 5.0),
 }
 #: Beat looks this often whether the schedule was edited, in seconds. Each look takes as
 #: long as sending a message.
@@ -85,13 +86,19 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
         New work does not wait for beat: who adds it enqueues what follows. So a tick is needed when
         a window opens, when a retry is due, and for what was lost.
         """
-        if (idle := _IDLE.get(self.task)) is None:
+        idle = _IDLE.get(self.task)
+        # With arguments, an entry does something else than the task does by itself.
+        if idle is None or self.args or self.kwargs:
             return 0.0
         since_last = (self._default_now() - maybe_make_aware(self.last_run_at)).total_seconds()
         if since_last >= idle.longest_seconds:
             return 0.0
         try:
-            wait = idle.seconds_until_due()
+            with transaction.atomic():
+                # If a table is locked, the other entries must not wait for it.
+                execute("SET LOCAL statement_timeout = '1s'")
+                wait = idle.seconds_until_due()
+                execute("SET LOCAL statement_timeout TO DEFAULT")
         except DatabaseError:
             return 0.0
         most: float = min(idle.look_seconds, idle.longest_seconds - since_last)

@@ -30,7 +30,7 @@ EVERY = dt.timedelta(days=7)
 #: The time limits of a request and of its connection. A claim lasts for one request plus a margin.
 TOTAL_SECONDS, CONNECT_SECONDS, LEASE_MARGIN_SECONDS = 6.0, 3.0, 20.0
 #: The time between two searches for players who have agreed, or who no longer agree.
-ENROL_SECONDS = 60.0
+ENROL_SECONDS = 50.0
 #: The longest pause of a directory that fails, the pause of one that refuses our key, and the
 #: longest pause that a 429 can ask for.
 LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 86_400.0
@@ -120,7 +120,7 @@ class _Claim:
 def enrol() -> list[str]:
     """Insert a row for each player who has agreed, and delete the rows of all others.
 
-    This is done at most once a minute.
+    This is done about once a minute.
 
     Returns:
         The games that have a directory.

@@ -159,7 +159,7 @@ def add(typed: GiftCode, adder: Adder, *, by: str = "") -> Addition:
     Args:
         typed: the code as `code_entry.new_code` makes it, with its end and its rewards.
         adder: who adds it.
-        by: who adds it, for the history of the code, if that is a person without an account.
+        by: who adds it, if that is a person without an account.
 
     Raises:
         AdditionRefused: nothing was changed.
@@ -233,7 +233,9 @@ def _save(typed: GiftCode, adder: Adder, by: str) -> Addition:
     typed.source, typed.trial_guild = Source.ADMIN, adder.guild
     # The history says who added the code. A code of an officer is tried in the officer's guilds.
     typed._history_user = adder.user  # type: ignore[attr-defined]
-    typed._change_reason = by[:100] or None  # type: ignore[attr-defined]
+    # The history is read by officers of other guilds, too, so it has no name of a person without an
+    # account. The journal of the guild's run has it.
+    typed._change_reason = "Added in Discord." if by else None  # type: ignore[attr-defined]
     try:
         with transaction.atomic():
             typed.save()

@@ -8,6 +8,7 @@ is started on its own (redeemer.localserver.spawn).
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import multiprocessing
@@ -22,9 +23,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
+from django.core.exceptions import ImproperlyConfigured
 from setproctitle import getproctitle, setproctitle
 
 from redeemer.localserver.spawn import HAS_PARENT_DEATH_SIGNAL, set_parent_death_signal
+from redeemer.startup_errors import exit_with
 
 #: What the site, the workers, beat and most commands load.
 _MODULES = (
@@ -168,7 +171,10 @@ def _be_program(
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    for opened in list(Path("/proc/self/fd").iterdir()):
+        if int(opened.name) > 2:
+            with contextlib.suppress(OSError):  # One of them was the listing, which is closed.
+                os.close(int(opened.name))
     sys.stdin = os.fdopen(0, closefd=False)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -181,5 +187,8 @@ def _be_program(
     # Celery prints this warning of five lines at each start as root.
     warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    status = run()
+    try:
+        status = run()
+    except ImproperlyConfigured as error:
+        exit_with(error)
     sys.exit(status if isinstance(status, int) else 0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -19,6 +20,7 @@ from redeemer import beat
 from redeemer.celery import app
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World, statements
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -156,8 +158,8 @@ def test_an_edit_of_the_schedule_is_looked_for_once_a_second(
 
 
 def is_sent(task: str) -> bool:
-    """Whether beat sends the entry of a task that it has sent ten seconds ago."""
-    return bool(entry(task=task, seconds_ago=10).is_due().is_due)
+    """Whether beat sends the entry of a task that it has sent two seconds ago."""
+    return bool(entry(task=task, seconds_ago=2).is_due().is_due)
 
 
 def test_messages_are_sent_while_one_waits(world: World) -> None:
@@ -179,3 +181,28 @@ def test_players_are_looked_up_while_a_game_has_a_directory(
 
     monkeypatch.setattr(directory, "providers_with_directory", lambda: ["simulator"])
     assert is_sent("directory")
+
+
+def test_an_entry_with_arguments_is_sent_at_its_interval(world: World) -> None:
+    """Such as an operator's own entry that polls a feed although it is not due."""
+    own = entry(seconds_ago=2)
+    own.kwargs = {"force": True}
+
+    assert own.is_due().is_due
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_table_does_not_stop_the_other_entries() -> None:
+    announce = entry(task="announce", seconds_ago=6)
+    sent: list[bool] = []
+
+    def look() -> None:
+        sent.append(announce.is_due().is_due)
+        connection.close()
+
+    thread = threading.Thread(target=look)
+    with transaction.atomic():
+        connection.cursor().execute("LOCK TABLE giftcodes_announcement IN ACCESS EXCLUSIVE MODE")
+        thread.start()
+        thread.join(PATIENCE_SECONDS)
+        assert sent == [True]
