@@ -6,6 +6,7 @@ beyond its limit.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -82,6 +83,14 @@ def _autovacuum() -> Iterator[None]:
     """Switch autovacuum on, as in an installation. In other tests it is off."""
     with autovacuum():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _frozen() -> Iterator[None]:
+    """Keep what is loaded out of the garbage collection, as in the web process."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ class _CostRow(NamedTuple):
     guild_id: int
     code_id: int
     provider: str
-    deadline: dt.datetime
+    deadline: float
     priority: int
     members: int
     requests: int

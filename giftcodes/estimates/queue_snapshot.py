@@ -38,7 +38,7 @@ IDLE_SECONDS = 5.0
 class _QueueRow(NamedTuple):
     provider: str
     redemption_id: int
-    deadline: dt.datetime
+    deadline: float
     priority: int
     requests: int
     in_flight: int
@@ -169,7 +169,9 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
 
 
 def _run(row: _QueueRow) -> Run:
-    held = gettext("unknown: the game's answers for this code are unclear")
+    hindrance = ""
+    if row.is_held:
+        hindrance = gettext("unknown: the game's answers for this code are unclear")
     return Run(
         id=row.redemption_id,
         rank=(row.deadline, row.priority),
@@ -179,7 +181,7 @@ def _run(row: _QueueRow) -> Run:
         in_flight=row.in_flight,
         is_stopping=row.is_stopping,
         is_proven=row.is_proven,
-        hindrance=held if row.is_held else "",
+        hindrance=hindrance,
     )
 
 

@@ -122,6 +122,16 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         counted = self.filter(member__active=True, member__opted_out=False)
         return counted.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
 
+    def remaining_of_many(self) -> MemberRedemptionQuerySet:
+        """The rows of `remaining`, in half the time if many are counted.
+
+        It looks up the few members who are absent, instead of the many who are there. For the rows
+        of one redemption, `remaining` takes a simpler plan.
+        """
+        absent = Member.objects.filter(Q(active=False) | Q(opted_out=True))
+        counted = self.exclude(Exists(absent.filter(pk=OuterRef("member_id"))))
+        return counted.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
+
     def in_flight(self) -> MemberRedemptionQuerySet:
         return self.filter(state=State.IN_FLIGHT)
 

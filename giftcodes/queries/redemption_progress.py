@@ -26,7 +26,7 @@ WITHOUT_CODE = (
 def tallies(redemptions: Iterable[Redemption]) -> dict[int, dict[State, int]]:
     """The number of members in each state (`Redemption.tally`), by redemption id, in one query."""
     counted = (
-        MemberRedemption.objects.remaining()
+        MemberRedemption.objects.remaining_of_many()
         .filter(redemption__in=redemptions)
         .order_by()
         .values_list("redemption_id", "state")

@@ -93,7 +93,7 @@ def served_by_code(
     ):
         phases[code_id][Phase(state)] = number
     tally: dict[int, dict[State, int]] = defaultdict(dict)
-    counted = member_redemptions.remaining().filter(gift_code__in=ids).order_by()  # type: ignore[attr-defined]
+    counted = member_redemptions.remaining_of_many().filter(gift_code__in=ids).order_by()  # type: ignore[attr-defined]
     for code_id, state, number in counted.values_list("gift_code_id", "state").annotate(
         number=Count("pk")
     ):

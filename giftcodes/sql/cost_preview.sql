@@ -41,7 +41,8 @@ WITH wanted AS (
            count(*) FILTER (WHERE nth > 1 AND is_held IS NOT TRUE) AS elsewhere
     FROM counted GROUP BY guild_id, code_id
 )
-SELECT g.id AS guild_id, c.id AS code_id, c.provider, {deadline} AS deadline,
+SELECT g.id AS guild_id, c.id AS code_id, c.provider,
+       extract(epoch FROM {deadline})::float AS deadline,
        -g.priority AS priority, coalesce(cost.members, 0) AS members,
        coalesce(cost.requests, 0) AS requests, coalesce(cost.having, 0) AS having,
        coalesce(cost.elsewhere, 0) AS elsewhere, r.id AS redemption_id,

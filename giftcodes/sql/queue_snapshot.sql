@@ -26,7 +26,8 @@ WITH waiting AS (
     ) m
     GROUP BY m.redemption_id
 )
-SELECT c.provider, r.id AS redemption_id, {deadline} AS deadline, -g.priority AS priority,
+SELECT c.provider, r.id AS redemption_id,
+       extract(epoch FROM {deadline})::float AS deadline, -g.priority AS priority,
        CASE WHEN r.state IN ('running', 'pending') AND c.state IN ('active', 'probing')
             THEN coalesce(w.requests, 0) ELSE 0 END AS requests,
        coalesce(a.in_flight, 0) AS in_flight,
