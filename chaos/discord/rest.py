@@ -57,8 +57,18 @@ class Spoil:
         )
 
 
+def _json(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """An answer of which discord.py reads the type literally, without a charset."""
+    return web.Response(
+        body=json.dumps(body).encode(),
+        content_type="application/json",
+        status=status,
+        headers=headers,
+    )
+
+
 def _refusal(status: int, code: int, words: str) -> web.Response:
-    return web.json_response({"message": words, "code": code}, status=status)
+    return _json({"message": words, "code": code}, status=status)
 
 
 class Rest:
@@ -117,27 +127,27 @@ class Rest:
         if not spoil.status:
             assert answer is not None
             return answer  # type: ignore[no-any-return]
-        return web.json_response(spoil.body, status=spoil.status, headers=spoil.headers)
+        return _json(spoil.body, status=spoil.status, headers=spoil.headers)
 
     # --- The bot ----------------------------------------------------------------------------------
     async def _me(self, _request: web.Request) -> web.Response:
-        return web.json_response(payloads.bot_user())
+        return _json(payloads.bot_user())
 
     async def _application(self, _request: web.Request) -> web.Response:
-        return web.json_response(payloads.application())
+        return _json(payloads.application())
 
     async def _put_commands(self, request: web.Request) -> web.Response:
         common = {"application_id": str(payloads.APPLICATION_ID), "version": "1"}
         self.commands = [
             {"id": str(new_id()), "type": 1, **one, **common} for one in await request.json()
         ]
-        return web.json_response(self.commands)
+        return _json(self.commands)
 
     # --- Messages ---------------------------------------------------------------------------------
     async def _open_direct(self, request: web.Request) -> web.Response:
         number = int((await request.json())["recipient_id"])
         self._channels.add(number)
-        return web.json_response({"id": str(number), "type": 1})
+        return _json({"id": str(number), "type": 1})
 
     async def _post_message(self, request: web.Request) -> web.Response:
         channel = int(request.match_info["channel"])
@@ -146,7 +156,7 @@ class Rest:
         content = await request.json()
         message = Message(new_id(), channel, [content])
         self.messages[message.id] = message
-        return web.json_response(payloads.message(message.id, channel, content))
+        return _json(payloads.message(message.id, channel, content))
 
     async def _edit_message(self, request: web.Request) -> web.Response:
         channel = int(request.match_info["channel"])
@@ -157,7 +167,7 @@ class Rest:
             return _refusal(404, _UNKNOWN_MESSAGE, "Unknown Message")
         content = await request.json()
         message.versions.append(content)
-        return web.json_response(payloads.message(message.id, channel, content))
+        return _json(payloads.message(message.id, channel, content))
 
     def _no_access(self, channel: int) -> web.Response | None:
         if channel not in self._channels:
@@ -183,7 +193,7 @@ class Rest:
             use.answers.append(data)
         message = {"response_message_id": str(new_id())}
         kind = {"id": str(use.id), "type": use.kind, **message}
-        return web.json_response({"interaction": kind})
+        return _json({"interaction": kind})
 
     async def _follow_up(self, request: web.Request) -> web.Response:
         use = self.uses.get(request.match_info["token"])
@@ -202,9 +212,7 @@ class Rest:
     async def _answered(self, request: web.Request, use: Use) -> web.Response:
         content = await _content(request)
         use.answers.append({**content, "flags": (content.get("flags") or 0) | EPHEMERAL})
-        return web.json_response(
-            payloads.message(new_id(), use.person.server.channel_id, use.answers[-1])
-        )
+        return _json(payloads.message(new_id(), use.person.server.channel_id, use.answers[-1]))
 
     def _is_deleted(self, source: Json) -> bool:
         message = self.messages.get(int(source["id"]))

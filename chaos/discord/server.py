@@ -94,7 +94,7 @@ class Discord:
         return [one for one in every if one.channel_id == server.channel_id]
 
     # --- What people do ---------------------------------------------------------------------------
-    def command(self, person: Person, name: str, **options: Any) -> Use:
+    def command(self, person: Person, name: str, /, **options: Any) -> Use:
         """Use a slash command, such as `code add`."""
         first, *others = name.split()
         command = self._registered(first, 1)
