@@ -139,7 +139,8 @@ class Rest:
     async def _put_commands(self, request: web.Request) -> web.Response:
         common = {"application_id": str(payloads.APPLICATION_ID), "version": "1"}
         self.commands = [
-            {"id": str(new_id()), "type": 1, **one, **common} for one in await request.json()
+            {"id": str(new_id()), "type": 1, "description": "", **one, **common}
+            for one in await request.json()
         ]
         return _json(self.commands)
 
