@@ -80,8 +80,8 @@ def preview_of_new(guild: Guild, *, requests: int) -> Preview:
         guild_id=guild.pk,
         code_id=0,
         provider=guild.provider,
-        # A new code comes before most others (`models.deadline`).
-        deadline=database_now() + dt.timedelta(hours=1),
+        # On its first day, a code is served as if it ended in an hour (`models.deadline`).
+        deadline=database_now().timestamp() + 3_600,
         priority=-guild.priority,
         members=Member.objects.eligible().filter(guild=guild).count(),
         requests=requests,
