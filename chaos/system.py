@@ -17,6 +17,7 @@ import psycopg
 
 from chaos import times
 from chaos.database import Database
+from chaos.discord import Discord
 from chaos.game import Game
 from chaos.processes import Process
 from chaos.servers import Servers
@@ -60,6 +61,8 @@ class System:
         #: How many repeated requests the rounds so far allow. The audit needs this number, because
         #: it checks all rounds together.
         self.repeats_allowed = 0
+        #: The simulated Discord, if a scenario needs it.
+        self.discord: Discord | None = None
         #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
@@ -82,6 +85,8 @@ class System:
             process.terminate()
         for process in self.processes.values():
             process.wait_for_end(6)
+        if self.discord is not None:
+            self.discord.stop()
         self.database.close()
         self.servers.stop()
 

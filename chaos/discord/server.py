@@ -40,10 +40,11 @@ class Discord:
 
     def __init__(self, folder: Path) -> None:
         self._certificate, self._key = make_certificate(folder)
-        self._servers: list[Server] = []
+        #: The servers in which the bot is.
+        self.servers: list[Server] = []
         self._channels: set[int] = set()
         self.rest = Rest(TOKEN, self._channels)
-        self.gateway = Gateway(TOKEN, lambda: list(self._servers))
+        self.gateway = Gateway(TOKEN, lambda: list(self.servers))
         self._loop = asyncio.new_event_loop()
         self._port = 0
         started = threading.Event()
@@ -83,7 +84,7 @@ class Discord:
     def add_server(self, name: str) -> Server:
         """Add a server, and the bot to it."""
         one = Server(new_id(), new_id(), new_id(), name)
-        self._servers.append(one)
+        self.servers.append(one)
         self._channels.add(one.channel_id)
         self._call(self.gateway.dispatch("GUILD_CREATE", payloads.server(one)))
         return one

@@ -206,10 +206,10 @@ class Stage:
     def messages(self, pack: Pack) -> list[Message]:
         return self.discord.messages_in(pack.server)
 
-    def granted(self, code: str) -> list[str]:
-        """The players to whom the game gave a code, each as often as it did."""
-        grants = self.system.ledger()["grants"]
-        return sorted(grant["player"] for grant in grants if grant["code"] == code)
+    def granted(self, pack: Pack, code: str) -> list[str]:
+        """The members to whom the game gave a code, each as often as it did."""
+        grants = [one for one in self.system.ledger()["grants"] if one["code"] == code]
+        return sorted(one["player"] for one in grants if one["player"] in pack.players)
 
     # --- The bot ----------------------------------------------------------------------------------
     def start_bot(self) -> None:

@@ -93,7 +93,7 @@ def test_redeem_this_code_on_a_message_starts_one_run_which_is_told_once(here: S
     assert f"of {MANY} have it" in begun.text or "Running" in begun.text, begun.text
     here.wait_until_told(pack, code)
     assert len(here.events(pack, code, "locked")) == 1
-    assert here.granted(code) == sorted(pack.players)
+    assert here.granted(pack, code) == sorted(pack.players)
     (message,) = here.messages(pack)
     # The start, at least one edit during the run, and the end.
     assert started(message) >= 2
@@ -122,7 +122,7 @@ def test_ten_officers_at_once_start_one_run_and_nine_read_how_far_it_is(here: St
     assert len(here.events(pack, code, "locked")) == 1
     assert len(set(here.events(pack, code, "refused"))) == 9
     here.wait_until_told(pack, code)
-    assert here.granted(code) == sorted(pack.players)
+    assert here.granted(pack, code) == sorted(pack.players)
     (message,) = here.messages(pack)
     assert len(ends([message])) == 1
 
@@ -145,7 +145,7 @@ def test_buttons_of_the_message_stop_and_resume_the_run(here: Stage) -> None:
 
     here.wait_until_complete(pack, code)
     wait_for(lambda: len(ends(here.messages(pack))) == 1, "the end to be told")
-    assert here.granted(code) == sorted(pack.players)
+    assert here.granted(pack, code) == sorted(pack.players)
     assert len(here.events(pack, code, "stop")) == 1
 
 
@@ -166,7 +166,7 @@ def test_the_end_is_told_in_a_message_of_its_own_if_the_first_one_was_deleted(he
     assert [started(one) > 0 for one in posted].count(True) == 1
     assert len(ends(posted)) == 1
     assert here.announced(pack, code)["complete"][0] == "done"
-    assert here.granted(code) == sorted(pack.players)
+    assert here.granted(pack, code) == sorted(pack.players)
 
 
 def test_a_missing_permission_stops_no_run_and_is_told_to_the_operator(here: Stage) -> None:
@@ -260,4 +260,4 @@ def test_buttons_of_a_killed_bot_work_with_the_next_one(here: Stage) -> None:
     assert here.events(pack, code, "stop") == []
     assert len(here.events(pack, code, "locked")) == 1
     assert len(ends(here.messages(pack))) == 1
-    assert here.granted(code) == sorted(pack.players)
+    assert here.granted(pack, code) == sorted(pack.players)
