@@ -58,12 +58,12 @@ class Spoil:
 
 
 def _json(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """An answer of which discord.py reads the type literally, without a charset."""
+    """An answer. discord.py reads its type literally, and waits after a 429 only with `Via`."""
     return web.Response(
         body=json.dumps(body).encode(),
         content_type="application/json",
         status=status,
-        headers=headers,
+        headers={"Via": "1.1 google", **(headers or {})},
     )
 
 

@@ -261,7 +261,7 @@ class Bench:
     "kill-bot",
     "The Discord bot is killed up to three times while officers press buttons and players join.",
     rounds=5,
-    members=40,
+    members=60,
     fault_seconds=120,
 )
 def kill_bot(round_: Round) -> None:
