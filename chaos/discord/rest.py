@@ -91,6 +91,8 @@ class Rest:
         #: The channels in which the bot may not post.
         self.forbidden: set[int] = set()
         self.latency_seconds = 0.0
+        #: How many first answers came after another one to the same use.
+        self.answered_already = 0
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of the API."""

@@ -148,7 +148,10 @@ class Bench:
 
     # --- The end ----------------------------------------------------------------------------------
     def finish(self) -> None:
-        """Redeem the rest with the buttons, until everybody has the code and all is told."""
+        """Redeem the rest with the buttons, until everybody has the code and all is told.
+
+        Then check the round, and note its figures.
+        """
         round_ = self.round
         self.wait_for_bot()
         for _ in range(30):
@@ -163,6 +166,16 @@ class Bench:
             self._has_everybody, "everybody to have the code", seconds=round_.patience_seconds
         )
         round_.system.wait_until(self._is_told, "all to be told", seconds=_BACK_SECONDS)
+        round_.problems += self.problems()
+        uses = [use for done in self.done for use in done.uses]
+        round_.notes += [
+            f"{len(uses)} presses",
+            f"{sum(one.is_answered for one in uses)} answered",
+            f"{sum(one.is_acknowledged and not one.is_answered for one in uses)} only acknowledged",
+            f"slowest {max((one.acknowledged_after or 0 for one in uses), default=0):.2f} s",
+            f"{sum(len(self.messages(guild)) for guild in self.servers)} message(s)",
+        ]
+        round_.system.database.execute("DELETE FROM giftcodes_joinrequest")
 
     def _has_everybody(self) -> bool:
         settled = self.round.system.database.progress([self.code])["settled"]
@@ -185,9 +198,10 @@ class Bench:
         yield from self._told()
         for done in self.done:
             yield from self._effects(done)
-        log = self.round.system.log("bot")
-        if "Traceback" in log.rpartition("--- ")[2]:
-            yield "the bot's log has a traceback"
+        for name in ("bot", "bot-2"):
+            known = name in self.round.system.processes
+            if known and "Traceback" in self.round.system.log(name).rpartition("--- ")[2]:
+                yield f"the log of {name} has a traceback"
 
     def _told(self) -> Iterator[str]:
         rows = self._announcements()
@@ -266,24 +280,7 @@ class Bench:
 )
 def kill_bot(round_: Round) -> None:
     """Let people start, stop and ask at random. The feed has the code, or an officer adds it."""
-    discord = _discord(round_.system)
-    servers = _linked(round_, discord)
-    round_.system.wait_until(
-        lambda: discord.is_connected and bool(discord.rest.commands), "the bot", seconds=60
-    )
-    code = round_.new_code(feed=False)
-    bench = Bench(round_, discord, servers, code)
-    if round_.random.random() < 0.7 or _adds(round_) >= 4:
-        round_.publish(code)
-        round_.system.wait_until(
-            lambda: bool(
-                round_.system.database.value(
-                    "SELECT count(*) FROM giftcodes_giftcode WHERE code = %s", code
-                )
-            ),
-            "the code to be polled",
-            seconds=30,
-        )
+    bench = _bench(round_)
     wanted = round_.random.randint(1, 3)
     for _ in range(25):
         if bench.kills == wanted:
@@ -300,17 +297,62 @@ def kill_bot(round_: Round) -> None:
         else:
             bench.seen(done.uses[0])
     bench.finish()
-    round_.problems += bench.problems()
-    uses = [use for done in bench.done for use in done.uses]
-    round_.notes += [
-        f"{bench.kills} kill(s)",
-        f"{len(uses)} presses",
-        f"{sum(one.is_answered for one in uses)} answered",
-        f"{sum(one.is_acknowledged and not one.is_answered for one in uses)} acknowledged only",
-        f"slowest {max((one.acknowledged_after or 0 for one in uses), default=0):.2f} s",
-        f"{sum(len(bench.messages(guild)) for guild in servers)} message(s)",
-    ]
-    round_.system.database.execute("DELETE FROM giftcodes_joinrequest")
+    round_.notes.append(f"{bench.kills} kill(s)")
+
+
+@scenario(
+    "zombie-bot",
+    "The Discord bot stops for longer than its lease, another one takes over, and it continues.",
+    rounds=2,
+    members=60,
+    fault_seconds=120,
+)
+def zombie_bot(round_: Round) -> None:
+    """Freeze the bot while it answers. Both bots then get the presses, and one answers each."""
+    bench = _bench(round_)
+    system, gateway = round_.system, bench.discord.gateway
+    second = system.add("bot-2", like="bot")
+    second.extra = system.processes["bot"].extra
+    second.start()
+    for _ in range(3):
+        if done := bench.act():
+            bench.seen(done.uses[0])
+    bench.act()
+    system.pause(round_.random.uniform(0, 0.25))
+    bench.identified_before = gateway.identified
+    system.freeze("bot")
+    round_.record_fault()
+    bench.wait_for_bot()
+    system.thaw("bot")
+    for _ in range(5):
+        bench.act()
+    # A transaction in which the bot was frozen may have held up the others.
+    round_.extra_seconds = 40.0
+    bench.finish()
+    round_.notes.append(f"{bench.discord.rest.answered_already} answered already")
+    system.remove("bot-2")
+
+
+def _bench(round_: Round) -> Bench:
+    """The simulated Discord with a connected bot, the servers of the guilds, and a new code."""
+    discord = _discord(round_.system)
+    servers = _linked(round_, discord)
+    round_.system.wait_until(
+        lambda: discord.is_connected and bool(discord.rest.commands), "the bot", seconds=60
+    )
+    code = round_.new_code(feed=False)
+    if round_.random.random() < 0.7 or _adds(round_) >= 4:
+        round_.publish(code)
+        round_.system.wait_until(
+            lambda: bool(
+                round_.system.database.value(
+                    "SELECT count(*) FROM giftcodes_giftcode WHERE code = %s", code
+                )
+            ),
+            "the code to be polled",
+            seconds=30,
+        )
+    return Bench(round_, discord, servers, code)
 
 
 def _adds(round_: Round) -> int:
