@@ -94,12 +94,10 @@ class Bench:
     def act(self) -> Done | None:
         """Do something at random. Returns the last press, if it came to one."""
         guild = self.round.random.choice(list(self.servers))
-        what = self.round.random.choice(["start", "start", "menu", "stop", "who", "join"])
+        what = self.round.random.choice(["start", "menu", "stop", "stop", "who", "join"])
         match what:
             case "stop" | "who":
-                label = "Stop" if what == "stop" else "Who is missing"
-                found = [one for one in self.messages(guild) if label in one.former_buttons]
-                return self.press(what, self.officer(guild), found[0], label) if found else None
+                return self._press_message("Stop" if what == "stop" else "Who is missing")
             case "join":
                 return self._join(guild)
         return self.start(guild, by_menu=what == "menu")
@@ -117,6 +115,35 @@ class Bench:
             if label in use.buttons:
                 return self.press("start", person, use, label)
         return None
+
+    def _press_message(self, label: str) -> Done | None:
+        """Press a button of the message of a run that is under way, if there is one."""
+        running = [guild for guild in self.servers if self._state(guild) == "running"]
+        if not running:
+            return None
+        guild = self.round.random.choice(running)
+
+        def found() -> list[Message]:
+            return [one for one in self.messages(guild) if label in one.former_buttons]
+
+        self.round.system.wait_until(
+            lambda: bool(found()) or self._state(guild) != "running",
+            "the message of a run",
+            seconds=_BACK_SECONDS,
+        )
+        what = "stop" if label == "Stop" else "who"
+        return self.press(what, self.officer(guild), found()[0], label) if found() else None
+
+    def _state(self, guild: int) -> str:
+        """The state of the last run in a guild. Empty if there is none."""
+        found = self.round.system.database.execute(
+            "SELECT r.state FROM giftcodes_redemption r "
+            "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id "
+            "WHERE r.guild_id = %s AND c.code = %s",
+            guild,
+            self.code,
+        )
+        return str(found[0]["state"]) if found else ""
 
     def _join(self, guild: int) -> Done | None:
         number = next(_numbers)
@@ -169,6 +196,9 @@ class Bench:
         round_.problems += self.problems()
         uses = [use for done in self.done for use in done.uses]
         round_.notes += [
+            f"{len(self._events('locked'))} starts",
+            f"{len(self._events('stop'))} stops",
+            f"{sum(done.what == 'join' for done in self.done)} joins",
             f"{len(uses)} presses",
             f"{sum(one.is_answered for one in uses)} answered",
             f"{sum(one.is_acknowledged and not one.is_answered for one in uses)} only acknowledged",
@@ -275,12 +305,13 @@ class Bench:
     "kill-bot",
     "The Discord bot is killed up to three times while officers press buttons and players join.",
     rounds=5,
-    members=60,
+    members=160,
     fault_seconds=120,
 )
 def kill_bot(round_: Round) -> None:
     """Let people start, stop and ask at random. The feed has the code, or an officer adds it."""
     bench = _bench(round_)
+    bench.start(round_.random.choice(list(bench.servers)), by_menu=True)
     wanted = round_.random.randint(1, 3)
     for _ in range(25):
         if bench.kills == wanted:
@@ -304,7 +335,7 @@ def kill_bot(round_: Round) -> None:
     "zombie-bot",
     "The Discord bot stops for longer than its lease, another one takes over, and it continues.",
     rounds=2,
-    members=60,
+    members=160,
     fault_seconds=120,
 )
 def zombie_bot(round_: Round) -> None:
