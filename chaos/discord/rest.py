@@ -17,6 +17,8 @@ from chaos.discord.people import EPHEMERAL, MODAL, Json, Message, Use, new_id
 #: The seconds in which the first answer must come. After that, Discord forgets the use.
 FIRST_ANSWER_SECONDS = 3.0
 
+#: Instead of a status.
+BROKEN = -1
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE, _UNKNOWN_INTERACTION = 10003, 10008, 10062
 _UNKNOWN_WEBHOOK, _NO_PERMISSION, _ANSWERED_ALREADY = 10015, 50013, 40060
 
@@ -28,7 +30,8 @@ class Spoil:
     Args:
         path: a regular expression that the method and the path must contain, such as
             `POST .*/messages`.
-        status: the status of the answer. 0 gives the true answer, only later.
+        status: the status of the answer. 0 gives the true answer, only later. With `BROKEN`, the
+            connection is closed without an answer.
         body: the answer. None for no body.
         headers: further headers.
         takes_effect: whether the request is carried out nevertheless.
@@ -126,10 +129,13 @@ class Rest:
         spoil.times -= 1
         answer = await handler(request) if spoil.takes_effect or not spoil.status else None
         await asyncio.sleep(spoil.delay_seconds)
+        if spoil.status == BROKEN:
+            assert request.transport is not None
+            request.transport.abort()
         if not spoil.status:
             assert answer is not None
             return answer  # type: ignore[no-any-return]
-        return _json(spoil.body, status=spoil.status, headers=spoil.headers)
+        return _json(spoil.body, status=max(spoil.status, 200), headers=spoil.headers)
 
     # --- The bot ----------------------------------------------------------------------------------
     async def _me(self, _request: web.Request) -> web.Response:

@@ -5,14 +5,18 @@ Each test has a guild and a server of its own, so all of them share one running 
 
 from __future__ import annotations
 
+import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from chaos.discord import Message, Spoil
+from chaos.discord.rest import BROKEN
 from tests.system.discord_stage import RATE_REQUESTS, REALM, Pack, Stage, stage
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -238,6 +242,42 @@ def test_a_press_while_the_connection_is_broken_is_answered_when_it_is_back(here
     wait_for(lambda: here.discord.is_over(said), "an answer, or the end of Discord's patience")
     again = here.command(rolf, "status")
     assert pack.name in again.text
+
+
+def test_an_answer_that_does_not_arrive_is_one_line_of_the_log(here: Stage) -> None:
+    pack = here.pack(members=2)
+    rolf = here.officer(pack)
+    here.discord.rest.spoils.append(Spoil(r"POST .*/webhooks/", BROKEN))
+
+    lost = here.discord.command(rolf, "status")
+
+    line = "Discord did not take an answer. [giftcodes] error='ServerDisconnectedError"
+    wait_for(lambda: line in here.system.log("bot"), "the line")
+    assert not lost.is_answered
+    assert pack.name in here.command(rolf, "status").text
+
+
+def test_a_bot_that_is_ended_first_answers_what_it_has_begun(here: Stage) -> None:
+    pack = here.pack(members=2)
+    player = "890000002"
+    anna = here.person(pack, "Anna")
+    asked = here.command(anna, "join", player_id=player, state=str(REALM))
+    with psycopg.connect(here.system.environment["DATABASE_URL"]) as holder:
+        holder.execute("SELECT 1 FROM giftcodes_guild WHERE id = %s FOR UPDATE", [pack.id])
+        pressed = here.discord.press(anna, asked, "I agree")
+        wait_for(lambda: pressed.is_acknowledged, "Discord to wait for the answer")
+
+        bot = here.system.processes["bot"]
+        bot.send_signal(signal.SIGTERM)
+        late = here.discord.command(anna, "codes")
+        time.sleep(1)
+        assert bot.poll() is None
+    assert bot.wait(PATIENCE_SECONDS) == 0
+
+    assert "have your request" in pressed.text
+    assert not late.is_acknowledged
+    here.start_bot()
+    assert pack.name in here.command(anna, "codes").text
 
 
 def test_buttons_of_a_killed_bot_work_with_the_next_one(here: Stage) -> None:
