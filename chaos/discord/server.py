@@ -70,11 +70,18 @@ class Discord:
         """Whether a bot is connected."""
         return bool(self.gateway.open)
 
-    def break_connections(self) -> None:
-        """Break the connections of all bots. They may continue their sessions."""
+    def break_connections(self, *, forget: bool = False) -> None:
+        """Break the connections of all bots. They may continue their sessions.
+
+        Args:
+            forget: whether they must begin new sessions instead.
+        """
 
         async def broken() -> None:
-            for session in self.gateway.open:
+            found = self.gateway.open
+            if forget:
+                self.gateway.sessions.clear()
+            for session in found:
                 assert session.socket is not None
                 await session.socket.close(code=4000)
 

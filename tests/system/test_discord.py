@@ -15,7 +15,7 @@ import pytest
 
 from chaos.discord import Message, Spoil
 from chaos.discord.rest import BROKEN
-from tests.system.discord_stage import RATE_REQUESTS, REALM, Pack, Stage, stage
+from tests.system.discord_stage import BOT, RATE_REQUESTS, REALM, Pack, Stage, stage
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.system
@@ -242,6 +242,37 @@ def test_a_press_while_the_connection_is_broken_is_answered_when_it_is_back(here
     wait_for(lambda: here.discord.is_over(said), "an answer, or the end of Discord's patience")
     again = here.command(rolf, "status")
     assert pack.name in again.text
+
+
+def test_a_session_that_discord_forgot_is_begun_anew(here: Stage) -> None:
+    pack = here.pack(members=2)
+    rolf = here.officer(pack)
+    identified = here.discord.gateway.identified
+
+    here.discord.break_connections(forget=True)
+
+    wait_for(lambda: here.discord.gateway.identified > identified, "a new session")
+    assert pack.name in here.command(rolf, "status").text
+    state = "SELECT state FROM giftcodes_discordbot"
+    wait_for(lambda: here.value(state) == "connected", "the page to say so")
+
+
+def test_a_discord_that_is_down_is_tried_again_and_redeeming_goes_on(here: Stage) -> None:
+    pack = here.pack(members=5, is_automatic=True)
+    here.discord.rest.spoils += [
+        Spoil(r"GET .*/users/@me", 503, {"message": "Down", "code": 0}),
+        Spoil(r"GET .*/users/@me", BROKEN),
+    ]
+    here.kill_bot()
+    here.system.launch("bot", BOT)
+    line = "Discord cannot be reached. The bot tries again."
+
+    wait_for(lambda: line in here.system.log("bot"), "the line")
+    code = here.new_code()
+    here.wait_until_complete(pack, code)
+
+    wait_for(lambda: here.discord.is_connected, "the bot to be connected")
+    assert code in here.command(here.officer(pack), "status").text
 
 
 def test_an_answer_that_does_not_arrive_is_one_line_of_the_log(here: Stage) -> None:
