@@ -145,8 +145,8 @@ class Bench:
     def kill(self) -> None:
         """Kill the bot. It is restarted after a moment."""
         self.identified_before = self.discord.gateway.identified
+        self.kills += self.round.system.processes["bot"].is_alive
         self.round.kill("bot")
-        self.kills += 1
 
     def wait_for_bot(self) -> None:
         self.round.system.wait_until(

@@ -306,7 +306,8 @@ def test_a_bot_that_is_ended_first_answers_what_it_has_begun(here: Stage) -> Non
     assert bot.wait(PATIENCE_SECONDS) == 0
 
     assert "have your request" in pressed.text
-    assert not late.is_acknowledged
+    # It depends on the moment whether the bot took this one. If it did, it answered it.
+    assert late.is_answered == late.is_acknowledged
     here.start_bot()
     assert pack.name in here.command(anna, "codes").text
 
