@@ -72,7 +72,9 @@ def _effects(bench: Bench, done: Done) -> Iterator[str]:
         case "stop":
             number = sum(event["detail"].startswith(name) for event in bench.events("stop"))
             was_told = any(
-                "is being stopped: requests" in text or "is stopped." in text for text in done.texts
+                "is being stopped: requests" in text
+                or ("is stopped." in text and "nothing to stop" not in text)
+                for text in done.texts
             )
         case _:
             return
