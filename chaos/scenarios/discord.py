@@ -117,18 +117,19 @@ def _adds(round_: Round) -> int:
 
 
 def _discord(system: System) -> Discord:
-    """The simulated Discord of a system. At first, it is made, and the bot and its worker start."""
-    if system.discord is not None:
-        return system.discord
-    discord = system.discord = Discord(system.folder)
+    """The simulated Discord of a system, with a bot, and with a control worker that knows it."""
+    is_new = system.discord is None
+    discord = system.discord = system.discord or Discord(system.folder)
     times = ",".join(f"{name}={seconds}" for name, seconds in _TIMES.items())
     shortened = f"{system.environment['REDEEMER_FAULT_TIMES']},{times}"
     extra = {**discord.environment, "REDEEMER_FAULT_TIMES": shortened, "OFFICER_CODES": "add"}
-    system.restart("control", **extra)
-    bot = Process("bot", _BOT, system.environment, system.folder / "bot.log")
-    bot.extra = extra
-    system.processes["bot"] = bot
-    bot.start()
+    if system.processes["control"].extra != extra:
+        system.restart("control", **extra)
+    if is_new:
+        bot = Process("bot", _BOT, system.environment, system.folder / "bot.log")
+        bot.extra = extra
+        system.processes["bot"] = bot
+        bot.start()
     return discord
 
 
