@@ -29,12 +29,17 @@ class Session:
     def is_open(self) -> bool:
         return self.socket is not None and not self.socket.closed
 
-    async def dispatch(self, name: str, data: Any) -> None:
-        """Send an event, or keep it until the session is continued."""
+    async def dispatch(self, name: str, data: Any) -> bool:
+        """Send an event, or keep it until the session is continued. Returns whether it was sent."""
         event = {"op": _DISPATCH, "t": name, "s": len(self.events) + 1, "d": data}
         self.events.append(event)
-        if self.socket is not None and not self.socket.closed:
+        if self.socket is None or self.socket.closed:
+            return False
+        try:
             await self.socket.send_json(event)
+        except ConnectionError:
+            return False  # The bot was killed just now.
+        return True
 
 
 class Gateway:
@@ -59,10 +64,8 @@ class Gateway:
 
     async def dispatch(self, name: str, data: Any) -> bool:
         """Send an event to every session. Returns whether one of them is connected."""
-        is_delivered = bool(self.open)
-        for session in list(self.sessions.values()):
-            await session.dispatch(name, data)
-        return is_delivered
+        sent = [await session.dispatch(name, data) for session in list(self.sessions.values())]
+        return any(sent)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection."""
