@@ -17,6 +17,7 @@ import psycopg
 
 from chaos import times
 from chaos.database import Database
+from chaos.discord import Discord
 from chaos.game import Game
 from chaos.processes import Process
 from chaos.servers import Servers
@@ -62,6 +63,8 @@ class System:
         self.repeats_allowed = 0
         #: Whether a round so far may have sent more requests than a window allows.
         self.may_be_throttled = False
+        #: The simulated Discord, if a scenario needs it.
+        self.discord: Discord | None = None
         #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
@@ -84,6 +87,8 @@ class System:
             process.terminate()
         for process in self.processes.values():
             process.wait_for_end(6)
+        if self.discord is not None:
+            self.discord.stop()
         self.database.close()
         self.servers.stop()
 

@@ -15,6 +15,7 @@ _FILES = (
     "feed",
     "operator",
     "clocks",
+    "discord",
 )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
@@ -22,6 +24,9 @@ from giftcodes.services import discord_links
 
 #: The gateway's codes for a wrong token, and for intents that the application may not have.
 _WRONG_TOKEN, _WRONG_INTENTS = 4004, {4013, 4014}
+
+#: How long the connection is kept for answers that have begun, before it is closed.
+_LAST_ANSWERS_SECONDS = 5.0
 
 #: Called with each change of the connection, and the bot's name in Discord.
 Tell = Callable[[BotState, str], Awaitable[None]]
@@ -62,9 +67,28 @@ class Bot(discord.Client):
         )
         self.is_the_bot = is_the_bot
         self._tell = tell
+        self._answering: set[asyncio.Task[Any]] = set()
         self.tree = Tree(self)
         for command in COMMANDS:
             self.tree.add_command(command)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Keep the connection until the block ends, in which this task answers a person."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._answering.add(task)
+        try:
+            yield
+        finally:
+            self._answering.discard(task)
+
+    async def close(self) -> None:
+        """Take nothing new, finish the answers that have begun, and close the connection."""
+        self.is_the_bot = lambda: False
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=_LAST_ANSWERS_SECONDS)
+        await super().close()
 
     async def setup_hook(self) -> None:
         """Register the commands, if their definition changed since they were registered last."""

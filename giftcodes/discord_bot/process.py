@@ -22,7 +22,7 @@ from typing import Protocol
 from django.db import Error as DatabaseError
 
 from giftcodes.discord_bot.database import in_database
-from giftcodes.domain import log_lines
+from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import BotState, DiscordBot
 from giftcodes.models.site_settings import discord_token
 
@@ -66,9 +66,9 @@ class Times:
         healthy: after being connected for this long, the next wait is the first one again.
     """
 
-    lease: float = 20.0
-    margin: float = 5.0
-    tick: float = 4.0
+    lease: float = failpoints.seconds("BOT_LEASE_SECONDS", 20.0)
+    margin: float = failpoints.seconds("BOT_MARGIN_SECONDS", 5.0)
+    tick: float = failpoints.seconds("BOT_TICK_SECONDS", 4.0)
     pause: float = 5.0
     longest_pause: float = 300.0
     refused_pause: float = 600.0

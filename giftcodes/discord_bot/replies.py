@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import discord
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
@@ -57,8 +58,7 @@ async def reply(interaction: Interaction, work: Callable[..., Answer], *argument
         work: makes the answer. It gets the asker and the arguments, and may use the database.
         arguments: what the person entered.
     """
-    if await _defer(interaction, ephemeral=True, thinking=True):
-        await _send(interaction, await _answer(interaction, work, arguments), in_place=False)
+    await _reply(interaction, lambda: _answer(interaction, work, arguments))
 
 
 async def reply_to_file(
@@ -68,10 +68,11 @@ async def reply_to_file(
 
     The function gets the content of the file as the last argument.
     """
-    if await _defer(interaction, ephemeral=True, thinking=True):
-        content = await _content(file)
-        answer = await _answer(interaction, work, (*arguments, content))
-        await _send(interaction, answer, in_place=False)
+
+    async def answer() -> Answer:
+        return await _answer(interaction, work, (*arguments, await _content(file)))
+
+    await _reply(interaction, answer)
 
 
 async def open_form(interaction: Interaction, action: str, *values: object) -> None:
@@ -104,13 +105,15 @@ async def pressed(interaction: Interaction) -> None:
         return
     entered = _fields(data.get("components", [])) if is_form else []
     in_place = press.in_place and interaction.message is not None
-    if await _defer(interaction, **({} if in_place else {"ephemeral": True, "thinking": True})):
+
+    async def answer() -> Answer:
         files: list[bytes | None] = []
         if press.reads_file:
             attached = interaction.message.attachments if interaction.message else []
             files = [await _content(attached[0]) if attached else None]
-        answer = await _answer(interaction, press.work, (*values, *entered, *files))
-        await _send(interaction, answer, in_place=in_place)
+        return await _answer(interaction, press.work, (*values, *entered, *files))
+
+    await _reply(interaction, answer, in_place=in_place)
 
 
 async def choices(
@@ -124,25 +127,50 @@ async def choices(
     return [discord.app_commands.Choice(name=words, value=value) for words, value in found]
 
 
-async def _defer(interaction: Interaction, **how: bool) -> bool:
-    """Tell Discord that an answer will come. Returns whether it still waits for one."""
+async def _reply(
+    interaction: Interaction, answer: Callable[[], Awaitable[Answer]], *, in_place: bool = False
+) -> None:
+    """Tell Discord that an answer will come, make it, and send it.
+
+    Args:
+        interaction: what is answered.
+        answer: makes the answer. It is not called if Discord waits for none any more.
+        in_place: whether the answer replaces the message with the button.
+    """
+    with interaction.client.answering():
+        how = {} if in_place else {"ephemeral": True, "thinking": True}
+        if await _sent(interaction.response.defer(**how), "wait for an answer"):
+            await _send(interaction, await answer(), in_place=in_place)
+
+
+async def _sent(request: Awaitable[object], what: str) -> bool:
+    """Send something to Discord. Returns whether it was taken; the log says what was not.
+
+    Discord may refuse it, or the connection may break, or be closed at the end of the process.
+    """
     try:
-        await interaction.response.defer(**how)
+        await request
     except discord.HTTPException as error:
-        log_lines.warning("🤖 Discord did not wait for an answer.", error=error.code)
-        return False
-    return True
+        log_lines.warning(f"🤖 Discord did not {what}.", error=error.code)
+    except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
+        words = one_line(str(error), 100)
+        log_lines.warning(f"🤖 Discord did not {what}.", error=f"{type(error).__name__}: {words}")
+    else:
+        return True
+    return False
 
 
 async def _content(file: discord.Attachment) -> bytes | None:
     """The content of a file. None if it is too large, or if Discord does not have it any more."""
     if file.size > MOST_BYTES:
         return None
-    try:
-        return await file.read()
-    except discord.HTTPException as error:
-        log_lines.warning("🤖 Discord did not give a file.", error=error.code)
-        return None
+    found: list[bytes] = []
+
+    async def read() -> None:
+        found.append(await file.read())
+
+    await _sent(read(), "give a file")
+    return found[0] if found else None
 
 
 async def _answer(
@@ -173,21 +201,20 @@ async def _send(interaction: Interaction, answer: Answer, *, in_place: bool) -> 
     content = None if embed else answer.text
     file = answer.file and discord.File(io.BytesIO(answer.file.content), answer.file.name)
     view = _view(answer)
-    try:
-        if in_place:
-            await interaction.edit_original_response(
-                content=content, embed=embed, view=view, attachments=[file] if file else []
-            )
-        else:
-            await interaction.followup.send(
-                content=content or _NO_VIEW,
-                embed=embed or _NO_VIEW,
-                view=view or _NO_VIEW,
-                file=file or _NO_VIEW,
-                ephemeral=True,
-            )
-    except discord.HTTPException as error:
-        log_lines.warning("🤖 Discord did not take an answer.", error=error.code)
+    request: Awaitable[object]
+    if in_place:
+        request = interaction.edit_original_response(
+            content=content, embed=embed, view=view, attachments=[file] if file else []
+        )
+    else:
+        request = interaction.followup.send(
+            content=content or _NO_VIEW,
+            embed=embed or _NO_VIEW,
+            view=view or _NO_VIEW,
+            file=file or _NO_VIEW,
+            ephemeral=True,
+        )
+    await _sent(request, "take an answer")
 
 
 def _view(answer: Answer) -> discord.ui.View | None:
@@ -232,10 +259,7 @@ async def _open(interaction: Interaction, form: Form, custom_id: str) -> None:
         )
         modal.add_item(discord.ui.Label(text=field.label, component=entry))
     modal.stop()  # As for `_view`.
-    try:
-        await interaction.response.send_modal(modal)
-    except discord.HTTPException as error:
-        log_lines.warning("🤖 Discord did not open a form.", error=error.code)
+    await _sent(interaction.response.send_modal(modal), "open a form")
 
 
 def _fields(components: list[Any]) -> list[str]:

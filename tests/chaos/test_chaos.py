@@ -1,4 +1,4 @@
-"""Two short scenarios of `make chaos`, and the answer to an unknown one."""
+"""Three short scenarios of `make chaos`, and the answer to an unknown one."""
 
 from __future__ import annotations
 
@@ -21,15 +21,12 @@ def chaos(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.system
-def test_everybody_gets_the_code_once_although_all_workers_are_killed_and_answers_are_lost() -> (
-    None
-):
-    played = chaos(
-        SCENARIO="kill-all,effect-without-answer", MEMBERS="20", ROUNDS="1", SEED="1", SLACK="300"
-    )
+def test_everybody_gets_the_code_once_although_processes_are_killed_and_answers_are_lost() -> None:
+    scenarios = "kill-all,effect-without-answer,kill-bot"
+    played = chaos(SCENARIO=scenarios, MEMBERS="20", ROUNDS="1", SEED="1", SLACK="300")
 
     assert played.returncode == 0, played.stdout + played.stderr
-    assert "2 of 2 round(s) passed" in played.stdout
+    assert "3 of 3 round(s) passed" in played.stdout
 
 
 def test_an_unknown_scenario_is_answered_with_the_list_of_scenarios() -> None:

@@ -42,7 +42,7 @@ def test_a_new_code_is_added_by_the_button_and_tried_in_the_guilds_of_the_office
         if how == "account":
             assert version.history_user.username == "otto"
         else:
-            assert "rolf" in version.history_change_reason
+            assert version.history_change_reason == "Added in Discord."
 
     play(scenario)
 

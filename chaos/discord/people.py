@@ -1,0 +1,156 @@
+"""What is in the simulated Discord: servers, people, messages, and uses of the bot."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+#: Discord's epoch: its numbers begin with the milliseconds since then.
+_EPOCH_MS = 1_420_070_400_000
+_count = itertools.count(1)
+
+#: All permissions that the bot asks about, and *Manage Server*.
+USUAL_PERMISSIONS = (1 << 10) | (1 << 11) | (1 << 14) | (1 << 38)
+MANAGE_SERVER = 1 << 5
+EPHEMERAL = 1 << 6
+#: The kinds of a first answer.
+MESSAGE, THINKING, UPDATING, MODAL = 4, 5, 6, 9
+
+
+def new_id() -> int:
+    """A number as Discord makes them: the time, and a counter."""
+    return (int(time.time() * 1_000) - _EPOCH_MS) << 22 | (next(_count) & 0x3FFFFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A Discord server with one channel and one role.
+
+    Args:
+        id, channel_id, role_id: Discord's numbers.
+        name: its name.
+    """
+
+    id: int
+    channel_id: int
+    role_id: int
+    name: str
+
+    @property
+    def address(self) -> str:
+        """The address of its channel, as Redeemer stores it."""
+        return f"discordbot://{self.id}/{self.channel_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of a server.
+
+    Args:
+        id: Discord's number of the user.
+        name: the name that is shown.
+        server: where the person acts.
+        has_role: whether the person has the role of the server.
+        manages: whether the person has *Manage Server*.
+    """
+
+    id: int
+    name: str
+    server: Server
+    has_role: bool = False
+    manages: bool = False
+
+
+@dataclass(slots=True)
+class Message:
+    """A message in a channel, with its earlier versions as the bot sent them."""
+
+    id: int
+    channel_id: int
+    versions: list[Json]
+    is_deleted: bool = False
+
+    @property
+    def titles(self) -> list[str]:
+        """The title of each version."""
+        return [str(one["embeds"][0]["title"]) for one in self.versions if one.get("embeds")]
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        """The labels of the buttons that it has now, with their texts."""
+        return buttons_of(self.versions[-1])
+
+    @property
+    def former_buttons(self) -> dict[str, str]:
+        """The buttons of all versions. A person may press one that is being taken away."""
+        found: dict[str, str] = {}
+        for one in self.versions:
+            found |= buttons_of(one)
+        return found
+
+
+@dataclass(slots=True)
+class Use:
+    """One use of the bot: a command, a menu of a message, a press or a sent form.
+
+    Args:
+        kind: Discord's number of its type.
+        person: who uses it.
+        data: what Discord sends about it.
+        source: the message with the button, if there is one.
+    """
+
+    kind: int
+    person: Person
+    data: Json
+    source: Json | None = None
+    id: int = field(default_factory=new_id)
+    token: str = ""
+    sent_at: float = 0.0
+    #: Whether a connected bot got it.
+    is_delivered: bool = False
+    #: Seconds until the bot's first answer, and its kind. None if there is none.
+    acknowledged_after: float | None = None
+    first: int | None = None
+    #: The form that was opened.
+    form: Json | None = None
+    #: Each answer, and each edit of an answer.
+    answers: list[Json] = field(default_factory=list)
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return self.acknowledged_after is not None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the person sees an answer, rather than that the bot thinks."""
+        return bool(self.answers) or self.form is not None
+
+    @property
+    def text(self) -> str:
+        """All words of the last answer."""
+        message = self.answers[-1] if self.answers else {}
+        embeds = [
+            f"{one.get('title') or ''}\n{one.get('description') or ''}"
+            for one in message.get("embeds") or []
+        ]
+        return "\n".join([message.get("content") or "", *embeds]).strip()
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        """The labels of the buttons of the last answer, with their texts."""
+        return buttons_of(self.answers[-1]) if self.answers else {}
+
+
+def buttons_of(message: Json) -> dict[str, str]:
+    """The labels of the buttons of a message, with their texts."""
+    return {
+        one["label"]: one["custom_id"]
+        for row in message.get("components") or []
+        for one in row["components"]
+        if one["type"] == 2 and one.get("label")
+    }
