@@ -145,7 +145,7 @@ def _of_run(run: RedemptionServed, *, said: str = "") -> Answer:
     if row.is_stopping or row.state == RunState.STOPPED:
         parts.append(Button(_("Resume"), "resume", values, Style.FIRST))
     elif row.state == RunState.RUNNING:
-        parts.append(Button(_("Stop"), "stop", values, Style.DANGER))
+        parts.append(Button(_("Stop"), "stop", (*values, row.run_number), Style.DANGER))
     if run.served.needs_you:
         parts.append(Button(_("Who needs you"), "missing", (row.guild_id, 1)))
     return Answer(in_lines(lines), title, tuple(parts))
@@ -199,12 +199,18 @@ def stop(asker: Asker, chosen: str) -> Answer:
     return Answer(words, parts=(Menu(_("Choose a run"), "run", choices, (guild.pk,)),))
 
 
-@press("stop", values=2)
-def stop_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
-    """Stop a run. Requests under way finish first."""
+@press("stop", values=3)
+def stop_now(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -> Answer:
+    """Stop a run, and no later one. Requests under way finish first."""
     officer = officer_of(asker, guild_id, REDEEM)
     row = _run(officer, redemption_id).redemption
-    result = stop_run(row, trigger=Trigger.DISCORD, user_id=officer.user_id, by=officer.by)
+    result = stop_run(
+        row,
+        trigger=Trigger.DISCORD,
+        user_id=officer.user_id,
+        by=officer.by,
+        run_number=row_id(run_number) or 0,
+    )
     return _told(officer, row, result, _("Stopped."))
 
 

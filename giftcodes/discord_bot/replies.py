@@ -189,7 +189,7 @@ async def _answer(
         log_lines.log.error(
             "🤖 The Discord bot could not answer.", work=work.__name__, exc_info=error
         )
-    return Answer(_("Something failed here, and nothing was changed by it. Try again in a minute."))
+    return Answer(_("Something failed here. Try again in a minute: nothing is done twice."))
 
 
 async def _send(interaction: Interaction, answer: Answer, *, in_place: bool) -> None:

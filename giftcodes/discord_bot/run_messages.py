@@ -35,11 +35,7 @@ def run_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
 @press(STOP_RUN, values=3, in_place=False)
 def stop_run(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -> Answer:
     """Stop the run of the message. A later run of the same code goes on."""
-    officer = officer_of(asker, guild_id, REDEEM)
-    run = _run(officer, redemption_id)
-    if str(run.redemption.run_number) != run_number:
-        raise Refused(_("The run of this message is over. A later run is not stopped by it."))
-    return redeeming.stop_now(asker, guild_id, redemption_id)
+    return redeeming.stop_now(asker, guild_id, redemption_id, run_number)
 
 
 @press(WHO_IS_MISSING, values=2, in_place=False)

@@ -110,13 +110,22 @@ def start_run(
 
 
 def stop_run(
-    redemption: Redemption, *, trigger: Trigger, user_id: int | None, by: str = ""
+    redemption: Redemption,
+    *,
+    trigger: Trigger,
+    user_id: int | None,
+    by: str = "",
+    run_number: int | None = None,
 ) -> ActionResult:
     """Stop a run: at once if it has no request under way, otherwise after the last answer.
 
-    The arguments are explained at `start_run`.
+    Args:
+        redemption: the redemption.
+        trigger, user_id, by: explained at `start_run`.
+        run_number: the run that is meant. A later run goes on. If it is None, the current run is
+            stopped.
     """
-    result = stop(redemption.pk, trigger=trigger, user_id=user_id, by=by)
+    result = stop(redemption.pk, trigger=trigger, user_id=user_id, by=by, run_number=run_number)
     if not result.done:
         return result
     finish(redemption.pk)
@@ -184,15 +193,25 @@ def skip_code(
 
 
 def stop(
-    redemption_id: int, *, trigger: Trigger, user_id: int | None = None, by: str = ""
+    redemption_id: int,
+    *,
+    trigger: Trigger,
+    user_id: int | None = None,
+    by: str = "",
+    run_number: int | None = None,
 ) -> ActionResult:
     """Ask a run to stop. Requests under way finish first; then `finish` unlocks the run.
+
+    The arguments are explained at `stop_run`.
 
     Raises:
         Redemption.DoesNotExist: there is no such row.
     """
     with transaction.atomic():
         redemption = _locked(redemption_id)
+        if run_number not in (None, redemption.run_number):
+            words = _("That run is over, and a later run of %s is not stopped by this button.")
+            return ActionResult(ActionKind.REFUSED, words % redemption)
         if redemption.state == RunState.PENDING:
             redemption.member_redemptions.cancel(CancelKind.STOPPED)
             redemption.state = RunState.STOPPED

@@ -268,6 +268,46 @@ def test_a_run_is_stopped_and_resumed(play: Play, pack: Guild) -> None:
     play(scenario)
 
 
+def test_an_old_answer_does_not_stop_a_later_run(play: Play, pack: Guild) -> None:
+    gift_code("WOLF1")
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        await person.press(await person.slash("redeem", code="WOLF1"), START)
+        first = await person.slash("stop")
+        done = await person.press(await person.slash("stop"), "Stop")
+        await person.press(done, "Resume")
+
+        said = await person.press(first, "Stop")
+
+        assert "a later run of" in text_of(said)
+        row = Redemption.objects.get(guild=pack)
+        assert (row.state, row.run_number, row.is_stopping) == (RunState.RUNNING, 2, False)
+
+    play(scenario)
+
+
+def test_a_failure_after_the_start_does_not_say_that_nothing_was_done(
+    play: Play, pack: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gift_code("WOLF1")
+
+    def fails(*_arguments: Any, **_options: Any) -> Any:
+        raise OperationalError
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        said = await person.slash("redeem", code="WOLF1")
+        monkeypatch.setattr(redeeming, "run_of_code", fails)
+
+        words = text_of(await person.press(said, START))
+
+        assert starts(pack) == 1
+        assert words == "Something failed here. Try again in a minute: nothing is done twice."
+
+    play(scenario)
+
+
 def test_a_closed_code_says_so_and_has_no_button(play: Play, pack: Guild) -> None:
     gift_code("WOLF1", state="closed", reason="It expired.")
 
