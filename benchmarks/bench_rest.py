@@ -26,7 +26,7 @@ django.setup()
 from benchmarks.filling import fill
 fill(guilds=1, members=100, codes=10)
 """
-#: The name of each part, and words of its processes' command lines. The supervisor is the rest.
+#: The name of each part, and words of its processes' command lines.
 _PARTS = {
     "the control worker": "-Q control",
     "the redeem worker": "-Q redeem",

@@ -9,8 +9,8 @@
     prune: old rows
 
 The database is the queue, and Celery only wakes the workers. Each task calls one step, which
-commits, and then enqueues the next task. A lost message delays the work by one tick. A duplicate
-message finds nothing to do.
+commits, and then enqueues the next task. A lost message delays the work until a tick or the sweep.
+A duplicate message finds nothing to do.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def for_each(providers: list[str], work: Callable[[str], Any]) -> None:
 
 @shared_task
 def tick() -> None:
-    """Four times a second: dispatch for each game, and leave a heartbeat for /healthz."""
+    """While there is work, four times a second: dispatch for each game, and leave a heartbeat."""
     if not Heartbeat.beat("tick", rest_seconds=TICK_REST_SECONDS):
         return
     for_each(providers_on(), dispatch)

@@ -33,7 +33,7 @@ class _Idle:
     Args:
         seconds_until_due: how long the task will have nothing to do. None if nothing is in sight.
         longest_seconds: the entry is sent at least this often.
-        look_seconds: beat looks at least this often whether there is something to do.
+        look_seconds: beat checks at least this often whether there is something to do.
     """
 
     seconds_until_due: Callable[[], float | None]
@@ -53,7 +53,7 @@ _IDLE = {
     # Players who no longer agree are forgotten within a minute.
     "giftcodes.tasks.directory": _Idle(directory.seconds_until_due, 10.0, 5.0),
 }
-#: Beat looks this often whether the schedule was edited, in seconds. Each look takes as
+#: Beat checks this often whether the schedule was edited, in seconds. Each look takes as
 #: long as sending a message.
 _EDITS_SECONDS = 1.0
 #: A row that failed is tried again after this time, or when the schedule is edited.
@@ -83,11 +83,11 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
     def _idle_seconds(self) -> float:
         """How long the entry need not be sent, in seconds.
 
-        New work does not wait for beat: who adds it enqueues what follows. So a tick is needed when
-        a window opens, when a retry is due, and for what was lost.
+        New work does not wait for beat: whatever adds work also enqueues the next step. So a tick
+        is needed only when a window opens, when a retry is due, or when a message was lost.
         """
         idle = _IDLE.get(self.task)
-        # With arguments, an entry does something else than the task does by itself.
+        # With arguments, a task does something other than without them.
         if idle is None or self.args or self.kwargs:
             return 0.0
         since_last = (self._default_now() - maybe_make_aware(self.last_run_at)).total_seconds()

@@ -11,7 +11,8 @@ from chaos.discord.people import Message, Person, Server, Use, new_id
 from chaos.discord.server import Discord
 from chaos.round import Round
 
-#: The time until a bot that was killed is the bot again: its restart, and the rest of its lease.
+#: A killed bot holds the lease again within this time: after its restart, and the rest of the old
+#: lease.
 BACK_SECONDS = 60.0
 _numbers = count(1)
 _players = count(600_000_001)
@@ -22,7 +23,7 @@ class Done:
     """What one person did, once or twice at the same moment.
 
     Args:
-        what: `start`, `stop` or `join`.
+        what: `start`, `stop`, `join` or `who`.
         person: who did it. Nobody else has this name.
         uses: the presses.
         player_id: for `join`, the player.
@@ -48,7 +49,7 @@ class Bench:
     code: str
     done: list[Done] = field(default_factory=list)
     kills: int = 0
-    #: How often a bot had identified itself when the bot was killed last.
+    #: How often a bot had identified itself when the bot was killed or frozen last.
     identified_before: int = 0
 
     # --- People -----------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class Message:
 
     @property
     def buttons(self) -> dict[str, str]:
-        """The labels of the buttons that it has now, with their texts."""
+        """The buttons that it has now: from the label to the custom ID."""
         return buttons_of(self.versions[-1])
 
     @property
@@ -127,7 +127,7 @@ class Use:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the person sees an answer, rather than that the bot thinks."""
+        """Whether the person sees an answer, and not only “the bot is thinking”."""
         return bool(self.answers) or self.form is not None
 
     @property
@@ -142,12 +142,12 @@ class Use:
 
     @property
     def buttons(self) -> dict[str, str]:
-        """The labels of the buttons of the last answer, with their texts."""
+        """The buttons of the last answer: from the label to the custom ID."""
         return buttons_of(self.answers[-1]) if self.answers else {}
 
 
 def buttons_of(message: Json) -> dict[str, str]:
-    """The labels of the buttons of a message, with their texts."""
+    """The buttons of a message: from the label to the custom ID."""
     return {
         one["label"]: one["custom_id"]
         for row in message.get("components") or []

@@ -61,7 +61,7 @@ class Spoil:
 
 
 def _json(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """An answer. discord.py reads its type literally, and waits after a 429 only with `Via`."""
+    """An answer. discord.py compares the Content-Type exactly, and after a 429 it needs `Via`."""
     return web.Response(
         body=json.dumps(body).encode(),
         content_type="application/json",
@@ -192,6 +192,7 @@ class Rest:
         if use is None or after > FIRST_ANSWER_SECONDS:
             return _refusal(404, _UNKNOWN_INTERACTION, "Unknown interaction")
         if use.is_acknowledged:
+            self.answered_already += 1
             return _refusal(400, _ANSWERED_ALREADY, "Interaction has already been acknowledged.")
         answer = await _content(request)
         use.acknowledged_after, use.first = after, answer["type"]
@@ -229,7 +230,7 @@ class Rest:
 
 
 async def _content(request: web.Request) -> Json:
-    """The JSON of a request. With files, it is one field of several, and the files are named."""
+    """The JSON of a request. The names and contents of attached files are added as `files`."""
     if request.content_type != "multipart/form-data":
         return dict(await request.json())
     fields = await request.post()

@@ -57,7 +57,7 @@ class Discord:
     # --- The processes under test -----------------------------------------------------------------
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of processes that shall meet this Discord."""
+        """The environment of processes that are to use this Discord."""
         return {
             "DISCORD_TOKEN": TOKEN,
             "SIMULATED_DISCORD": f"{self._port}:{self._certificate}",

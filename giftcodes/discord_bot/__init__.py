@@ -1,8 +1,9 @@
 """The Discord bot: a process beside the site that calls the same services (decision 27).
 
-Only `client.py` and `commands.py` import discord.py, and only `process.py` imports these two, when
-there is a token. All other modules are plain functions: they get an `Asker` and what the person
-entered, call a service, and return an `Answer`. They run in a thread that may use the database.
+Only `client.py`, `commands.py` and `replies.py` import discord.py, and only `process.py` imports
+them, when there is a token. All other modules are plain functions: they get an `Asker` and what the
+person entered, call a service, and return an `Answer`. They run in a thread that may use the
+database.
 
 To add a command:
 
@@ -10,8 +11,8 @@ To add a command:
 2. Add the command with its options to `commands.py`, and to `COMMANDS` there. Its body is one call
    of `reply`.
 
-To add a button, a menu or a form: write a function with the decorator `press` or `form`
-(`presses.py`), and put a `Button`, `Menu` or `OpensForm` with its name into an `Answer`. What it is
-about is in its values, so it works after a restart. Check again who presses: `officers.officer_of`
-for what only officers may do.
+To add a button, a menu or a form: write a function with the decorator `press` (`presses.py`; for a
+form, with its argument `form`), and put a `Button` or `Menu` with its name into an `Answer`. What
+it is about is in its values, so it works after a restart. Check again who presses:
+`officers.officer_of` for what only officers may do.
 """

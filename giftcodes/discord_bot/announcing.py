@@ -34,17 +34,15 @@ def here(
     done = announce_here(guild, asker, place, tells=tells, role_id=role_id, weekly=weekly)
     channel = done.channel
     _log(asker, guild, channel, _("Chosen in Discord: the bot announces here."))
-    if queue_test(channel.pk).is_queued:
-        tasks.enqueue_on_commit(tasks.announce)
     words = _(
-        "The runs of **%(guild)s** are announced here. This channel is told: %(tells)s. A test "
-        "arrives in a few seconds. The guild's page “Channels” shows whether messages arrive."
+        "The runs of **%(guild)s** are announced here. This channel gets: “%(tells)s” The guild's "
+        "page “Channels” shows whether messages arrive."
     )
     if not done.is_new:
-        words = _(
-            "Changed. **%(guild)s**: this channel is told: %(tells)s. A test arrives in a few "
-            "seconds."
-        )
+        words = _("Changed. This channel gets for **%(guild)s**: “%(tells)s”")
+    if queue_test(channel.pk).is_queued:
+        tasks.enqueue_on_commit(tasks.announce)
+        words = f"{words} {_('A test arrives in a few seconds.')}"
     if channel.weekly:
         words = f"{words} {_('Every Sunday a summary of the week comes.')}"
     return Answer(words % {"guild": safe(guild.name), "tells": channel.get_tells_display()})

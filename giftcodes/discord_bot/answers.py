@@ -25,7 +25,7 @@ class Button:
 
     Args:
         label: the words on it.
-        action: the name of a function with the decorator `press` or `form`.
+        action: the name of a function with the decorator `press`.
         values: what the function gets. All together have at most 90 characters, and only the last
             one may have a colon.
         style: its colour.

@@ -74,7 +74,7 @@ class Bot(discord.Client):
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Keep the connection until the block ends, in which this task answers a person."""
+        """Keep the connection open during this block, in which this task answers a person."""
         task = asyncio.current_task()
         assert task is not None
         self._answering.add(task)

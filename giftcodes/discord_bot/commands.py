@@ -62,7 +62,7 @@ async def join(
 
 
 @app_commands.command(
-    name="codes", description=_("Which codes you have, which not, and what you can do.")
+    name="codes", description=_("Which codes you have, which you do not have, and why.")
 )
 @app_commands.describe(player=_("Which of your players, if you have several."))
 @app_commands.autocomplete(player=_players)
@@ -71,7 +71,7 @@ async def codes(interaction: Interaction, player: _Text = "") -> None:
     await reply(interaction, my_players.codes, player)
 
 
-@app_commands.command(name="leave", description=_("Let no more codes be redeemed for you."))
+@app_commands.command(name="leave", description=_("Stop redeeming codes for you."))
 @app_commands.describe(player=_("Which of your players, if you have several."))
 @app_commands.autocomplete(player=_players)
 async def leave(interaction: Interaction, player: _Text = "") -> None:
@@ -110,7 +110,7 @@ async def link(interaction: Interaction, code: _Code, role: Role | None = None) 
 @app_commands.default_permissions(Permissions(manage_guild=True))
 @app_commands.describe(
     role=_("The new role. Leave it empty to see which one it is now."),
-    nobody=_("Choose True if no role shall make a person an officer."),
+    nobody=_("Choose True if no role should make anyone an officer."),
     guild=_("Which guild, if this server has several."),
 )
 @app_commands.autocomplete(guild=_guilds)
@@ -214,7 +214,7 @@ async def import_command(
 ) -> None:
     """Review a list of players."""
     if file is None:
-        # The guild stands in the form, in which there is little room.
+        # The guild is part of the form's custom ID, which must be short.
         await open_form(interaction, "paste", guild[:_MOST_IN_FORM])
     else:
         await reply_to_file(interaction, file, importing.review_file, guild)
@@ -223,7 +223,7 @@ async def import_command(
 code = app_commands.Group(name="code", description=_("For officers: gift codes."), guild_only=True)
 
 
-@code.command(name="add", description=_("Add a gift code. It is redeemed at once."))
+@code.command(name="add", description=_("Add a gift code. The answer says what happens to it."))
 @app_commands.describe(
     code=_("The code as it was published, with the right capitals."),
     expires=_("When it ends, such as 2026-12-31 23:59. Leave it empty if you do not know."),

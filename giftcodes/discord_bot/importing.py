@@ -178,7 +178,7 @@ def _effects(result: ImportResult) -> list[str]:
         (_("changed"), len(result.changes)),
         (_("active again"), len(result.reactivated)),
         (_("already there"), result.already_there),
-        (_("opted out, left out"), len(result.opted_out)),
+        (_("left out because they opted out"), len(result.opted_out)),
     )
     found = [f"{words} {number}" for words, number in numbers if number]
     return [", ".join(found)] if found else [_("No line is good, so nothing would be imported.")]

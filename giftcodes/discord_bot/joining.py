@@ -45,7 +45,7 @@ def ask(asker: Asker, player_id: str, realm: str, name: str, chosen: str) -> Ans
             "You are about to join **%(guild)s** with the player **%(player)s** (%(name)s) of "
             "%(game)s, %(Place)s %(realm)s.\n"
             "- Each gift code is then redeemed for this player. The rewards come by mail in the "
-            "game.\n"
+            "game. In some guilds an officer decides first.\n"
             "- The player ID, the %(place)s, the name, your Discord user, and which codes the "
             "player got are stored. The officers of the guild see them.\n"
             "- You can see your codes with `/codes`, leave with `/leave`, and get your data with "

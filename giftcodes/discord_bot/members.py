@@ -48,7 +48,7 @@ def show_members(asker: Asker, guild_id: str, page: str, text: str) -> Answer:
 
 
 def _line(one: MemberLine) -> str:
-    """A member in a line, such as `- Anna (300000001), State 1042: 5 have it, 1 needs you`."""
+    """A member in a line, such as `- Anna (300000001), State 1042: 5 codes, 🟠 1 needs you`."""
     member = one.member
     place = {"place": place_word(member.guild.provider), "number": place_of(member)}
     words = f"- {safe(member)}, {_('%(place)s %(number)s') % place}"

@@ -62,7 +62,8 @@ def show_missing(asker: Asker, guild_id: str, page: str) -> Answer:
 
 def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
     guild, number = officer.guild, min(number, _MOST_PAGES)
-    # The members of earlier pages are read, too: the list is short, or else the guild is wrong.
+    # The members of earlier pages are read, too. The list is short: if many members are unknown,
+    # the realm of the guild is wrong, and no list is shown.
     found, _left_out = guilds_to_correct(
         Member.objects.filter(guild=guild),
         most=1,

@@ -79,8 +79,9 @@ def _for_a_player(
     if not players:
         raise Refused(
             _(
-                "You have no player here yet. Enter your player ID with `/join`. If you are a "
-                "member of the guild already, an officer then decides whether the player is yours."
+                "You have no player here yet. In your guild's server, enter your player ID with "
+                "`/join`. If you are a member of the guild already, an officer then decides "
+                "whether the player is yours."
             )
         )
     if len(players) == 1:
@@ -283,17 +284,21 @@ def ask_leave(asker: Asker, link_id: str) -> Answer:
     link = _own(asker, link_id)
     if link.member is None:
         words, label = (
-            _("Your request is withdrawn, and what you entered is deleted."),
+            _("If you press the button, your request and what you entered are deleted."),
             _("Withdraw"),
         )
     elif link.is_confirmed:
         words = _(
-            "No more codes are redeemed for you in this guild, and no list of the officers brings "
-            "you back. You can take this back with a button of `/codes`."
+            "If you press the button, no more codes are redeemed for you in this guild. You are "
+            "not added again if an officer imports a list of players. You can take this back with "
+            "a button of `/codes`."
         )
         label = _("Leave me out")
     else:
-        words = _("No more codes are redeemed for you in this guild. You can ask to come back.")
+        words = _(
+            "If you press the button, no more codes are redeemed for you in this guild. You can "
+            "ask to come back."
+        )
         label = _("Leave")
     button = Button(label, "leave", (link.pk,), Style.DANGER)
     return Answer(f"**{safe(words_of(link))}**\n{words}", parts=(button,))

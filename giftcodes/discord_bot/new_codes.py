@@ -65,7 +65,13 @@ def offer(officer: Officer, typed: str) -> Answer:
     if adds and code_additions.is_new(officer.guild.provider, entered.code, adder_of(officer)):
         return _offer_new(officer, entered)
     if known is None:
-        raise Refused(_("Code %s is not known, and you may not add codes.") % entered.code)
+        raise Refused(
+            _(
+                "Code %s is not known, and you may not add codes. Check the spelling, or ask an "
+                "administrator to add it."
+            )
+            % entered.code
+        )
     said = ""
     if known.code != entered.code:
         said = _("This code is known as %s; that spelling is used.") % known.code
@@ -153,8 +159,8 @@ def add(asker: Asker, typed: str, expires: str, rewards: str, chosen: str) -> An
     # The journals of other guilds must not name an officer.
     by = None if officer.is_limited else officer.user_id
     if added.kind is AddKind.ADDED:
-        # With an account, the journals show the run as on the pages: they name the officer who
-        # added the code to those who may read the name.
+        # If the officer has an account, the journals show the run as one that was started on the
+        # pages. Those who may read the officer's name see it there.
         trigger = Trigger.ADMIN if officer.user else Trigger.DISCORD
         tasks.enqueue_on_commit(tasks.fan_out, code.pk, trigger, by)
     elif added.is_open_again:
@@ -171,7 +177,7 @@ def _end(text: str) -> dt.datetime | None:
     """The time that a person entered, in the time zone of the site.
 
     Raises:
-        Refused: it is no time.
+        Refused: it is not a date and time.
     """
     if not text.strip():
         return None
@@ -179,14 +185,17 @@ def _end(text: str) -> dt.datetime | None:
         end: dt.datetime | None = forms.DateTimeField().clean(text.strip())
     except ValidationError:
         raise Refused(
-            _("“%s” is no time. Enter it as 2026-12-31 23:59, or choose one that is offered.")
+            _(
+                "“%s” is not a date and time. Enter it as 2026-12-31 23:59, or choose one that is "
+                "offered."
+            )
             % safe(text)
         ) from None
     return end
 
 
 def end_choices(_asker: Asker, text: str) -> Choices:
-    """Ends in some days, and what the person types."""
+    """Ends in some days, limited to those that contain what the person types."""
     now = timezone.localtime().replace(second=0, microsecond=0)
     found: Choices = []
     for days in _ENDS:

@@ -27,7 +27,7 @@ class Press:
         work: the function. It gets the person who presses, the values and what was entered, all as
             texts.
         values: how many values it has.
-        in_place: whether the answer replaces the message with the button. Otherwise it is a new
+        in_place: whether the answer replaces the message that has the button. Otherwise it is a new
             message, which only the person who pressed sees.
         form: makes the form that the button opens. It must not use the database, because a form
             must be opened within three seconds. None if the button opens no form.
@@ -72,7 +72,8 @@ def custom_id(name: str, values: tuple[object, ...]) -> str:
 def read(text: str) -> tuple[Press, tuple[str, ...]] | None:
     """The function of a button, and its values. None if the button is not ours.
 
-    A menu has one value less than its function, which gets the chosen one, too.
+    A menu carries one value fewer than its function takes: the last one is the entry that the
+    person chooses.
     """
     prefix, _colon, rest = text.partition(":")
     name, colon, written = rest.partition(":")

@@ -63,7 +63,7 @@ class Times:
         pause: the wait after the first failure to connect. It doubles with each further one.
         longest_pause: the longest such wait.
         refused_pause: the wait if Discord refuses the token. A new token ends each wait at once.
-        healthy: after being connected for this long, the next wait is the first one again.
+        healthy: after a connection that lasted this long, the next wait is `pause` again.
     """
 
     lease: float = failpoints.seconds("BOT_LEASE_SECONDS", 20.0)

@@ -135,7 +135,7 @@ async def _reply(
     Args:
         interaction: what is answered.
         answer: makes the answer. It is not called if Discord waits for none any more.
-        in_place: whether the answer replaces the message with the button.
+        in_place: whether the answer replaces the message that has the button.
     """
     with interaction.client.answering():
         how = {} if in_place else {"ephemeral": True, "thinking": True}

@@ -72,7 +72,11 @@ def _needs(guild: Guild) -> list[str]:
         )
         found.append(words % number)
     if number := waiting_requests(guild):
-        words = ngettext("- %d player asks to join.", "- %d players ask to join.", number)
+        words = ngettext(
+            "- %d player asks to join. Decide on the guild's page, under “How players join”.",
+            "- %d players ask to join. Decide on the guild's page, under “How players join”.",
+            number,
+        )
         found.append(words % number)
     if number := unclear(guild):
         words = ngettext(
@@ -111,5 +115,7 @@ def _game(guild: Guild, outlooks: Outlooks) -> list[str]:
             "%d members are not eligible for a code now, and are tried again every day.",
             waiting["number"],
         )
-        lines.append(f"{words % waiting['number']} {moment(waiting['at'])}".strip())
+        lines.append(words % waiting["number"])
+        if waiting["at"]:
+            lines.append(_("The next try is %s.") % moment(waiting["at"]))
     return lines

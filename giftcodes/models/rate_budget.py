@@ -158,7 +158,7 @@ class RateBudget(models.Model):
             now: the database's time.
 
         Returns:
-            0 if there may be a permit now, in seconds otherwise, or None if a person must end the
+            The time in seconds. 0 if there may be a permit now, or None if a person must end the
             pause.
         """
         end: dt.datetime | None = now

@@ -143,8 +143,9 @@ def _uncovered_guilds() -> Iterator[Finding]:
 def _unserved_guilds() -> Iterator[Finding]:
     """Guilds whose members got nothing from a code that other guilds have.
 
-    Such a guild's player IDs or realm are probably wrong. A guild counts only if the game knows
-    none of its players so far, and was asked about each player who is not marked as unknown.
+    Such a guild's player IDs or realm are probably wrong. A guild counts only if the game has known
+    none of its players so far, and if no player waits for the first request, apart from players who
+    are marked as unknown.
     """
     rows = MemberRedemption.objects.remaining().filter(redemption=OuterRef("pk"))
     known = rows.filter(state__in=values(SETTLED | {State.NOT_ELIGIBLE}))
@@ -159,8 +160,9 @@ def _unserved_guilds() -> Iterator[Finding]:
     codes = GiftCode.objects.filter(
         is_recent, proven_at__isnull=False, provider__in=providers_on()
     ).exclude(state=CodeState.DELETED)
-    # The order keeps this fast for a million members: an index tells that a member was not asked,
-    # which most runs under way have. Only the other runs are searched for known members.
+    # The order keeps this fast for a million members. Most runs under way still have a member who
+    # was not asked, and an index finds that quickly. Only the other runs are searched for known
+    # members.
     is_unknown = Case(
         When(Exists(unasked), then=False),
         When(Exists(known), then=False),

@@ -87,8 +87,8 @@ def seconds_until_due() -> float | None:
     Requests that become due later, such as confirmations, count as work only when they are due.
 
     Returns:
-        0 if there may be something to do now, in seconds otherwise, or None if no game has work
-        that a dispatch could begin.
+        The time in seconds. 0 if there may be something to do now, or None if no game has work that
+        a dispatch could begin.
     """
     waits = []
     for provider in filter(_has_work, providers_on()):

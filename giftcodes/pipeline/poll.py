@@ -241,9 +241,9 @@ def _follow_ends(
 
 
 def _begin_again(known: GiftCode, line: PublishedCode, *, now: dt.datetime) -> bool:
-    """Reopen a code that the feed has for the first time, if people typed it too early, or wrong.
+    """Reopen a code that people typed too early or wrong, when the feed first lists it.
 
-    Otherwise an officer's guess could use up the tries of the feed's code for all guilds.
+    If it stayed closed, one officer's guess could use up the tries of the real code for all guilds.
 
     Returns:
         Whether the code was reopened.

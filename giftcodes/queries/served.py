@@ -84,8 +84,9 @@ def served_by_code(
         An entry for each code, also for codes without a redemption.
     """
     ids = [code.pk for code in codes]
-    # The redemptions are read first. They are stored together with their members, so members of all
-    # redemptions that are counted here are counted too, even if a code is fanned out meanwhile.
+    # The redemptions are read first. A redemption and its members are stored in one transaction, so
+    # the members of each redemption that is counted here are found below, even if a code is fanned
+    # out meanwhile.
     phases: dict[int, dict[Phase, int]] = defaultdict(dict)
     grouped = redemptions.filter(gift_code__in=ids).order_by()
     for code_id, state, number in grouped.values_list("gift_code_id", "state").annotate(

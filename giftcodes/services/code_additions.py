@@ -98,9 +98,9 @@ def rule_words(adder: Adder) -> str:
 def role_words() -> str:
     """Why an officer without an account cannot propose a code, and what to do."""
     words = gettext(
-        "This new code needs the decision of an administrator: with the role, %d new codes can be "
-        "added in 24 hours, if the rules for officers allow it. To propose codes, link your "
-        "account with /iam."
+        "With the role alone, you cannot add this code now: all who have the role together can add "
+        "%d new codes in 24 hours, and only if the rules for officers allow it. If you have an "
+        "account, link it with /iam, and propose the code. Otherwise ask an administrator."
     )
     return words % CODES_OF_OFFICER
 
@@ -179,7 +179,9 @@ def add(typed: GiftCode, adder: Adder, *, by: str = "") -> Addition:
     saved = _save(typed, adder, by)
     if not has_end or typed.expires_at is not None:
         return saved
-    note = gettext("Its end was not stored, because it holds for all guilds.")
+    note = gettext(
+        "The end was not saved: it would hold for all guilds, so only an administrator can set it."
+    )
     return replace(saved, words=f"{saved.words} {note}")
 
 

@@ -170,8 +170,8 @@ def note_role(server_id: int, role_id: int, name: str | None) -> None:
 def not_linked_words() -> str:
     """The sentence that a server, or a guild in it, is not linked."""
     return _(
-        "No guild of that name is linked to this server. An officer makes a code on the guild's "
-        "page, and a person who manages this server enters it with /link."
+        "No active guild of that name is linked to this server. Ask an officer of the guild to "
+        "make a code on the guild's page. A person who manages this server enters it with /link."
     )
 
 
@@ -191,7 +191,9 @@ def _link_account(code: str, asker: Asker) -> User:
     row = _taken(code, is_for_guild=False)
     user = row.made_by
     if not user.is_active or not user.is_staff:
-        raise DiscordRefused(_("The account of this code may not log in any more."))
+        raise DiscordRefused(
+            _("The account of this code may not log in any more. Ask an administrator.")
+        )
     DiscordAccount.objects.filter(Q(user=user) | Q(discord_user=asker.user_id)).delete()
     DiscordAccount.objects.create(user=user, discord_user=asker.user_id, name=asker.name[:100])
     return user
@@ -224,7 +226,7 @@ def officer_right(guild_id: int, asker: Asker, permission: str) -> OfficerRight 
     Args:
         guild_id: the guild.
         asker: the Discord user.
-        permission: what the account must be allowed, such as `giftcodes.redeem_redemption`. The
+        permission: what the account must be allowed, such as `giftcodes.change_redemption`. The
             members of the role may do what the group of officers may.
 
     Returns:
@@ -262,8 +264,9 @@ def _taken(code: str, *, is_for_guild: bool) -> DiscordCode:
     if row is None:
         raise DiscordRefused(
             _(
-                "This code does not work. A code works once, for an hour. Check that you copied "
-                "all of it, or make a new one on the guild's page, under “Officers”."
+                "This code does not work. A code works once, for an hour, with the command that "
+                "the page names: /link or /iam. Check that you copied all of it, or get a new one "
+                "from the guild's page, under “Officers”."
             )
         )
     return row

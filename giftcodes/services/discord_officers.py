@@ -63,7 +63,7 @@ class Officer:
 
     @property
     def by(self) -> str:
-        """Who acts, for journals that name an account otherwise. Empty if there is an account."""
+        """The name for journals of a person without an account. Empty if there is an account."""
         return "" if self.user else _("%s in Discord") % self.asker.name
 
     @property

@@ -13,7 +13,7 @@ MOST_BYTES = 1_000_000
 
 
 def numbers_words(listed: MemberList, result: ImportResult) -> str:
-    """The numbers of an import in one line, in the words of the review."""
+    """The numbers of an import in one line."""
     left_out = len(listed.bad) + len(listed.repeated)
     parts = [
         str(len(result.added)),

@@ -49,7 +49,7 @@ _MODULES = (
     "redeemer.beat",
     "redeemer.serving",
 )
-#: A thread that asks the site or the database ends within this time.
+#: The supervisor's own threads, which ask the site or the database, end within this time.
 _OTHER_THREADS_SECONDS = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -91,7 +91,8 @@ class Copies:
         """
         if not HAS_PARENT_DEATH_SIGNAL:
             return
-        getproctitle()  # This finds the place of the title, which later changes would hide.
+        # The first call finds the memory of the title, and must come before os.environ changes.
+        getproctitle()
         os.environ.update(environment)
         try:
             import django
@@ -129,7 +130,9 @@ class Copies:
         """
         if not (self._is_loaded and _is_only_thread()):
             return None
-        gc.freeze()  # A copy must not look at what is loaded, because that would copy its memory.
+        # A garbage collection in a copy would write to all objects that are loaded, and so give the
+        # copy its own memory for them. Frozen objects are left alone.
+        gc.freeze()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         read, write = os.pipe()

@@ -71,7 +71,7 @@ def test_officers_of_this_guild_may_choose_and_others_may_not(
         boss = stage.manager("boss")
         for chosen in ("Bears", str(bears.pk)):
             said = text_of(await boss.slash("announce here", guild=chosen))
-            assert "No guild of that name is linked" in said
+            assert "No active guild of that name is linked" in said
         assert await boss.offered("announce here", "guild") == ["Wolves"]
         assert not Channel.objects.exists()
         await stage.person("chief", chiefs).slash("announce here")

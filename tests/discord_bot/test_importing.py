@@ -110,7 +110,7 @@ def test_players_who_opted_out_stay_out_and_the_look_is_recorded(play: Play, wol
     async def scenario(stage: Stage) -> None:
         person = by_role(stage, "rolf", wolves)
         said = await person.slash("import", file=("list.txt", LIST.encode()))
-        assert "opted out, left out 1" in text_of(said)
+        assert "left out because they opted out 1" in text_of(said)
         assert "opted out 1" in text_of(await person.press(said, IMPORT))
         assert wolves.members.get(player_id="410000105").opted_out
 

@@ -145,7 +145,7 @@ def test_a_press_after_the_server_was_unlinked_changes_nothing(play: Play, wolve
         linked.delete()
 
         said = await anna.press(said, "I agree")
-        assert "No guild of that name is linked" in text_of(said)
+        assert "No active guild of that name is linked" in text_of(said)
         assert "Wolves" not in text_of(said)
         assert not JoinRequest.objects.exists()
 
@@ -160,7 +160,7 @@ def test_nothing_of_a_guild_that_is_not_linked_to_the_server_is_shown_or_taken(
     async def scenario(stage: Stage) -> None:
         anna = stage.person("anna")
         said = await anna.slash("join", player_id=ANNA)
-        assert "No guild of that name is linked" in text_of(said)
+        assert "No active guild of that name is linked" in text_of(said)
         stage.link(wolves)
         stage.link(foxes)
         stage.link(asleep)
@@ -172,7 +172,7 @@ def test_nothing_of_a_guild_that_is_not_linked_to_the_server_is_shown_or_taken(
         assert "several guilds: Foxes, Wolves" in text_of(said)
         for other in ("Bears", str(bears.pk), "Asleep", str(asleep.pk)):
             said = await anna.slash("join", player_id=ANNA, guild=other)
-            assert "No guild of that name is linked" in text_of(said)
+            assert "No active guild of that name is linked" in text_of(said)
         said = await anna.slash("join", player_id=ANNA, guild=str(foxes.pk))
         assert "**Foxes**" in text_of(said)
 

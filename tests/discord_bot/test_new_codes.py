@@ -97,7 +97,7 @@ def test_code_add_takes_an_end_and_rewards(play: Play, pack: Guild) -> None:
         person = by_account(stage, "otto", pack)
         offered = await person.offered("code add", "expires", "in 7")
         assert len(offered) == 1
-        for end, words in (("soon", "is no time"), ("2001-01-01 10:00", "in the past")):
+        for end, words in (("soon", "is not a date and time"), ("2001-01-01 10:00", "in the past")):
             said = text_of(await person.slash("code add", code="fresh1", expires=end))
             assert words in said, said
         await person.slash(

@@ -65,7 +65,7 @@ def test_who_joins_has_all_active_codes_within_the_pace_of_the_game(here: Stage)
     asked = here.command(anna, "join", player_id=player, state=str(REALM))
     assert "Do you agree" in asked.text
     assert here.value("SELECT count(*) FROM giftcodes_member WHERE player_id = %s", player) == 0
-    # Discord sends a press again if the person presses twice.
+    # If a person presses twice, Discord sends two presses.
     twice = [here.discord.press(anna, asked, "I agree") for _ in range(2)]
     said = [here.answered(one).text for one in twice]
 

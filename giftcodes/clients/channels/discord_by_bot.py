@@ -30,7 +30,7 @@ API = f"{discord.ORIGIN}/api/v10"
 #: so its name stands there.
 _USER_AGENT = f"DiscordBot (Redeemer, {__version__})"
 _WITHOUT = (
-    "The Discord bot has no token. An administrator enters one under “System”, “Discord bot”."
+    "The Discord bot has no token. Ask an administrator to enter one under “System”, “Discord bot”."
 )
 _ADDRESS = re.compile(r"discordbot://([0-9]{1,20})/([0-9]{1,20})", re.ASCII)
 #: The types of Discord's components, and its styles of buttons.
@@ -79,7 +79,7 @@ class BotClient(discord.DiscordClient):
         if rules.bot_token is None:
             raise BadAddressError(
                 "The address of a channel of the Discord bot cannot be entered. In the channel in "
-                "Discord, use the command /announce here."
+                "Discord, use the command “/announce here”."
             )
         self._url = f"{API}/channels/{channel.channel_id}/messages"
         self._hide = Redactor(rules.bot_token)
@@ -116,7 +116,8 @@ class BotClient(discord.DiscordClient):
         if code == discord.NO_SUCH_CHANNEL:
             return (
                 DeliveryOutcome.GONE,
-                "The channel or thread no longer exists. Use /announce here in another channel.",
+                "The channel or thread no longer exists. In another channel, use the command "
+                "“/announce here”.",
             )
         if code == _NOT_ITS_MESSAGE:
             return (
@@ -126,16 +127,16 @@ class BotClient(discord.DiscordClient):
         if code in discord.CLOSED_THREAD:
             return (
                 DeliveryOutcome.REFUSED,
-                "The thread is archived and locked. Open it in Discord, or use /announce here in "
-                "another channel.",
+                "The thread is archived and locked. Open it in Discord, or use the command "
+                "“/announce here” in another channel.",
             )
         if code == _NO_DIRECT_MESSAGES:
             return DeliveryOutcome.GONE, "This person takes no direct messages from the bot."
         if status == 401:
             return (
                 DeliveryOutcome.LATER,
-                "Discord refuses the token of the bot (HTTP 401). An administrator enters the "
-                "right one under “System”, “Discord bot”.",
+                "Discord refuses the token of the bot (HTTP 401). Ask an administrator to enter "
+                "the right one under “System”, “Discord bot”.",
             )
         if code in (_NO_ACCESS, _NO_PERMISSION):
             return (
