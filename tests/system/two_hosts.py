@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -163,18 +162,13 @@ class TwoHosts:
         )
         return float(found or 0)
 
-    def ticks_within(self, seconds: float) -> int:
-        """Wait for this time, and count the ticks in it."""
-        before = self._ticks()
-        time.sleep(seconds)
-        return self._ticks() - before
-
-    def _ticks(self) -> int:
-        return int(
-            self.database.value(
-                "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'giftcodes_heartbeat'"
-            )
+    def readers_of_the_schedule(self) -> set[str]:
+        """The addresses of the hosts whose beat has just read the schedule."""
+        rows = self.database.execute(
+            "SELECT host(client_addr) AS address FROM pg_stat_activity "
+            "WHERE query LIKE '%%django_celery_beat_periodictasks%%' AND pid <> pg_backend_pid()"
         )
+        return {row["address"] for row in rows}
 
 
 def fullest_window(requests: list[dict[str, Any]]) -> int:
