@@ -168,10 +168,15 @@ def left_words(run: RedemptionServed, outlook: Outlook | None) -> str:
 @press("run", values=2)
 def show_run(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     """Show how far a run is."""
-    return _of_run(_run(officer_of(asker, guild_id, SEE_RUNS), redemption_id))
+    return _of_run(run_shown(officer_of(asker, guild_id, SEE_RUNS), redemption_id))
 
 
-def _run(officer: Officer, redemption_id: str) -> RedemptionServed:
+def run_shown(officer: Officer, redemption_id: str) -> RedemptionServed:
+    """The run that a button is about.
+
+    Raises:
+        Refused: the officer's guild has no such run.
+    """
     found = run_of(officer.guild, row_id(redemption_id) or 0)
     if found is None:
         raise Refused(_("This guild has no such run any more."))
@@ -203,7 +208,7 @@ def stop(asker: Asker, chosen: str) -> Answer:
 def stop_now(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -> Answer:
     """Stop a run, and no later one. Requests under way finish first."""
     officer = officer_of(asker, guild_id, REDEEM)
-    row = _run(officer, redemption_id).redemption
+    row = run_shown(officer, redemption_id).redemption
     result = stop_run(
         row,
         trigger=Trigger.DISCORD,
@@ -218,7 +223,7 @@ def stop_now(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -
 def resume_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     """Continue a run that is stopped or being stopped."""
     officer = officer_of(asker, guild_id, REDEEM)
-    row = _run(officer, redemption_id).redemption
+    row = run_shown(officer, redemption_id).redemption
     result = resume_run(row, trigger=Trigger.DISCORD, user_id=officer.user_id, by=officer.by)
     return _told(officer, row, result, _("Resumed."))
 
@@ -231,4 +236,4 @@ def _told(officer: Officer, row: Redemption, result: ActionResult, words: str) -
     said = result.message
     if result.running_id:
         said = refusals([result.running_id])[result.running_id]
-    return _of_run(_run(officer, str(row.pk)), said=said)
+    return _of_run(run_shown(officer, str(row.pk)), said=said)

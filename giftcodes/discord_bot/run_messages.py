@@ -11,25 +11,25 @@ from itertools import groupby
 from django.utils.translation import gettext as _
 
 from giftcodes.discord_bot import redeeming
-from giftcodes.discord_bot.answers import Answer, Button, Refused, in_lines
+from giftcodes.discord_bot.answers import Answer, Button, in_lines
 from giftcodes.discord_bot.names import safe, safe_words
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
-from giftcodes.domain.numbers import row_id
 from giftcodes.domain.press_ids import RUN_NOW, STOP_RUN, WHO_IS_MISSING
 from giftcodes.domain.served import Share
-from giftcodes.queries.guild_board import run_of
 from giftcodes.queries.missing import Missing, missing_in
 from giftcodes.queries.served import RedemptionServed
 from giftcodes.services.discord_links import Asker
-from giftcodes.services.discord_officers import REDEEM, SEE_MEMBERS, Officer
+from giftcodes.services.discord_officers import REDEEM, SEE_MEMBERS
 
 
 @press(RUN_NOW, values=2, in_place=False)
 def run_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     """Say what another run will do, with a button that starts it."""
     officer = officer_of(asker, guild_id, REDEEM)
-    return redeeming.preview_of(officer, _run(officer, redemption_id).redemption.gift_code)
+    return redeeming.preview_of(
+        officer, redeeming.run_shown(officer, redemption_id).redemption.gift_code
+    )
 
 
 @press(STOP_RUN, values=3, in_place=False)
@@ -42,7 +42,7 @@ def stop_run(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -
 def who_is_missing(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     """List the members who do not have the code, and why, those who need a person first."""
     officer = officer_of(asker, guild_id, SEE_MEMBERS)
-    run = _run(officer, redemption_id)
+    run = redeeming.run_shown(officer, redemption_id)
     code, guild = run.redemption.gift_code, officer.guild
     title = _("Without code %(code)s in %(guild)s") % {"code": code, "guild": safe(guild.name)}
     missing = missing_in(run.redemption)
@@ -63,10 +63,3 @@ def _lines(run: RedemptionServed, missing: list[Missing]) -> list[str]:
             why = f": {safe_words(one.why)}" if one.why and share is not Share.WAITING else ""
             lines.append(f"- {safe(one.member)}{why}")
     return lines
-
-
-def _run(officer: Officer, redemption_id: str) -> RedemptionServed:
-    found = run_of(officer.guild, row_id(redemption_id) or 0)
-    if found is None:
-        raise Refused(_("This guild has no such run any more."))
-    return found
