@@ -134,21 +134,29 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
 
 @shared_task
 def start_requested() -> None:
-    """Start a few runs that a person requested. Other messages are handled before the next few."""
+    """Start a few runs that a person requested. Other messages are handled before the next few.
+
+    A request whose start fails stays, and is claimed again when its claim is old enough.
+    """
     providers = set()
-    with FailureIsolation("requested runs") as isolation:
+    with FailureIsolation("requested runs", is_left_out=_is_requested) as isolation:
         for request in RunRequest.objects.claim(REQUESTS):
             pair = (request.guild_id, request.gift_code_id)
-            providers.add(
-                isolation.call(str(request), start_run, *pair, Trigger.ADMIN, request.user_id)
+            provider = isolation.call(
+                str(request), start_run, *pair, Trigger.ADMIN, request.user_id
             )
-            # If the database is down, an error ends this task before the next line: the request
-            # stays, and is claimed again later.
-            request.delete()
+            if provider is not None:
+                request.delete()
+                providers.add(provider)
     for provider in sorted(filter(None, providers)):
         enqueue_on_commit(dispatch, provider)
     if RunRequest.objects.free().exists():
         enqueue_on_commit(start_requested)
+
+
+def _is_requested(what: str) -> bool:
+    """Whether a request still waits, by its text."""
+    return any(str(request) == what for request in RunRequest.objects.iterator())
 
 
 def start_run(guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | None) -> str:
@@ -216,7 +224,8 @@ def finish(redemption_id: int) -> None:
 @shared_task
 def catch_up(guild_ids: list[int] | None = None) -> None:
     """Handle members who have joined, left or been corrected since their guild's runs."""
-    with FailureIsolation("catch-up") as isolation:
+    # A pass over some guilds says nothing about the rows of the others.
+    with FailureIsolation("catch-up", is_left_out=lambda _what: bool(guild_ids)) as isolation:
         for redemption_id in catch_up_step.withdraw_leavers(isolation):
             isolation.call(f"redemption {redemption_id}", finish, redemption_id)
         for guild_id, code_id in catch_up_step.find_behind(guild_ids):

@@ -19,7 +19,9 @@ _SUBJECT_LENGTH = 100
 
 
 class FailureIsolation:
-    """A pass over many items. A failing item is skipped, and its alarm stands until it succeeds.
+    """A pass over many items. A failing item is skipped, and an alarm is raised for it.
+
+    The alarm is cleared at the end of the first pass in which the item does not fail.
 
         with FailureIsolation("sweep") as isolation:
             for pk in ids:
@@ -27,10 +29,15 @@ class FailureIsolation:
 
     Args:
         step: the name of the pass. The subjects of its alarms begin with it.
+        is_left_out: for a pass over only some items: whether an item, named as in `call`, is left
+            to another pass, which will decide about its alarm. By default, a pass is over all.
     """
 
-    def __init__(self, step: str) -> None:
+    def __init__(
+        self, step: str, *, is_left_out: Callable[[str], bool] = lambda _what: False
+    ) -> None:
         self._step = step
+        self._is_left_out = is_left_out
         self._failed: set[str] = set()
 
     def call(
@@ -66,8 +73,8 @@ class FailureIsolation:
         self._failed.add(subject)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         message = (
-            f"The {self._step} fails for {what} ({type(error).__name__}), and continues with "
-            "the other rows. It tries this row again each time. Look at the row."
+            f"The step “{self._step}” fails for {what} ({type(error).__name__}). The others are "
+            "handled, and this one is tried again each time. Look at it."
         )
         if Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, subject, message):
             log_lines.warning(f"🔔 {message}", at=f"{Path(frame.filename).name}:{frame.lineno}")
@@ -81,7 +88,7 @@ class FailureIsolation:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        """Clear the alarms of this step whose items did not fail this time."""
+        """Clear the alarms of this step, except for items that failed now or were left out."""
         if kind is not None:
             return
         mine = Alarm.objects.standing().filter(
@@ -91,6 +98,7 @@ class FailureIsolation:
             subject
             for subject in mine.values_list("subject", flat=True)
             if subject not in self._failed
+            and not self._is_left_out(subject.removeprefix(f"{self._step}: "))
         ]
         if over:
             mine.filter(subject__in=over).clear_all()

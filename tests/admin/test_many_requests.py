@@ -10,7 +10,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from giftcodes import tasks
-from giftcodes.models import Redemption, RedemptionEvent, RunRequest, RunState, database_now
+from giftcodes.models import (
+    Alarm,
+    Redemption,
+    RedemptionEvent,
+    RunRequest,
+    RunState,
+    Trigger,
+    database_now,
+)
 from giftcodes.models.run_request import CLAIM
 from tests.admin.conftest import Browser, TaskQueue
 from tests.admin.past import redemption
@@ -142,3 +150,38 @@ def test_the_sweep_continues_requests_whose_message_was_lost(task_queue: TaskQue
     tasks.start_requested()
     assert Redemption.objects.get().state == RunState.RUNNING
     assert not RunRequest.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_whose_start_fails_is_tried_again_and_its_alarm_is_raised_until_then(
+    task_queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wolves, bears, code = guild(members=1), guild(members=1), gift_code()
+    RunRequest.objects.add([(wolves.pk, code.pk)], user_id=None)
+    start_run = tasks.start_run
+
+    def failing(guild_id: int, code_id: int, trigger: Trigger, user_id: int | None) -> str:
+        if guild_id == wolves.pk:
+            raise RuntimeError("broken")
+        return start_run(guild_id, code_id, trigger, user_id)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(tasks, "start_run", failing)
+        tasks.start_requested()
+        # Another request is handled while the first one is still claimed.
+        RunRequest.objects.add([(bears.pk, code.pk)], user_id=None)
+        tasks.start_requested()
+
+    failed = RunRequest.objects.get()
+    assert failed.guild == wolves
+    assert list(Alarm.objects.standing().values_list("subject", flat=True)) == [
+        f"requested runs: {failed}"
+    ]
+    assert Redemption.objects.running().get().guild == bears
+
+    RunRequest.objects.update(claimed_at=database_now() - CLAIM * 2)
+    tasks.start_requested()
+
+    assert not RunRequest.objects.exists()
+    assert not Alarm.objects.standing().exists()
+    assert Redemption.objects.running().count() == 2
