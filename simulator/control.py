@@ -3,8 +3,9 @@
 Only a program that knows the token may use them. Every user of this computer can reach the port,
 and every web page that is open in a browser here can send requests to it. But a page can set the
 `Authorization` header or send `application/json` only in requests to its own site, and to sites
-that consent. This server never consents. If the page's own host name points to this computer, this
-server is the page's own site. Such requests have that host name in `Host`, and are refused.
+that consent. This server never consents. An attacker can let the host name of a page point to this
+computer (DNS rebinding), so that this server counts as the page's own site. The requests of such a
+page have its host name in `Host`, and are refused.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ class ControlApi:
 
     def _refusal(self, request: Request) -> Response | None:
         if not self._is_addressed(request.headers.get("host", "")):
-            return _refused(HTTPStatus.FORBIDDEN, "Host must be an IP address or localhost.")
+            return _refused(
+                HTTPStatus.FORBIDDEN,
+                "Host must be an IP address, localhost or the name that this server listens on.",
+            )
         if not self.token:
             return _refused(
                 HTTPStatus.FORBIDDEN, "These paths are closed: start with SIMULATOR_TOKEN set."

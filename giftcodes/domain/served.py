@@ -266,7 +266,7 @@ class Result:
             served: the numbers of members.
             phase: the stage of the redemption.
             ending: how the code ended.
-            ended_on: the day of an end that a person or the feed set.
+            ended_on: as in the class.
         """
         return cls(_kind(served, phase, ending), served, ended_on)
 

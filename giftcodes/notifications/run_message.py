@@ -40,7 +40,7 @@ class RunReport:
             Empty if unknown.
         url: the page of the run. Empty if there is none.
         ending: how the code ended.
-        ended_on: the day of an end that a person or the feed set.
+        ended_on: the day on which the code ended, if a person or the feed set its end.
         rewards: what the code gives, if it is known.
         expires: when the code ends, in words. Empty if unknown.
     """
@@ -125,7 +125,7 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
 
 
 def _estimate(redemption: Redemption) -> str:
-    """When the run will be done, in words that seldom change: a change edits the message."""
+    """The time that is left, in words that seldom change, because each change is an edit."""
     outlook = read_outlooks().by_redemption.get(redemption.pk)
     return "" if outlook is None or outlook.seconds is None else formatting.still(outlook)
 

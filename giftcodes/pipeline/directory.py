@@ -70,7 +70,7 @@ class Named:
 
 
 def takes_realm(
-    *, now: int, said: int, before: Named, of_now: GameAnswers, of_said: GameAnswers
+    *, now: int, said: int, before: Named, answers_now: GameAnswers, answers_said: GameAnswers
 ) -> bool:
     """Whether a member gets the realm that the directory names. The game's own answers weigh more.
 
@@ -78,19 +78,19 @@ def takes_realm(
         now: the realm that is sent to the game now.
         said: the realm that the directory names.
         before: what the directory named last time.
-        of_now: the game's answers about the player in the realm `now`.
-        of_said: the game's answers about the player in the realm `said`.
+        answers_now: the game's answers about the player in the realm `now`.
+        answers_said: the game's answers about the player in the realm `said`.
     """
     if said == now:
         return False
     has_said_so = before.realm == said and before.since is not None
-    if has_said_so and of_said.is_refused and of_said.refused_at >= before.since:  # type: ignore[operator]
+    if has_said_so and answers_said.is_refused and answers_said.refused_at >= before.since:  # type: ignore[operator]
         return False  # The game refused the realm that the directory still names.
-    if of_now.is_refused:
+    if answers_now.is_refused:
         return True
     # Otherwise the directory is followed only if the member's realm came from it, and the game has
     # not accepted that realm since the directory's last answer.
-    return before.realm == now and not of_now.is_proven_since(before.answered_at)
+    return before.realm == now and not answers_now.is_proven_since(before.answered_at)
 
 
 @dataclass(slots=True)
@@ -339,8 +339,8 @@ def _correct(
         now=now,
         said=answer.realm,
         before=Named(lookup.realm, lookup.realm_since, lookup.answered_at),
-        of_now=answers.get(now, GameAnswers()),
-        of_said=answers.get(answer.realm, GameAnswers()),
+        answers_now=answers.get(now, GameAnswers()),
+        answers_said=answers.get(answer.realm, GameAnswers()),
     ):
         changes["realm"] = f"{config.realm_word} {now} → {answer.realm}"
         member.realm = own_realm(member.guild, answer.realm)

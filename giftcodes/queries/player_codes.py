@@ -1,7 +1,8 @@
-"""The codes of one player, each once, and the states or kingdoms that a correction can choose from.
+"""The codes of one player, each once, and the states or kingdoms that are offered for a correction.
 
 A player may be in several guilds. The caller gives the memberships and the member redemptions that
-the user may see, so nothing here finds a row of a guild that the user may not see.
+the user may see, so no other rows are found. But a row's `covered_by` may belong to a guild that
+the user may not see: a page must hide it (`giftcodes.admin.common.scope.redact`).
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class PlayerCode:
 
     @property
     def can_be_tried_again(self) -> bool:
-        """Whether a person can have the game asked again without a correction."""
+        """Whether a person can retry the code without correcting the member first."""
         if self.row is None or self.code.is_over:
             return False
         is_stopped = self.state is State.CANCELLED and self.row.cancel_kind == CancelKind.STOPPED
@@ -124,7 +125,7 @@ class Player:
 
 
 def is_redeemed_for(member: Member) -> bool:
-    """Whether codes are redeemed for a member, whose guild is loaded."""
+    """Whether codes are redeemed for a member. The member's guild must be loaded."""
     return member.active and not member.opted_out and member.guild.active
 
 

@@ -17,15 +17,16 @@ _EDGES = "` \t\u00a0\u2000-\u200a\u202f\u3000|│/\\\\:;,=•·●○▪▫■�
 _AT_EDGES = re.compile(rf"\A[{_EDGES}]+|[{_EDGES}]+\Z")
 #: Signs and emoji that mark a line and belong to no name, with their skin tones and variants.
 _MARKS = "✅☑✔❌✖❎👉👈➡⬅⏩▶🔹🔸🔷🔶🔵🔴🟢🟡🟠🟣⚪⚫◾◽🆔🏷📌📍🎮👤🙋➕🆕🔰💠♦♢◆◇❖➤➢►"
-_MARK_EDGES = re.compile(rf"\A(?:[{_MARKS}]\ufe0f?)+|(?:[{_MARKS}]\ufe0f?)+\Z")
+_MARK = rf"[{_MARKS}][\ufe0f\U0001f3fb-\U0001f3ff]*"
+_MARK_EDGES = re.compile(rf"\A(?:{_MARK})+|(?:{_MARK})+\Z")
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "“": "”", "„": "“", "«": "»", "'": "'"}
 _FORMATS = ("***", "**", "__", "~~", "``", "`")
 _EMPTY_PAIR = re.compile(r"\(\s*\)|\[\s*\]|\{\s*\}|<\s*>|\"\s*\"|“\s*”|`\s*`")
 _RANK = re.compile(r"\A[([]?R[1-5][)\]]?\Z", re.IGNORECASE)
-_BARE = re.compile(r"\A[([]?([0-9]{3,4})[)\]]?\Z")
+_SHORT_NUMBER = re.compile(r"\A[([]?([0-9]{3,4})[)\]]?\Z")
 _NUMBER = re.compile(r"\A[([]?[0-9]+(?:[.,'’ ][0-9]+)*[)\].:]?\Z")
 _CELLS = re.compile(r"\t|[|;]|\s{2,}")
-_BARE_AFTER = re.compile(r"(?<![\s,;|/–—-])[\s,;|/–—-]+[([]?([0-9]{3,4})[)\]]?\Z")
+_SHORT_NUMBER_AT_END = re.compile(r"(?<![\s,;|/–—-])[\s,;|/–—-]+[([]?([0-9]{3,4})[)\]]?\Z")
 _LETTER = re.compile(r"\w")
 #: Words that people write beside their ID. A piece that has no other words is not a name.
 _FILLERS = frozenset(
@@ -87,14 +88,19 @@ def without_numbers(piece: str) -> tuple[str, str]:
         empty if the piece has none, or more than one.
     """
     cells = [clean_piece(cell) for cell in _CELLS.split(piece[:_MOST_OF_PIECE])]
-    bare = [found[1] for cell in cells if (found := _BARE.match(cell))]
+    bare = [found[1] for cell in cells if (found := _SHORT_NUMBER.match(cell))]
     kept = [cell for cell in cells if cell and not is_rank(cell) and not _NUMBER.match(cell)]
     return " ".join(kept), bare[0] if len(bare) == 1 else ""
 
 
 def number_after(piece: str) -> tuple[str, str]:
-    """Divide a piece that ends with a short number into the text before it and its digits."""
-    found = _BARE_AFTER.search(piece)
+    """Split a short number off the end of a piece.
+
+    Returns:
+        The text before the number, and its digits. Without such a number, the piece itself and an
+        empty text.
+    """
+    found = _SHORT_NUMBER_AT_END.search(piece)
     if not found or not _LETTER.search(piece, 0, found.start()):
         return piece, ""
     return clean_piece(piece[: found.start()]), found[1]

@@ -1,7 +1,7 @@
 """Officers who act in Discord: by an account, or by a role that counts in one server.
 
-An officer by role has no account. The limits for officers hold for them, and journals name their
-Discord user.
+An officer by role acts without an account. The limits for officers hold for them, and journals name
+their Discord user.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import Model
 
-#: What an officer needs, as on the pages.
+#: The permission that each action needs, as on the pages.
 REDEEM = "giftcodes.change_redemption"
 SEE_RUNS = "giftcodes.view_redemption"
 SEE_MEMBERS = "giftcodes.view_member"
@@ -34,7 +34,7 @@ ADD_CODE = "giftcodes.add_giftcode"
 
 
 class _ByRole:
-    """The person of an officer by role, for rules that ask a person for permissions."""
+    """Stands in for the account of an officer by role, where a rule asks for permissions."""
 
     pk = None
 
@@ -63,7 +63,7 @@ class Officer:
 
     @property
     def by(self) -> str:
-        """The name for journals of a person without an account. Empty if there is an account."""
+        """The name that journals show for a person without an account, or an empty text."""
         return "" if self.user else _("%s in Discord") % self.asker.name
 
     @property

@@ -131,7 +131,7 @@ def test_a_code_that_does_not_exist_has_a_sign_of_its_own(browser: Browser, wolv
         assert cells[name].words == "the game does not know this code"
     page = response.content.decode()
     assert "0/0" not in page
-    assert "not asked yet" in page
+    assert "not tried yet" in page
 
 
 def test_each_column_says_how_many_members_have_the_code(browser: Browser, wolves: Guild) -> None:

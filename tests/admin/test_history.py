@@ -48,7 +48,7 @@ def test_an_action_and_what_it_changed_are_one_entry(browser: Browser) -> None:
     ]
 
 
-def test_an_action_that_changes_no_field_is_an_entry_too(browser: Browser) -> None:
+def test_an_action_that_changes_no_recorded_field_is_an_entry_too(browser: Browser) -> None:
     code = gift_code("FROST")
     browser.press("close_codes", code)
 

@@ -66,7 +66,7 @@ def test_a_running_redemption_is_fetched_often_and_others_rarely(browser: Browse
     assert answer(browser, past.redemption())["again_in_seconds"] == 10
 
 
-def test_members_who_need_a_person_come_first_with_the_reason_and_a_link_to_correct(
+def test_members_who_need_a_correction_come_first_with_the_reason_and_a_link(
     browser: Browser,
 ) -> None:
     row = past.redemption(members=4)

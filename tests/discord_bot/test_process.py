@@ -1,4 +1,4 @@
-"""The bot's process: one at a time, waits for a token, and tries again without a storm."""
+"""The bot's process: one at a time, waits for a token, and tries again with pauses."""
 
 from __future__ import annotations
 
@@ -65,16 +65,19 @@ class Gateway:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.02)
+    """Wait until a condition holds. If it does not hold in time, the test fails and names it."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"This did not happen within {PATIENCE_SECONDS} s: {what}.")
 
 
-def living(scenario: Callable[[Callable[..., asyncio.Task[None]]], Awaitable[None]]) -> None:
-    """Run a scenario, which starts processes with the function that it gets. All end with it."""
+def run_scenario(scenario: Callable[[Callable[..., asyncio.Task[None]]], Awaitable[None]]) -> None:
+    """Run a scenario with a function that starts bots. They are cancelled when it ends."""
 
-    async def lived() -> None:
+    async def run() -> None:
         tasks: list[asyncio.Task[None]] = []
 
         def start(gateway: Gateway, times: Times = QUICK) -> asyncio.Task[None]:
@@ -88,7 +91,7 @@ def living(scenario: Callable[[Callable[..., asyncio.Task[None]]], Awaitable[Non
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    asyncio.run(lived())
+    asyncio.run(run())
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -104,7 +107,7 @@ def test_the_bot_connects_and_the_pages_see_it(token: Any, caplog: Any) -> None:
         await until(lambda: queries.bot().standing is BotStanding.CONNECTED, "a connection")
         assert queries.bot().words == "Connected as Robin#1."
 
-    living(scenario)
+    run_scenario(scenario)
     assert lines(caplog).count("🤖 The Discord bot is connected as Robin#1.") == 1
     assert queries.bot().standing is BotStanding.SILENT  # It ended, and gave the lease back.
 
@@ -112,20 +115,21 @@ def test_the_bot_connects_and_the_pages_see_it(token: Any, caplog: Any) -> None:
 def test_a_claim_that_is_under_way_at_the_end_does_not_keep_the_lease(
     token: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, claims = DiscordBot.objects.claim, [threading.Event(), threading.Event()]
+    claim = DiscordBot.objects.claim
+    claim_began, claim_may_go_on = threading.Event(), threading.Event()
 
     def slow(*arguments: Any, **options: Any) -> bool:
-        claims[0].set()
-        claims[1].wait(PATIENCE_SECONDS)
+        claim_began.set()
+        claim_may_go_on.wait(PATIENCE_SECONDS)
         return bool(claim(*arguments, **options))
 
     async def scenario(start: Any) -> None:
         monkeypatch.setattr(DiscordBot.objects, "claim", slow)
         start(Gateway())
-        await until(claims[0].is_set, "a claim")
-        asyncio.get_running_loop().call_later(0.2, claims[1].set)
+        await until(claim_began.is_set, "a claim")
+        asyncio.get_running_loop().call_later(0.2, claim_may_go_on.set)
 
-    living(scenario)
+    run_scenario(scenario)
 
     assert queries.bot().standing is BotStanding.SILENT
 
@@ -148,7 +152,7 @@ def test_without_a_token_it_waits_and_a_new_token_connects(token: Any, caplog: A
         await until(lambda: gateway.open == 0, "the end of the connection")
         assert queries.bot().standing is BotStanding.NO_TOKEN
 
-    living(scenario)
+    run_scenario(scenario)
     assert gateway.tokens == ["second-token", "third-token"]
     assert not any("-token" in line for line in lines(caplog))
 
@@ -169,7 +173,7 @@ def test_a_second_process_says_so_once_and_waits_for_the_end_of_the_first(
         await until(lambda: second.open == 1, "the second")
         assert first.open == 0
 
-    living(scenario)
+    run_scenario(scenario)
     assert sum("Another process is the Discord bot" in line for line in lines(caplog)) == 1
 
 
@@ -182,7 +186,7 @@ def test_a_process_that_died_is_replaced_when_its_lease_ends(token: Any) -> None
         await until(lambda: gateway.open == 1, "the end of the lease")
         assert not DiscordBot.objects.claim("dead", seconds=1.0)
 
-    living(scenario)
+    run_scenario(scenario)
 
 
 def test_a_process_whose_lease_was_taken_stops_answering(token: Any, caplog: Any) -> None:
@@ -196,7 +200,7 @@ def test_a_process_whose_lease_was_taken_stops_answering(token: Any, caplog: Any
         DiscordBot.objects.update(holder="")
         await until(lambda: gateway.open == 1, "the lease again")
 
-    living(scenario)
+    run_scenario(scenario)
 
 
 def test_without_the_database_it_answers_until_shortly_before_the_lease_ends(
@@ -222,7 +226,7 @@ def test_without_the_database_it_answers_until_shortly_before_the_lease_ends(
         is_down.clear()
         await until(lambda: gateway.open == 1, "the database")
 
-    living(scenario)
+    run_scenario(scenario)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +236,7 @@ def test_without_the_database_it_answers_until_shortly_before_the_lease_ends(
         (BotState.INTENTS_MISSING, BotStanding.INTENTS_MISSING),
     ],
 )
-def test_a_refused_token_is_said_once_and_not_tried_again_until_it_changes(
+def test_a_refused_connection_is_logged_once_and_not_tried_again_until_the_token_changes(
     token: Any, caplog: Any, state: BotState, standing: BotStanding
 ) -> None:
     gateway = Gateway(NotConnectedError(state))
@@ -245,14 +249,12 @@ def test_a_refused_token_is_said_once_and_not_tried_again_until_it_changes(
         token("good-token")
         await until(lambda: gateway.open == 1, "a connection")
 
-    living(scenario)
+    run_scenario(scenario)
     said = [line for line in lines(caplog) if "refuses" in line]
     assert len(said) == 1
 
 
-def test_while_discord_is_down_it_tries_again_with_longer_waits_and_says_so_once(
-    token: Any, caplog: Any
-) -> None:
+def test_while_discord_is_down_it_tries_again_and_logs_it_once(token: Any, caplog: Any) -> None:
     down = [NotConnectedError(BotState.UNREACHABLE, "HTTP 503") for _ in range(4)]
     gateway = Gateway(*down, RuntimeError("a defect"))
 
@@ -260,7 +262,7 @@ def test_while_discord_is_down_it_tries_again_with_longer_waits_and_says_so_once
         start(gateway)
         await until(lambda: gateway.open == 1, "a connection")
 
-    living(scenario)
+    run_scenario(scenario)
     assert len(gateway.tokens) == 6
     assert sum("cannot be reached" in line for line in lines(caplog)) == 1
 

@@ -77,7 +77,7 @@ def test_a_change_is_in_the_member_s_history_with_its_source(
     assert newest.history_user is None
 
 
-def test_a_name_is_refreshed_and_a_name_that_a_person_chose_stays_until_the_next_news(
+def test_a_name_is_refreshed_and_a_name_that_a_person_chose_stays_until_the_name_changes(
     world: World, service: Service
 ) -> None:
     anna = agreed(guild(), nickname="typed at the import")
@@ -127,7 +127,7 @@ def test_the_realm_of_the_guild_is_stored_as_none(world: World, service: Service
     assert anna.realm is None
 
 
-def test_a_realm_that_works_is_not_changed_by_a_first_answer(
+def test_a_realm_that_works_is_not_changed_by_a_directory_that_never_gave_it(
     world: World, service: Service
 ) -> None:
     wolves, code = guild(), gift_code()
@@ -178,7 +178,7 @@ def test_a_realm_that_a_person_set_is_not_changed_before_the_game_refused_it(
     assert anna.realm == 5
 
 
-def test_a_realm_that_agreed_with_the_directory_follows_its_news(
+def test_a_realm_that_the_directory_gave_follows_when_the_directory_changes(
     world: World, service: Service
 ) -> None:
     anna = agreed(guild())
@@ -198,7 +198,7 @@ NEVER = Named()
 
 
 @pytest.mark.parametrize(
-    ("before", "of_now", "of_said", "taken"),
+    ("before", "answers_now", "answers_said", "taken"),
     [
         # The game was never asked: a person's realm stays.
         (NEVER, GameAnswers(), GameAnswers(), False),
@@ -222,10 +222,20 @@ NEVER = Named()
     ],
 )
 def test_the_game_s_word_decides_whose_realm_wins(
-    before: Named, of_now: GameAnswers, of_said: GameAnswers, taken: bool
+    before: Named, answers_now: GameAnswers, answers_said: GameAnswers, taken: bool
 ) -> None:
-    assert takes_realm(now=1, said=2, before=before, of_now=of_now, of_said=of_said) is taken
-    assert takes_realm(now=2, said=2, before=before, of_now=of_now, of_said=of_said) is False
+    assert (
+        takes_realm(
+            now=1, said=2, before=before, answers_now=answers_now, answers_said=answers_said
+        )
+        is taken
+    )
+    assert (
+        takes_realm(
+            now=2, said=2, before=before, answers_now=answers_now, answers_said=answers_said
+        )
+        is False
+    )
 
 
 # --- Trouble --------------------------------------------------------------------------------------

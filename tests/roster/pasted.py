@@ -59,7 +59,7 @@ LISTS: dict[str, tuple[str, str]] = {
     ),
     "bullets, arrows and check marks": (
         "• Amber → 410000101\n- Birch => 410000102\n▪️ Cinder ➡️ 410000103\n* Dahlia 410000104\n"
-        "✅ Elm — 410000105 ✅\n☑️ Fern=410000106\n410000107👉Ginkgo\n— Hazel » 410000108\n",
+        "✅ Elm — 410000105 ✅\n☑️ Fern=410000106\n410000107👉🏽Ginkgo\n— Hazel » 410000108\n",
         """
         + 410000101 | Amber |
         + 410000102 | Birch |

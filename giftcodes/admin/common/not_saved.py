@@ -1,6 +1,6 @@
-"""What a form in place did not accept. The page with the form shows it once more, with the error.
+"""An entry that an inline form did not accept. The page shows it once more, with the error.
 
-Such a form is sent to the page of its row, which redirects to the page that the person came from.
+An inline form is sent to the page of its row, which redirects to the page where the form was.
 """
 
 from __future__ import annotations

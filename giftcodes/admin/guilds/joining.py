@@ -1,4 +1,4 @@
-"""How players of a guild help themselves: the join link, waiting requests, and the public page.
+"""Self-service for the players of a guild: the join link, waiting requests, and the public page.
 
 `templates/admin/giftcodes/joining/block.html` shows all of these, with the context from `block`.
 Any page of a guild may include that template: its forms are sent to `page`, which then redirects to

@@ -109,6 +109,7 @@ def board(redemption: Redemption, person: Any) -> dict[str, Any]:
         "unsettled": unsettled,
         "actions": actions_of(redemption, unsettled, obstacle) if may_press else [],
         "obstacle": obstacle if redemption.state != RunState.RUNNING and unsettled else None,
+        "takes_new_members": obstacle is None and redemption.guild.automatic,
         "place": place_word(redemption.gift_code.provider),
         "code_url": page_url(redemption.gift_code),
         "newest": newest,

@@ -83,7 +83,7 @@ def test_a_delivery_is_bounded_in_time(service: Service) -> None:
         ("mailto://u:aSecretWord@127.0.0.1", "not a whole address of mailto://.*mailtos://"),
     ],
 )
-def test_an_address_that_is_not_known_is_refused(address: str, words: str) -> None:
+def test_an_address_that_cannot_be_used_is_refused(address: str, words: str) -> None:
     with pytest.raises(BadAddressError, match=words) as caught:
         channel_client_for(address, total_seconds=1, connect_seconds=1)
     assert "aSecretWord" not in str(caught.value)
