@@ -65,6 +65,11 @@ class ImportResult:
     import_id: int | None = None
 
     @property
+    def more(self) -> int:
+        """How many more active members the guild has."""
+        return len(self.added) + len(self.reactivated)
+
+    @property
     def corrected(self) -> int:
         """How many known members got another realm."""
         return sum("realm" in {name for name, *_ in changes} for changes in self.changes.values())
@@ -135,22 +140,19 @@ def import_members(
             made.save()
         room = guild.room()
         for batch in _batches(listed):
-            _import_batch(made, batch, result, is_real=not dry_run, by=by)
-        more = len(result.added) + len(result.reactivated)
-        if more > room:
-            # Members have been written already. The error rolls the transaction back.
-            raise GuildFullError(guild.full_words(more=more, room=room))
+            # Of a list that does not fit, the rest is only counted: writing it would take long.
+            is_real = not dry_run and result.more <= room
+            _import_batch(made, batch, result, is_real=is_real, by=by)
+        if result.more > room:
+            raise GuildFullError(guild.full_words(more=result.more, room=room))
         if result.added and not guild.may_add(result.added):
             raise GuildFullError(guild.too_many_added_words())
         if dry_run:
             return result
         if is_limited or is_user_limited(user_id):
             count_of_members(guild, result.corrected)
-        made.added, made.updated, made.reactivated = (
-            len(result.added),
-            len(result.changes),
-            len(result.reactivated),
-        )
+        made.added, made.updated = len(result.added), len(result.changes)
+        made.reactivated = len(result.reactivated)
         made.save()
         if result.has_changes:
             result.import_id = made.pk

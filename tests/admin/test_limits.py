@@ -18,6 +18,7 @@ from giftcodes.models import Guild, Member
 from giftcodes.models.guild import ADDING_PERIOD, GuildFullError
 from giftcodes.models.roles import OFFICERS
 from giftcodes.roster import ListedMember
+from giftcodes.services import imports
 from giftcodes.services.imports import import_members, undo_import
 from giftcodes.services.members import move_members
 from tests.admin.conftest import Browser, errors
@@ -90,6 +91,20 @@ def test_an_import_beyond_the_limit_changes_nothing(full: Guild, dry_run: bool) 
 
     import_members(full.pk, [known])
     assert Member.objects.filter(nickname="Amber").exists()
+
+
+def test_a_list_that_does_not_fit_is_not_written_to_its_end(
+    full: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BATCH", 2)
+    listed = [ListedMember(line=n, player_id=player_id()) for n in range(8)]
+
+    with CaptureQueriesContext(connection) as queries, pytest.raises(GuildFullError, match="for 8"):
+        import_members(full.pk, listed)
+
+    writes = [one for one in queries if 'INSERT INTO "giftcodes_member"' in one["sql"]]
+    assert len(writes) == 1
+    assert active(full) == 3
 
 
 def test_the_page_and_the_command_say_that_the_guild_is_full(
