@@ -307,14 +307,22 @@ def weekly() -> None:
     """Every five minutes: queue the summaries that are due, and tell players what waits."""
     if weekly_step.queue_summaries():
         enqueue_on_commit(announce)
-    for link_id in weekly_step.due_links():
-        enqueue_on_commit(tell_player, link_id)
+    if link_ids := weekly_step.due_links():
+        enqueue_on_commit(tell_player, *link_ids)
 
 
 @shared_task
-def tell_player(link_id: int) -> None:
-    """Send a player a direct message in Discord, if something waits for the player."""
-    weekly_step.tell_player(link_id)
+def tell_player(link_id: int, *others: int) -> None:
+    """Send a player a direct message in Discord, if something waits for the player.
+
+    The others come one after the other. If all were told at once while Discord does not answer, no
+    thread would be left for the ticks.
+    """
+    try:
+        weekly_step.tell_player(link_id)
+    finally:
+        if others:
+            enqueue_on_commit(tell_player, *others)
 
 
 @shared_task

@@ -18,6 +18,7 @@ from giftcodes.discord_bot.commands import COMMANDS
 from giftcodes.discord_bot.database import in_database
 from giftcodes.discord_bot.process import NotConnectedError
 from giftcodes.discord_bot.replies import Interaction, pressed
+from giftcodes.discord_bot.turns import Turns
 from giftcodes.domain import log_lines
 from giftcodes.models import BotState, DiscordBot
 from giftcodes.services import discord_links
@@ -68,6 +69,7 @@ class Bot(discord.Client):
         self.is_the_bot = is_the_bot
         self._tell = tell
         self._answering: set[asyncio.Task[Any]] = set()
+        self.turns = Turns()
         self.tree = Tree(self)
         for command in COMMANDS:
             self.tree.add_command(command)

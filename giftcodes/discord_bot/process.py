@@ -21,7 +21,7 @@ from typing import Protocol
 
 from django.db import Error as DatabaseError
 
-from giftcodes.discord_bot.database import in_database
+from giftcodes.discord_bot.database import in_lease_thread
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import BotState, DiscordBot
 from giftcodes.models.site_settings import discord_token
@@ -131,7 +131,7 @@ class Process:
                 # A claim that is under way would take the lease again after its release.
                 await asyncio.wait({self._claiming})
             with contextlib.suppress(DatabaseError):
-                await asyncio.shield(in_database(DiscordBot.objects.release, self._holder))
+                await asyncio.shield(in_lease_thread(DiscordBot.objects.release, self._holder))
 
     async def _once(self) -> None:
         token = await self._token()
@@ -207,14 +207,14 @@ class Process:
     async def _token(self) -> str | None:
         """The token. None if the database does not answer."""
         try:
-            return await in_database(discord_token)
+            return await in_lease_thread(discord_token)
         except DatabaseError:
             return None
 
     async def _renew(self) -> bool | None:
         """Take or renew the lease. Returns whether it is ours, or None without an answer."""
         before = time.monotonic()
-        claim = in_database(DiscordBot.objects.claim, self._holder, seconds=self._times.lease)
+        claim = in_lease_thread(DiscordBot.objects.claim, self._holder, seconds=self._times.lease)
         self._claiming = asyncio.ensure_future(claim)
         try:
             is_ours = await asyncio.shield(self._claiming)
@@ -231,7 +231,7 @@ class Process:
             self._say("🤖 The connection to Discord broke. The bot connects again.")
         self._is_connected = state is BotState.CONNECTED
         with contextlib.suppress(DatabaseError):
-            await in_database(DiscordBot.objects.tell, self._holder, state, name=name)
+            await in_lease_thread(DiscordBot.objects.tell, self._holder, state, name=name)
 
     def _say(self, line: str, *, level: str = "info", reason: str = "") -> None:
         """Log a line, unless it is the one that was logged last."""

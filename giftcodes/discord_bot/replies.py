@@ -24,6 +24,7 @@ from giftcodes.discord_bot.answers import (
     shortened,
 )
 from giftcodes.discord_bot.database import in_database
+from giftcodes.discord_bot.turns import TooManyAtOnceError, Turns
 from giftcodes.domain import log_lines
 from giftcodes.domain.text import clean_name, one_line
 from giftcodes.services.discord_links import Asker, DiscordRefused
@@ -120,9 +121,11 @@ async def choices(
     interaction: Interaction, work: Callable[[Asker, str], list[tuple[str, str]]], text: str
 ) -> list[discord.app_commands.Choice[str]]:
     """What Discord offers while a person types. If the database is down, it offers nothing."""
+    turns: Turns = interaction.client.turns
     try:
-        found = await in_database(work, asker_of(interaction), text)
-    except (OperationalError, InterfaceError):
+        async with turns.of(interaction.user.id, interaction.guild_id):
+            found = await in_database(work, asker_of(interaction), text)
+    except (OperationalError, InterfaceError, TooManyAtOnceError):
         return []
     return [discord.app_commands.Choice(name=words, value=value) for words, value in found]
 
@@ -140,7 +143,17 @@ async def _reply(
     with interaction.client.answering():
         how = {} if in_place else {"ephemeral": True, "thinking": True}
         if await _sent(interaction.response.defer(**how), "wait for an answer"):
-            await _send(interaction, await answer(), in_place=in_place)
+            await _send(interaction, await _in_turn(interaction, answer), in_place=in_place)
+
+
+async def _in_turn(interaction: Interaction, answer: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer, when it is the turn of this person and server."""
+    turns: Turns = interaction.client.turns
+    try:
+        async with turns.of(interaction.user.id, interaction.guild_id):
+            return await answer()
+    except TooManyAtOnceError:
+        return Answer(_("You do a lot at once. Wait for the answers, then try again."))
 
 
 async def _sent(request: Awaitable[object], what: str) -> bool:

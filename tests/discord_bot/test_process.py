@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import aiohttp
@@ -96,6 +97,21 @@ def run_scenario(scenario: Callable[[Callable[..., asyncio.Task[None]]], Awaitab
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [str(one.msg["event"]) for one in caplog.records if isinstance(one.msg, dict)]
+
+
+def test_the_bot_keeps_its_place_while_all_threads_are_busy(token: Any) -> None:
+    async def scenario(start: Any) -> None:
+        is_over = threading.Event()
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        busy = asyncio.get_running_loop().run_in_executor(None, is_over.wait)
+        try:
+            start(Gateway())
+            await until(lambda: queries.bot().standing is BotStanding.CONNECTED, "a connection")
+        finally:
+            is_over.set()
+            await busy
+
+    living(scenario)
 
 
 def test_the_bot_connects_and_the_pages_see_it(token: Any, caplog: Any) -> None:

@@ -239,3 +239,26 @@ def test_without_a_bot_nothing_is_claimed(world: World, discord: StandIn, settin
     settings.DISCORD_TOKEN = BOT_TOKEN
     run_weekly(world)
     assert len(discord.of(DIRECT)) == 1
+
+
+def test_players_are_told_one_after_the_other(
+    world: World, discord: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Discord does not answer, direct messages must not take the threads of the ticks."""
+    links = [with_player(world) for _ in range(3)]
+    told: list[int] = []
+
+    def tell(link_id: int) -> bool:
+        told.append(link_id)
+        raise OSError("Something failed.")
+
+    monkeypatch.setattr(weekly, "tell_player", tell)
+    tasks.weekly()
+    for _ in links:
+        ((task, ids, _options),) = world.rings
+        world.rings.clear()
+        with pytest.raises(OSError, match="Something failed"):
+            task(*ids)
+
+    assert told == [one.pk for one in links]
+    assert not world.rings

@@ -11,10 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection
 
+from giftcodes.discord_bot.database import THREADS
 from giftcodes.discord_bot.process import Process
-
-#: How many commands use the database at the same time. Each has a connection of its own.
-_THREADS = 4
 
 
 class Command(BaseCommand):
@@ -35,7 +33,7 @@ class Command(BaseCommand):
 
 async def _run() -> None:
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="database"))
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="database"))
     task = asyncio.ensure_future(Process().run())
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
