@@ -105,7 +105,7 @@ async def pressed(interaction: Interaction) -> None:
         await _open(interaction, press.form(*values), str(data["custom_id"]))
         return
     entered = _fields(data.get("components", [])) if is_form else []
-    in_place = press.in_place and interaction.message is not None
+    in_place = press.in_place and _is_private(interaction)
 
     async def answer() -> Answer:
         files: list[bytes | None] = []
@@ -115,6 +115,16 @@ async def pressed(interaction: Interaction) -> None:
         return await _answer(interaction, press.work, (*values, *entered, *files))
 
     await _reply(interaction, answer, in_place=in_place)
+
+
+def _is_private(interaction: Interaction) -> bool:
+    """Whether the message that has the button is shown to this person only.
+
+    A program may send a press that the message does not offer. Its answer must not replace a
+    message that others read.
+    """
+    message = interaction.message
+    return message is not None and (message.flags.ephemeral or interaction.guild_id is None)
 
 
 async def choices(

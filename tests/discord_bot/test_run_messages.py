@@ -199,3 +199,28 @@ def test_nobody_but_officers_of_the_guild_learns_or_does_anything(
         assert not RedemptionEvent.objects.exists()
 
     play(scenario)
+
+
+@pytest.mark.parametrize("is_forged", [False, True])
+def test_a_press_never_replaces_a_message_that_others_read(
+    play: Play, pack: Guild, is_forged: bool
+) -> None:
+    run = running(pack, gift_code("FROST2026"))
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        message = await posted(stage, run, "started")
+        if is_forged:
+            forged = {"type": 2, "style": 1, "label": "x", "custom_id": f"rd:members:{pack.pk}:1:"}
+            rows = [{"type": 1, "components": [forged]}]
+            route = Route("POST", "/channels/{channel_id}/messages", channel_id=person.channel.id)
+            await stage.env.bot.http.request(route, json={"content": "Runs", "components": rows})
+            said = await person.actor.click(person.channel.last_message, label="x")
+        else:
+            said = await person.actor.click(message, label="Who is missing")
+        assert said.ephemeral
+        assert "Anna" in text_of(said)
+        public = person.channel.last_message
+        assert "Anna" not in str([public.content, public.embeds])
+
+    play(scenario)
