@@ -172,17 +172,34 @@ def add(typed: GiftCode, adder: Adder, *, by: str = "") -> Addition:
         return _of_known(known, typed, adder)
     if not takes_new_code(adder):
         return _propose(typed, adder, gettext("Code %s is proposed. An administrator decides."))
-    has_end = typed.expires_at is not None
-    if adder.is_limited:
-        # A wrong end would close the code for all guilds.
-        typed.expires_at = None
+    was_cleared = clear_unchecked(typed, adder)
     saved = _save(typed, adder, by)
-    if not has_end or typed.expires_at is not None:
+    if not was_cleared:
         return saved
     note = gettext(
-        "The end was not saved: it would hold for all guilds, so only an administrator can set it."
+        "Its end and its rewards were not saved: they would hold for all guilds, so only an "
+        "administrator can set them."
     )
     return replace(saved, words=f"{saved.words} {note}")
+
+
+def clear_unchecked(typed: GiftCode, adder: Adder) -> bool:
+    """Clear what an officer may enter only in a proposal, which an administrator checks.
+
+    A wrong end would close the code for all guilds. The rewards are shown to the players of all
+    guilds, on public pages, and in the channels of all guilds.
+
+    Args:
+        typed: a new code, which is about to be added.
+        adder: who adds it.
+
+    Returns:
+        Whether anything was cleared.
+    """
+    if not adder.is_limited or not (typed.expires_at or typed.rewards):
+        return False
+    typed.expires_at, typed.rewards = None, ""
+    return True
 
 
 def _of_known(known: GiftCode, typed: GiftCode, adder: Adder) -> Addition:

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from giftcodes.admin.codes import admin as codes_admin
 from giftcodes.models import (
     Channel,
     CodeProposal,
@@ -36,6 +37,8 @@ from tests.admin.conftest import Browser, Messages, TaskQueue, address, errors, 
 from tests.factories import gift_code, guild, member
 
 NEW = {"provider": "simulator", "code": "FROST", "rewards": ""}
+#: A new code with what an administrator must check.
+CHECKED = {**NEW, "rewards": "Gems", "expires_at_0": "2099-01-01", "expires_at_1": "10:00"}
 DISCORD = "https://discord.com/api/webhooks/1/secret"
 
 
@@ -92,18 +95,28 @@ def test_an_officer_adds_a_code_that_is_redeemed_at_once(
     assert "1 member in 1 guild" in page, "members of other guilds are not counted"
 
 
-def test_an_officer_adds_codes_of_their_own_games_without_dates(
+def test_an_officer_adds_codes_of_their_own_games_without_dates_and_rewards(
     amber: Browser, guilds: Guilds
 ) -> None:
     page = amber.open("giftcode_add").content.decode()
-    assert "expires_at" not in page
-    assert "published_on" not in page
+    for field in ("expires_at", "published_on", "rewards"):
+        assert field not in page
     assert "kingshot" not in page
     response = amber.post("giftcode_add", data={**NEW, "provider": "kingshot"})
     assert "not one of the available choices" in errors(response)
-    form = {**NEW, "expires_at_0": "2099-01-01", "expires_at_1": "10:00"}
-    amber.save("giftcode_add", **form)
-    assert GiftCode.objects.get().expires_at is None
+    amber.save("giftcode_add", **CHECKED)
+    code = GiftCode.objects.get()
+    assert (code.expires_at, code.rewards) == (None, "")
+
+
+def test_what_was_entered_for_a_proposal_is_not_saved_if_none_is_necessary_any_more(
+    amber: Browser, guilds: Guilds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes_admin, "must_propose", lambda _person: True)
+    assert "rewards" in amber.open("giftcode_add").content.decode()
+    amber.save("giftcode_add", **CHECKED)
+    code = GiftCode.objects.get()
+    assert (code.expires_at, code.rewards) == (None, "")
 
 
 @pytest.mark.parametrize(

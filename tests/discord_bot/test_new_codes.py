@@ -119,11 +119,13 @@ def test_a_code_of_a_role_is_redeemed_in_the_guild_of_the_role_until_it_is_prove
 
     async def scenario(stage: Stage) -> None:
         person = by_role(stage, "rolf", pack)
-        said = await person.slash("code add", code="fresh1", expires="2050-01-31 10:00")
-        assert "The end was not saved" in text_of(said)
+        said = await person.slash(
+            "code add", code="fresh1", expires="2050-01-31 10:00", rewards="Come to our server"
+        )
+        assert "Its end and its rewards were not saved" in text_of(said)
         assert "It is redeemed now" in text_of(said)
         code = GiftCode.objects.get()
-        assert (code.expires_at, code.trial_guild) == (None, pack)
+        assert (code.expires_at, code.rewards, code.trial_guild) == (None, "", pack)
         tasks.fan_out(code.pk, Trigger.DISCORD, None)
         assert starts(pack) == 1
         assert starts(foreign) == 0

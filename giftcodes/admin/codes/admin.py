@@ -129,13 +129,12 @@ class GiftCodeAdmin(CodeEntry):
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
         """The fields that a person may enter for a new code, or may look at for a stored one.
 
-        Officers do not set dates, because a wrong end would close the code for all guilds. They may
-        enter an end only in a proposal, because an administrator checks it.
+        Officers enter an end and rewards only in a proposal: see `clear_unchecked`.
         """
         if obj or scope.sees_all(request.user):
             return self.fieldsets
-        end = ["expires_at"] if must_propose(request.user) else []
-        return [(None, {"fields": ["provider", "code", *end, "rewards"]})]
+        checked = ["expires_at", "rewards"] if must_propose(request.user) else []
+        return [(None, {"fields": ["provider", "code", *checked]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: GiftCode | None = None) -> list[str]:  # noqa: ARG002
         """The game and the spelling cannot be changed, because they identify the code."""

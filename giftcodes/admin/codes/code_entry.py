@@ -18,7 +18,12 @@ from giftcodes.admin.common.html import list_link, model_url, page_url
 from giftcodes.models import GiftCode, Redemption, Source, Trigger
 from giftcodes.models.officer_rules import NewCodes, new_codes
 from giftcodes.pipeline.spellings import may_offer, offer_spelling
-from giftcodes.services.code_additions import Adder, rule_words, takes_new_code
+from giftcodes.services.code_additions import (
+    Adder,
+    clear_unchecked,
+    rule_words,
+    takes_new_code,
+)
 from giftcodes.services.code_proposals import (
     CODES_OF_OFFICER,
     TooManyProposalsError,
@@ -97,6 +102,8 @@ class CodeEntry(KeepsHistory):
             return
         if not change:
             obj.source = Source.ADMIN
+            # The fields may have been offered for a proposal, which is no longer necessary.
+            clear_unchecked(obj, Adder(request.user))
         super().save_model(request, obj, form, change)
         if change and "expires_at" in form.changed_data and not obj.is_open:
             words = gettext("Code %s is closed, and stays closed until you press “Reopen code”.")
