@@ -122,6 +122,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 10},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "giftcodes.services.discord_links.NewPasswordUnlinks"},
 ]
 
 # --- The admin theme; its side bar is giftcodes.admin_menu ----------------------------------------

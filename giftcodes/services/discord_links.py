@@ -205,6 +205,28 @@ def unlink_account(user: User) -> bool:
     return bool(number)
 
 
+class NewPasswordUnlinks:
+    """A new password ends the account's link to a Discord user, as it ends the sessions.
+
+    Otherwise a person who had the account for a moment could keep its rights in Discord. Django
+    calls `password_changed` of each password validator (AUTH_PASSWORD_VALIDATORS). This one has no
+    rule.
+    """
+
+    def validate(self, _password: str, _user: User | None = None) -> None:
+        """Accept every password."""
+
+    def get_help_text(self) -> str:
+        """What happens, for the pages that list the rules."""
+        return _("A new password ends the account's link to a Discord user: use /iam again.")
+
+    def password_changed(self, _password: str, user: User | None = None) -> None:
+        """End the link, and the codes for Discord that the user has made."""
+        if user is not None:
+            unlink_account(user)
+            DiscordCode.objects.filter(made_by=user).delete()
+
+
 # --- Officers -------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class OfficerRight:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import password_changed
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
@@ -256,7 +257,7 @@ def join_obstacle(invitation: Invitation, user: User) -> str:
 
 
 def choose_password(secret_hash: str, *, password: str) -> User:
-    """Set the new password of a link's user. All sessions of the user end.
+    """Set the new password of a link's user. All sessions, and the link to Discord, end.
 
     Args:
         secret_hash: the hash of the secret in the link.
@@ -270,6 +271,7 @@ def choose_password(secret_hash: str, *, password: str) -> User:
         row = _usable(_locked(PasswordLink), secret_hash)
         row.user.password = hashed
         row.user.save(update_fields=["password"])
+        password_changed(password, row.user)
         row.used_at = database_now()
         row.save(update_fields=["used_at"])
     return row.user

@@ -6,9 +6,12 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from giftcodes.domain.tokens import token_hash
 from giftcodes.models import (
     Alarm,
     BotState,
@@ -25,7 +28,8 @@ from giftcodes.models.site_settings import discord_token
 from giftcodes.models.stored_setting import forget_stored_values
 from giftcodes.notifications import alarms
 from giftcodes.services import joining
-from giftcodes.services.discord_links import Asker, link_account, link_server
+from giftcodes.services.discord_links import Asker, link_account, link_server, make_code
+from giftcodes.services.links import choose_password, make_password_link
 from tests.admin.test_roles import groups, person
 from tests.factories import guild, member
 
@@ -237,3 +241,30 @@ def test_officers_see_who_asks_in_discord_and_who_has_a_player(otto: Client, wol
     answer = otto.post(page, {"act": "end discord"})
     assert "no longer has this player" in answer.content.decode()
     assert not PlayerLink.objects.filter(member=bram).exists()
+
+
+@pytest.mark.parametrize("how", ["link", "page", "command"])
+def test_a_new_password_ends_the_link_to_a_discord_user(
+    otto: Client, groups: None, wolves: Guild, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A thief of a session keeps nothing, neither a link nor a code for one."""
+    amber = User.objects.create_superuser("amber", password="old-and-odd-99")
+    users = [User.objects.get(username="otto"), amber]
+    for number, user in enumerate(users):
+        DiscordAccount.objects.create(user=user, discord_user=number + 1, name="A thief")
+        make_code(user, None)
+        make_code(user, wolves)
+    new = "new-and-odd-99"
+    if how == "link":
+        choose_password(token_hash(make_password_link(amber, made_by=amber)), password=new)
+    elif how == "page":
+        client = Client()
+        client.force_login(amber)
+        fields = {"old_password": "old-and-odd-99", "new_password1": new, "new_password2": new}
+        assert client.post(reverse("admin:password_change"), fields).status_code == 302
+    else:
+        monkeypatch.setattr("getpass.getpass", lambda **_options: new)
+        call_command("changepassword", "amber")
+
+    assert [one.user.username for one in DiscordAccount.objects.all()] == ["otto"]
+    assert {one.made_by.username for one in DiscordCode.objects.all()} == {"otto"}

@@ -32,6 +32,7 @@ from giftcodes.admin.common.html import link
 from giftcodes.domain.tokens import token_hash
 from giftcodes.models import Guild, Invitation
 from giftcodes.models.roles import Role
+from giftcodes.services.discord_links import NewPasswordUnlinks
 from giftcodes.services.links import (
     LinkRefused,
     NameTaken,
@@ -57,16 +58,18 @@ _RULES: dict[type[Any], Any] = {
     password_validation.MinimumLengthValidator: _("At least %(min_length)d characters."),
     password_validation.CommonPasswordValidator: _("Not one that many people use."),
     password_validation.UserAttributeSimilarityValidator: _("Not like your user name."),
+    NewPasswordUnlinks: "",
 }
 _TAKEN = _("This user name is taken. Choose another one.")
 
 
 def _rules() -> list[str]:
     """What a password must be like, in plain words."""
-    return [
+    found = [
         _RULES[type(one)] % vars(one) if type(one) in _RULES else one.get_help_text()
         for one in password_validation.get_default_password_validators()
     ]
+    return list(filter(None, found))
 
 
 class PasswordForm(forms.Form):
