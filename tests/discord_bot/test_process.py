@@ -111,7 +111,7 @@ def test_the_bot_keeps_its_place_while_all_threads_are_busy(token: Any) -> None:
             is_over.set()
             await busy
 
-    living(scenario)
+    run_scenario(scenario)
 
 
 def test_the_bot_connects_and_the_pages_see_it(token: Any, caplog: Any) -> None:
