@@ -37,11 +37,11 @@ def here(
     channel = done.channel
     _log(asker, guild, channel, lambda: _("Chosen in Discord: the bot announces here."))
     words = _(
-        "The runs of **%(guild)s** are announced here. This channel gets: “%(tells)s” The guild's "
+        "The runs of **%(guild)s** are announced here. This channel gets: “%(tells)s”. The guild's "
         "page “Channels” shows whether messages arrive."
     )
     if not done.is_new:
-        words = _("Changed. This channel gets for **%(guild)s**: “%(tells)s”")
+        words = _("Changed. This channel gets for **%(guild)s**: “%(tells)s”.")
     if queue_test(channel.pk).is_queued:
         tasks.enqueue_on_commit(tasks.announce)
         words = f"{words} {_('A test arrives in a few seconds.')}"

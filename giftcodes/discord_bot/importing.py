@@ -187,7 +187,7 @@ def _effects(result: ImportResult) -> list[str]:
         (_("already there"), result.already_there),
         (_("left out because they opted out"), len(result.opted_out)),
     )
-    found = [f"{words} {number}" for words, number in numbers if number]
+    found = [f"{number} {words}" for words, number in numbers if number]
     return [", ".join(found)] if found else [_("No line is good, so nothing would be imported.")]
 
 

@@ -79,7 +79,7 @@ def preview_lines(officer: Officer, code_id: int, cost: Preview) -> list[str]:
     having = ngettext("%d has it", "%d have it", cost.having) % cost.having
     time = formatting.left(cost.outlook) if cost.requests else _("none")
     found = [
-        _("Members: **%(members)s**, %(having)s") % {"members": members, "having": having},
+        f"**{members}**, {having}",
         _("Requests to the game: **%d**") % cost.requests,
         _("Estimated time: **%s**") % time,
     ]
