@@ -47,7 +47,8 @@ guards: .venv/.installed-dev  ## Remove each guard from a copy of the code, and 
 	@$(RUN) -m chaos.guards
 
 screenshots: .venv/.installed-dev  ## Create docs/screenshots again, with the installed Chromium
-	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' tests/browser $(ARGS)
+	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' \
+		tests/discord_bot tests/browser $(ARGS)
 
 docs: .venv/.installed-dev  ## Build the documentation strictly into site/; ARGS=serve to read it while you write
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs $(if $(ARGS),$(ARGS) --dev-addr 127.0.0.1:8001,build --strict --quiet)

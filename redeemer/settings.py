@@ -108,6 +108,9 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at", module="django.core.handlers.base")
 LANGUAGE_CODE = "en"
+# The languages that have a catalogue: the Discord bot answers, and registers its commands, in each.
+# A language of which only Django has a catalogue would be a mixture.
+LANGUAGES = [("en", "English")]
 TIME_ZONE = env.zone("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.utils.translation import gettext as _
 
 from giftcodes import tasks
@@ -18,7 +20,7 @@ from giftcodes.services.discord_channels import (
     announce_no_more,
 )
 from giftcodes.services.discord_links import Asker
-from giftcodes.services.discord_officers import as_officer
+from giftcodes.services.discord_officers import as_officer, in_site_language
 
 
 def here(
@@ -33,13 +35,13 @@ def here(
     guild = guild_of(asker, chosen)
     done = announce_here(guild, asker, place, tells=tells, role_id=role_id, weekly=weekly)
     channel = done.channel
-    _log(asker, guild, channel, _("Chosen in Discord: the bot announces here."))
+    _log(asker, guild, channel, lambda: _("Chosen in Discord: the bot announces here."))
     words = _(
-        "The runs of **%(guild)s** are announced here. This channel gets: “%(tells)s” The guild's "
+        "The runs of **%(guild)s** are announced here. This channel gets: “%(tells)s”. The guild's "
         "page “Channels” shows whether messages arrive."
     )
     if not done.is_new:
-        words = _("Changed. This channel gets for **%(guild)s**: “%(tells)s”")
+        words = _("Changed. This channel gets for **%(guild)s**: “%(tells)s”.")
     if queue_test(channel.pk).is_queued:
         tasks.enqueue_on_commit(tasks.announce)
         words = f"{words} {_('A test arrives in a few seconds.')}"
@@ -54,13 +56,16 @@ def no_more(asker: Asker, place: Place, chosen: str) -> Answer:
     channel = announce_no_more(guild, asker, place)
     if channel is None:
         return Answer(_("The bot announces nothing of **%s** here.") % safe(guild.name))
-    _log(asker, guild, guild, _("Deleted the channel %s in Discord.") % channel.name)
+    name = channel.name
+    _log(asker, guild, guild, lambda: _("Deleted the channel %s in Discord.") % name)
     return Answer(_("Nothing of **%s** is announced here any more.") % safe(guild.name))
 
 
-def _log(asker: Asker, guild: Guild, row: Channel | Guild, words: str) -> None:
+def _log(asker: Asker, guild: Guild, row: Channel | Guild, words: Callable[[], str]) -> None:
     """Record a change: in the list of changes if the person has an account, and in the log."""
     if officer := as_officer(asker, guild, CHANGE_CHANNEL):
         officer.log([row], words)
     else:
-        log_lines.info(f"🤖 {words}", guild=guild.name, discord_user=asker.user_id)
+        with in_site_language():
+            said = words()
+        log_lines.info(f"🤖 {said}", guild=guild.name, discord_user=asker.user_id)

@@ -18,6 +18,7 @@ from giftcodes.discord_bot.commands import COMMANDS
 from giftcodes.discord_bot.database import in_database
 from giftcodes.discord_bot.process import NotConnectedError
 from giftcodes.discord_bot.replies import Interaction, pressed
+from giftcodes.discord_bot.translating import Catalogues, speak_to
 from giftcodes.discord_bot.turns import Turns
 from giftcodes.domain import log_lines
 from giftcodes.models import BotState, DiscordBot
@@ -36,7 +37,8 @@ Tell = Callable[[BotState, str], Awaitable[None]]
 class Tree(app_commands.CommandTree["Bot"]):
     """The commands. A process that is no longer the bot does not answer."""
 
-    async def interaction_check(self, interaction: discord.Interaction[Bot]) -> bool:  # noqa: ARG002
+    async def interaction_check(self, interaction: discord.Interaction[Bot]) -> bool:
+        speak_to(interaction)
         return self.client.is_the_bot()
 
     async def on_error(
@@ -95,7 +97,10 @@ class Bot(discord.Client):
     async def setup_hook(self) -> None:
         """Register the commands, if their definition changed since they were registered last."""
         await in_database(DiscordBot.objects.keep_application, self.application_id)
-        written = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        catalogues = Catalogues()
+        await self.tree.set_translator(catalogues)
+        commands = self.tree.get_commands()
+        written = [await one.get_translated_payload(self.tree, catalogues) for one in commands]
         text = json.dumps([self.application_id, written], sort_keys=True, default=str)
         found = hashlib.sha256(text.encode()).hexdigest()
         if await in_database(DiscordBot.objects.commands_hash) == found:
@@ -128,6 +133,7 @@ class Bot(discord.Client):
         """Answer buttons, menus and forms. The tree answers commands."""
         kinds = (discord.InteractionType.component, discord.InteractionType.modal_submit)
         if interaction.type in kinds and self.is_the_bot():
+            speak_to(interaction)
             await pressed(interaction)
 
     async def on_guild_update(self, before: discord.Guild, after: discord.Guild) -> None:

@@ -1,11 +1,16 @@
-"""The slash commands, with their options as Discord shows them. `COMMANDS` has them all."""
+"""The slash commands, with their options as Discord shows them. `COMMANDS` has them all.
+
+`_` only marks a text for the catalogues: `translating.Catalogues` translates it. `NAMES` there has
+each name.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from discord import Attachment, Message, Permissions, Role, Thread, app_commands
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from giftcodes.discord_bot import (
     announcing,
@@ -23,6 +28,7 @@ from giftcodes.discord_bot import (
 from giftcodes.discord_bot.choosing import guild_choices, player_choices
 from giftcodes.discord_bot.officers import code_choices, officer_guild_choices
 from giftcodes.discord_bot.replies import Interaction, choices, open_form, reply, reply_to_file
+from giftcodes.discord_bot.translating import message_id
 from giftcodes.models.channel import Tells
 from giftcodes.services.discord_channels import Place
 
@@ -269,7 +275,7 @@ announce = app_commands.Group(
     guild=_("Which guild, if this server has several."),
 )
 @app_commands.choices(
-    what=[app_commands.Choice(name=str(one.label), value=one.value) for one in Tells]
+    what=[app_commands.Choice(name=message_id(one.label), value=one.value) for one in Tells]
 )
 @app_commands.autocomplete(guild=_guilds)
 async def announce_here(
@@ -297,11 +303,11 @@ def _place(interaction: Interaction) -> Place:
     may = interaction.app_permissions
     is_thread = isinstance(interaction.channel, Thread)
     needed = {
-        _("View Channel"): may.view_channel,
-        _("Send Messages in Threads") if is_thread else _("Send Messages"): (
+        gettext("View Channel"): may.view_channel,
+        gettext("Send Messages in Threads") if is_thread else gettext("Send Messages"): (
             may.send_messages_in_threads if is_thread else may.send_messages
         ),
-        _("Embed Links"): may.embed_links,
+        gettext("Embed Links"): may.embed_links,
     }
     lacks = tuple(name for name, is_given in needed.items() if not is_given)
     name = getattr(interaction.channel, "name", None) or ""

@@ -78,12 +78,7 @@ def review_file(asker: Asker, chosen: str, content: bytes | None) -> Answer:
     listed = member_list(review)
     result = _import(officer, listed, dry_run=True)
     if number := len(result.opted_out):
-        words = ngettext(
-            "The preview of an import named %d player who has opted out.",
-            "The preview of an import named %d players who have opted out.",
-            number,
-        )
-        officer.log([officer.guild], words % number)
+        officer.log([officer.guild], lambda: _opted_out_words(number))
     lines = _numbers(review) + _effects(result)
     for verdict, sign in _SIGNS.items():
         lines += _first_lines(review, verdict, sign)
@@ -106,10 +101,9 @@ def import_good(asker: Asker, guild_id: str, content: bytes | None) -> Answer:
     _text, review = _read(officer, content)
     listed = member_list(review)
     result = _import(officer, listed, dry_run=False)
-    words = _("Imported %(summary)s.") % {"summary": numbers_words(listed, result)}
-    officer.log([officer.guild], words)
+    officer.log([officer.guild], lambda: _imported_words(listed, result))
     tasks.enqueue_on_commit(tasks.catch_up, [officer.guild.pk])
-    lines = [words]
+    lines = [_imported_words(listed, result)]
     if any(one.verdict is Verdict.UNSURE for one in review.lines):
         lines.append(_rest_words(officer))
     button = Button(_("Show the members"), "members", (officer.guild.pk, 1, ""))
@@ -157,6 +151,19 @@ def _import(officer: Officer, listed: MemberList, *, dry_run: bool) -> ImportRes
 
 
 # --- Words ----------------------------------------------------------------------------------------
+def _opted_out_words(number: int) -> str:
+    words = ngettext(
+        "The preview of an import named %d player who has opted out.",
+        "The preview of an import named %d players who have opted out.",
+        number,
+    )
+    return words % number
+
+
+def _imported_words(listed: MemberList, result: ImportResult) -> str:
+    return _("Imported %(summary)s.") % {"summary": numbers_words(listed, result)}
+
+
 _SIGNS = {Verdict.GOOD: "🟢", Verdict.UNSURE: "🟠", Verdict.SKIPPED: "⚫"}
 
 
@@ -180,7 +187,7 @@ def _effects(result: ImportResult) -> list[str]:
         (_("already there"), result.already_there),
         (_("left out because they opted out"), len(result.opted_out)),
     )
-    found = [f"{words} {number}" for words, number in numbers if number]
+    found = [f"{number} {words}" for words, number in numbers if number]
     return [", ".join(found)] if found else [_("No line is good, so nothing would be imported.")]
 
 

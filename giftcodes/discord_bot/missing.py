@@ -186,7 +186,7 @@ def _set(asker: Asker, guild_id: str, member_id: str, number: int) -> Answer:
         default_user=officer.user,
         default_change_reason=officer.by[:100],
     )
-    officer.log(result.changed, _("Set the state or kingdom."))
+    officer.log(result.changed, lambda: _("Set the state or kingdom."))
     if result.refused:
         return _page(officer, 1, said=" ".join(result.refused))
     names = {"place": place_word(guild.provider), "number": number}
@@ -226,7 +226,7 @@ def _set_guild(asker: Asker, guild_id: str, number: int) -> Answer:
         corrections.correct_guild(guild, number, person=officer.person, by=officer.by)
     except corrections.TooManyCorrectionsError as error:
         raise Refused(safe_words(error)) from None
-    officer.log([guild], _("Set the state or kingdom."))
+    officer.log([guild], lambda: _("Set the state or kingdom."))
     words = _("%(guild)s is in %(place)s %(number)s now.") % names
     again = asked_again_words(guild.members.filter(realm__isnull=True).only("pk"))
     tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])

@@ -138,7 +138,7 @@ def _add(officer: Officer, entered: GiftCode) -> Addition:
     except AdditionRefused as refusal:
         raise Refused(safe_words(refusal)) from None
     if added.code is not None and added.kind is not AddKind.KNOWN:
-        officer.log([added.code], _("Added or spelled in Discord."))
+        officer.log([added.code], lambda: _("Added or spelled in Discord."))
     return added
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -77,7 +79,7 @@ def preview_lines(officer: Officer, code_id: int, cost: Preview) -> list[str]:
     having = ngettext("%d has it", "%d have it", cost.having) % cost.having
     time = formatting.left(cost.outlook) if cost.requests else _("none")
     found = [
-        _("Members: **%(members)s**, %(having)s") % {"members": members, "having": having},
+        f"**{members}**, {having}",
         _("Requests to the game: **%d**") % cost.requests,
         _("Estimated time: **%s**") % time,
     ]
@@ -121,7 +123,7 @@ def start(officer: Officer, code: GiftCode, *, said: str = "") -> Answer:
     if run is None:
         return Answer(safe_words(words))
     if result.done:
-        officer.log([run.redemption], _("Redeem now: started."))
+        officer.log([run.redemption], lambda: _("Redeem now: started."))
     return _of_run(run, said=words)
 
 
@@ -216,7 +218,7 @@ def stop_now(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -
         by=officer.by,
         run_number=row_id(run_number) or 0,
     )
-    return _told(officer, row, result, _("Stopped."))
+    return _told(officer, row, result, lambda: _("Stopped."))
 
 
 @press("resume", values=2)
@@ -225,10 +227,12 @@ def resume_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     officer = officer_of(asker, guild_id, REDEEM)
     row = run_shown(officer, redemption_id).redemption
     result = resume_run(row, trigger=Trigger.DISCORD, user_id=officer.user_id, by=officer.by)
-    return _told(officer, row, result, _("Resumed."))
+    return _told(officer, row, result, lambda: _("Resumed."))
 
 
-def _told(officer: Officer, row: Redemption, result: ActionResult, words: str) -> Answer:
+def _told(
+    officer: Officer, row: Redemption, result: ActionResult, words: Callable[[], str]
+) -> Answer:
     """Record an action on a run, and show the run after it."""
     _dispatch(result)
     if result.kind is ActionKind.DONE:

@@ -59,7 +59,12 @@ def _lines(run: RedemptionServed, missing: list[Missing]) -> list[str]:
     lines: list[str] = []
     for share, some in groupby(missing, key=lambda one: one.share):
         lines.append(f"**{words.get(share, share.value)}**")
+        by_reason: dict[str, list[str]] = {}
         for one in some:
-            why = f": {safe_words(one.why)}" if one.why and share is not Share.WAITING else ""
-            lines.append(f"- {safe(one.member)}{why}")
+            why = one.why if share is not Share.WAITING else ""
+            by_reason.setdefault(why, []).append(safe(one.member))
+        for why, members in by_reason.items():
+            if why:
+                lines.append(safe_words(why))
+            lines += [f"- {member}" for member in members]
     return lines

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from django.utils.translation import gettext as _
+
 from giftcodes.domain.text import clean_token
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -59,9 +61,9 @@ def whole_digits(text: str) -> str:
     if match := _WITHOUT_FRACTION.fullmatch(text):
         return match[1]
     if len(text) > _MOST_CHARACTERS:
-        raise NotWholeError("Write digits only.")
+        raise NotWholeError(_("Write digits only."))
     if _ROUNDED.fullmatch(text):
-        raise RoundedError("It was rounded by a spreadsheet, and its last digits are lost.")
+        raise RoundedError(_("It was rounded by a spreadsheet, and its last digits are lost."))
     raise NotWholeError(_reason(text))
 
 
@@ -81,24 +83,22 @@ def row_id(text: str | None) -> int | None:
 
 def _reason(text: str) -> str:
     joined = "".join(_DIGITS.findall(text))
-    proposal = (
-        f"Write {joined} if that is meant."
-        if len(joined) <= _PROPOSAL_DIGITS
-        else "Write digits only."
-    )
+    proposal = _proposal(joined) if len(joined) <= _PROPOSAL_DIGITS else _("Write digits only.")
+    separator = _("It has a separator, which may be for thousands or for decimals.")
     if _THOUSANDS.fullmatch(text):
-        return f"It has a separator, which may be for thousands or for decimals. {proposal}"
+        return f"{separator} {proposal}"
     if _DECIMAL.fullmatch(text):
-        return "It has a fraction. Write a whole number."
+        return _("It has a fraction. Write a whole number.")
     if match := _ZERO_FRACTION.fullmatch(text):
-        return (
-            f"It has a separator, which may be for thousands or for decimals. Write {match[1]} if "
-            "that is meant."
-        )
+        return f"{separator} {_proposal(match[1])}"
     if _GROUPED.fullmatch(text):
-        return f"It has separators. {proposal}"
+        return f"{_('It has separators.')} {proposal}"
     if _SIGNED.fullmatch(text):
-        return f"It has a sign. {proposal}"
+        return f"{_('It has a sign.')} {proposal}"
     if joined and (match := _WRAPPED.fullmatch(text)) and match[1] == joined:
-        return f"There are other characters besides the digits. {proposal}"
-    return "Write digits only."
+        return f"{_('There are other characters besides the digits.')} {proposal}"
+    return _("Write digits only.")
+
+
+def _proposal(digits: str) -> str:
+    return _("Write %s if that is meant.") % digits

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from django.db import OperationalError, transaction
+from django.utils.translation import gettext, gettext_noop, ngettext
 from psycopg.errors import LockNotAvailable
 
 from giftcodes.domain import log_lines
@@ -227,18 +228,20 @@ def _refused(call: _Call, guild: str, code: str) -> StartResult:
 def _give_up(call: _Call) -> StartResult:
     """Refuse after the last look. If a run is in progress now, the call is a normal duplicate."""
     redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=call.redemption_id)
-    words = f"{redemption} is being changed just now. Try again."
+    # The journal is not in the language of the person who asks.
+    words = gettext_noop("%s is being changed just now. Try again.")
+    busy = StartResult(StartKind.BUSY, redemption.pk, gettext(words) % redemption)
     if call.trigger.is_housekeeping:
-        return StartResult(StartKind.BUSY, redemption.pk, words)
+        return busy
     runs = redemption.state == RunState.RUNNING
     redemption.journal(
         EventKind.REFUSED,
         trigger=call.trigger,
         user_id=call.user_id,
-        detail=call.by if runs else words,
+        detail=call.by if runs else words % redemption,
     )
     result = _refused(call, redemption.guild.name, str(redemption.gift_code))
-    return result if runs else StartResult(StartKind.BUSY, redemption.pk, words)
+    return result if runs else busy
 
 
 def _start_locked(redemption: Redemption, call: _Call) -> StartResult:
@@ -250,26 +253,29 @@ def _start_locked(redemption: Redemption, call: _Call) -> StartResult:
     if redemption.state == RunState.RUNNING:
         return _join(redemption, added=added, trigger=trigger)
     if redemption.state != RunState.PENDING and not redemption.member_redemptions.open().exists():
-        served = redemption.shares_of(redemption.tally())
-        return StartResult(
-            StartKind.NOTHING_TO_DO,
-            redemption.pk,
-            f"Nothing to do for guild {guild} with code {code}: no member is left to be tried"
-            f" ({served.words}).",
+        words = gettext(
+            "Nothing to do for guild %(guild)s with code %(code)s: no member is left to be tried "
+            "(%(served)s)."
         )
+        served = redemption.shares_of(redemption.tally()).words
+        names = {"guild": guild, "code": code, "served": served}
+        return StartResult(StartKind.NOTHING_TO_DO, redemption.pk, words % names)
     redemption.begin_run(trigger=trigger, user_id=call.user_id, by=call.by)
-    return StartResult(
-        StartKind.STARTED, redemption.pk, f"Started for guild {guild} with code {code}."
-    )
+    words = gettext("Started for guild %(guild)s with code %(code)s.") % {
+        "guild": guild,
+        "code": code,
+    }
+    return StartResult(StartKind.STARTED, redemption.pk, words)
 
 
 def _join(redemption: Redemption, *, added: int, trigger: Trigger) -> StartResult:
     """Let late members join the run in progress that housekeeping has found."""
     if not added:
         return StartResult(
-            StartKind.NOTHING_TO_DO, redemption.pk, "All members are in the run already."
+            StartKind.NOTHING_TO_DO, redemption.pk, gettext("All members are in the run already.")
         )
     redemption.journal(
         EventKind.JOINED, trigger=trigger, detail=f"{added} member(s) joined the run."
     )
-    return StartResult(StartKind.JOINED, redemption.pk, f"{added} member(s) joined the run.")
+    words = ngettext("%d member joined the run.", "%d members joined the run.", added)
+    return StartResult(StartKind.JOINED, redemption.pk, words % added)

@@ -6,11 +6,13 @@ their Discord user.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from giftcodes.domain import log_lines
@@ -31,6 +33,11 @@ CORRECT = "giftcodes.change_member"
 CHANGE_GUILD = "giftcodes.change_guild"
 IMPORT = "giftcodes.add_member"
 ADD_CODE = "giftcodes.add_giftcode"
+
+
+def in_site_language() -> translation.override:
+    """Speak the site's language in this block. What is stored is read by others than the asker."""
+    return translation.override(settings.LANGUAGE_CODE)
 
 
 class _ByRole:
@@ -64,7 +71,8 @@ class Officer:
     @property
     def by(self) -> str:
         """The name that journals show for a person without an account, or an empty text."""
-        return "" if self.user else _("%s in Discord") % self.asker.name
+        with in_site_language():
+            return "" if self.user else _("%s in Discord") % self.asker.name
 
     @property
     def person(self) -> Any:
@@ -85,15 +93,22 @@ class Officer:
             return [self.guild.pk]
         return sorted(Guild.objects.filter(officers=self.user).values_list("pk", flat=True))
 
-    def log(self, rows: Iterable[Model], words: str) -> None:
-        """Record a change: in the list of changes if there is an account, and in the log."""
+    def log(self, rows: Iterable[Model], words: Callable[[], str]) -> None:
+        """Record a change: in the list of changes if there is an account, and in the log.
+
+        Args:
+            rows: what was changed.
+            words: says what was done. It is called in the language of the site.
+        """
         found = list(rows)
         if not found:
             return
+        with in_site_language():
+            said = words()
         if self.user is not None:
-            LogEntry.objects.log_actions(self.user.pk, found, CHANGE, words)
+            LogEntry.objects.log_actions(self.user.pk, found, CHANGE, said)
         log_lines.info(
-            f"🤖 {words}",
+            f"🤖 {said}",
             guild=self.guild.name,
             number=len(found),
             by=self.by or self.user_id,

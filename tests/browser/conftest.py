@@ -19,7 +19,7 @@ from tests.clients.channels.standin import running as standin_running
 from tests.waiting import PATIENCE_SECONDS
 
 #: The browser sends requests only to the page's own server.
-_ARGUMENTS = [
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
     # Playwright runs an event loop in this thread, where Django would refuse to use the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

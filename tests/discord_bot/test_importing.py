@@ -30,7 +30,7 @@ def test_a_list_is_reviewed_and_its_good_lines_are_imported(
         assert said.ephemeral
         words = text_of(said)
         assert "Good: **2**" in words
-        assert "new 2" in words
+        assert "2 new" in words
         assert "410000105 · Amber" in words
         assert not wolves.members.exists()
         await stage.restart()
@@ -110,7 +110,7 @@ def test_players_who_opted_out_stay_out_and_the_look_is_recorded(play: Play, wol
     async def scenario(stage: Stage) -> None:
         person = by_role(stage, "rolf", wolves)
         said = await person.slash("import", file=("list.txt", LIST.encode()))
-        assert "left out because they opted out 1" in text_of(said)
+        assert "1 left out because they opted out" in text_of(said)
         assert "opted out 1" in text_of(await person.press(said, IMPORT))
         assert wolves.members.get(player_id="410000105").opted_out
 

@@ -1,0 +1,149 @@
+"""In which language the bot answers, and the commands' names and texts in other languages.
+
+An answer that only the asker sees is in the language of the asker's Discord, if the site has it
+(`LANGUAGES`). What is stored, and what a channel is told, is in the language of the site.
+
+Discord gets the definition of each command with all languages at once. `Catalogues` looks them up.
+A translation that Discord would refuse is left out with a line in the log, since one bad text would
+make Discord refuse all commands. The name without a translation always works, too.
+"""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.app_commands import TranslationContextLocation as Location
+from discord.app_commands.commands import validate_context_menu_name, validate_name
+from django.conf import settings
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext, pgettext_lazy
+
+from giftcodes.domain import log_lines
+
+#: The most characters of a description, and of the words of a choice.
+_MOST_TEXT = 100
+#: What translators read beside each name (a context of gettext).
+NAME = "Discord command or option: lower case, no spaces, at most 32 characters"
+#: Names of commands and options, so that `makemessages` finds them. The definitions have the names
+#: without a translation, because Discord sends these back.
+NAMES = (
+    pgettext_lazy(NAME, "add"),
+    pgettext_lazy(NAME, "announce"),
+    pgettext_lazy(NAME, "code"),
+    pgettext_lazy(NAME, "codes"),
+    pgettext_lazy(NAME, "expires"),
+    pgettext_lazy(NAME, "file"),
+    pgettext_lazy(NAME, "guild"),
+    pgettext_lazy(NAME, "here"),
+    pgettext_lazy(NAME, "iam"),
+    pgettext_lazy(NAME, "import"),
+    pgettext_lazy(NAME, "join"),
+    pgettext_lazy(NAME, "leave"),
+    pgettext_lazy(NAME, "link"),
+    pgettext_lazy(NAME, "members"),
+    pgettext_lazy(NAME, "missing"),
+    pgettext_lazy(NAME, "mydata"),
+    pgettext_lazy(NAME, "name"),
+    pgettext_lazy(NAME, "nobody"),
+    pgettext_lazy(NAME, "off"),
+    pgettext_lazy(NAME, "officers"),
+    pgettext_lazy(NAME, "player"),
+    pgettext_lazy(NAME, "player_id"),
+    pgettext_lazy(NAME, "redeem"),
+    pgettext_lazy(NAME, "rewards"),
+    pgettext_lazy(NAME, "role"),
+    pgettext_lazy(NAME, "search"),
+    pgettext_lazy(NAME, "state"),
+    pgettext_lazy(NAME, "status"),
+    pgettext_lazy(NAME, "stop"),
+    pgettext_lazy(NAME, "weekly"),
+    pgettext_lazy(NAME, "what"),
+)
+
+
+def message_id(text: str | Promise) -> str:
+    """A text without a translation, as the catalogues have it."""
+    with translation.override(None):
+        return str(text)
+
+
+def language_of(locale: discord.Locale) -> str | None:
+    """The language of the site for a language of Discord. None if the site does not have it."""
+    try:
+        return translation.get_supported_language_variant(_CODES.get(locale, locale.value).lower())
+    except LookupError:
+        return None
+
+
+#: Discord's languages that have another name in Django.
+_CODES = {discord.Locale.norwegian: "nb"}
+
+
+def speak_to(interaction: discord.Interaction) -> None:
+    """Speak the asker's language from now on in this task, and in the threads that it starts.
+
+    discord.py makes a task for each interaction.
+    """
+    translation.activate(language_of(interaction.locale) or settings.LANGUAGE_CODE)
+
+
+class Catalogues(app_commands.Translator):
+    """Translates the definitions of commands with the catalogues of gettext."""
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        """The translation. None if there is none that Discord takes."""
+        language = language_of(locale)
+        if language is None:
+            return None
+        found = _translated(string.message, language, context)
+        if found == string.message:
+            return None
+        if why := _refusal(found, language, context):
+            log_lines.warning(
+                "🤖 A translation of a command is left out, because Discord would refuse it.",
+                text=string.message,
+                language=language,
+                translation=found[:200],
+                reason=why,
+            )
+            return None
+        return found
+
+
+def _translated(text: str, language: str, context: app_commands.TranslationContextTypes) -> str:
+    with translation.override(language):
+        return pgettext(NAME, text) if _is_name(context) else gettext(text)
+
+
+def _is_name(context: app_commands.TranslationContextTypes) -> bool:
+    """Whether the text is a name that people type."""
+    if isinstance(context.data, app_commands.ContextMenu):
+        return False
+    return context.location in (Location.command_name, Location.group_name, Location.parameter_name)
+
+
+def _refusal(
+    found: str, language: str, context: app_commands.TranslationContextTypes
+) -> str | None:
+    """Why Discord would refuse a translation. None if it takes it."""
+    try:
+        if isinstance(context.data, app_commands.ContextMenu):
+            validate_context_menu_name(found)
+        elif _is_name(context):
+            validate_name(found)
+    except ValueError as error:
+        return str(error)
+    if not 1 <= len(found) <= _MOST_TEXT:
+        return f"it must have 1 to {_MOST_TEXT} characters"
+    if isinstance(context.data, app_commands.Parameter) and _is_name(context):
+        others = [one.name for one in context.data.command.parameters]
+        others.remove(context.data.name)
+        if found in {_translated(one, language, context) for one in others}:
+            return "another option of the command has the same name"
+    return None
