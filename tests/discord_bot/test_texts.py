@@ -16,6 +16,8 @@ FOLDER = REPOSITORY / "giftcodes" / "discord_bot"
 #: What may have a text in English: gettext, which translates it, and the log.
 _GETTEXT = {"_", "gettext", "gettext_noop", "ngettext", "pgettext", "pgettext_lazy"}
 _OF_THE_LOG = {"log_lines", "self._say", "_sent", "NotConnectedError", "_LINES"}
+#: A statement in SQL is no text.
+_OF_THE_DATABASE = {"execute"}
 #: What shows its texts to a person, even a text of one word.
 _SHOWN = {"Answer", "Button", "Menu", "Field", "Form", "Refused", "DiscordRefused"}
 _SENTENCE = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,}")
@@ -33,7 +35,7 @@ def is_free(node: ast.AST) -> bool:
     """Whether texts in this part of the code may be in English."""
     if isinstance(node, ast.Call):
         name = called(node)
-        return name in _GETTEXT | _OF_THE_LOG or name.startswith("log_lines.")
+        return name in _GETTEXT | _OF_THE_LOG | _OF_THE_DATABASE or name.startswith("log_lines.")
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return any(ast.unparse(one) in _OF_THE_LOG for one in targets)
