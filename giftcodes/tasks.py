@@ -6,6 +6,7 @@
     directory: names and realms of members who agreed
     check_connection: the test of a connection, when a person asks for it
     announce, alarms, weekly: messages to guilds, to the operator and to players
+    keep_figures: counts for /metrics
     prune: old rows
 
 The database is the queue, and Celery only wakes the workers. Each task calls one step, which
@@ -45,6 +46,7 @@ from giftcodes.pipeline import code_lifecycle
 from giftcodes.pipeline import directory as directory_step
 from giftcodes.pipeline import dispatch as dispatch_step
 from giftcodes.pipeline import fan_out as fan_out_step
+from giftcodes.pipeline import figures as figures_step
 from giftcodes.pipeline import finish as finish_step
 from giftcodes.pipeline import poll as poll_step
 from giftcodes.pipeline import prune as prune_step
@@ -332,8 +334,16 @@ def check_connection(name: str, token: int) -> None:
 
 
 @shared_task
+def keep_figures() -> None:
+    """Every minute: count what is too much to be counted for each request to /metrics."""
+    figures_step.keep()
+
+
+@shared_task
 def prune() -> None:
     """Every day: delete old rows that prove nothing, and encrypt secrets with the newest key."""
+    # Attempts are counted before they are deleted.
+    figures_step.keep()
     pruned = prune_step.prune()
     if pruned.attempts or pruned.entries:
         log_lines.info(

@@ -327,8 +327,8 @@ SECURE_COOKIES = env.bool(
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 CSRF_FAILURE_VIEW = "redeemer.error_pages.csrf_failed"
 SECURE_SSL_REDIRECT = HTTPS
-# Monitors request /healthz directly, without the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+# Monitors request these directly, without the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # The owner of the domain decides whether HSTS includes subdomains (W005), and whether the domain is
 # on the browsers' preload lists (W021).
@@ -371,6 +371,10 @@ AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
 # Further attempts do not extend the lockout, so that the time shown on the page stays true.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
+
+# --- Watching -------------------------------------------------------------------------------------
+#: The token with which a program reads /metrics. Without it, only this machine can.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
 
 # --- Logs -----------------------------------------------------------------------------------------
 LOGGING = configure(

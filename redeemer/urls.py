@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 from giftcodes.admin.access import open_links
 from giftcodes.views import healthz
+from redeemer.metrics import metrics
 
 handler400 = "redeemer.error_pages.bad_request"
 handler403 = "redeemer.error_pages.forbidden"
@@ -19,6 +20,7 @@ admin.autodiscover()
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("healthz", healthz),
+    path("metrics", metrics),
     # Intervals, crontabs and the like have no pages of their own any more. Old addresses of such
     # pages lead to the schedule.
     re_path(

@@ -29,6 +29,7 @@ from giftcodes.models.guild import Guild, Member
 from giftcodes.models.heartbeat import Heartbeat
 from giftcodes.models.imports import MemberImport
 from giftcodes.models.joining import JoinLink, JoinRequest, PublicPage
+from giftcodes.models.kept_figure import KeptFigure
 from giftcodes.models.link import Invitation, PasswordLink
 from giftcodes.models.member_redemption import CancelKind, MemberRedemption
 from giftcodes.models.officer_rules import OfficerRules
@@ -72,6 +73,7 @@ __all__ = [
     "Invitation",
     "JoinLink",
     "JoinRequest",
+    "KeptFigure",
     "Member",
     "MemberImport",
     "MemberRedemption",

@@ -48,6 +48,7 @@ _WORDS = {
     "giftcodes.tasks.announce": _("Sends the messages to the channels."),
     "giftcodes.tasks.alarms": _("Looks for problems that need a person."),
     "giftcodes.tasks.weekly": _("Sends weekly summaries, and messages to players in Discord."),
+    "giftcodes.tasks.keep_figures": _("Counts rows, for programs that watch the system."),
     "giftcodes.tasks.prune": _("Deletes old requests and journal entries."),
     "celery.backend_cleanup": _("Deletes old results of Celery's own tasks."),
 }

@@ -1,0 +1,20 @@
+-- name: add_attempts
+-- Add the attempts that were answered after one moment, until another, to the figures. At first
+-- there is no moment `after`: then all attempts count, also those that were pruned.
+INSERT INTO giftcodes_keptfigure AS f (of, provider, what, number)
+SELECT 'attempts', provider, what, sum(number)
+FROM (
+    SELECT c.provider, a.outcome AS what, count(*) AS number
+    FROM giftcodes_attempt a
+    JOIN giftcodes_giftcode c ON c.id = a.gift_code_id
+    WHERE a.answered_at > coalesce(%(after)s::timestamptz, '-infinity')
+      AND a.answered_at <= %(until)s
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT provider, what, sum(number)
+    FROM giftcodes_prunedfigure
+    WHERE of = 'attempt' AND %(after)s::timestamptz IS NULL
+    GROUP BY 1, 2
+) counted
+GROUP BY provider, what
+ON CONFLICT (of, provider, what) DO UPDATE SET number = f.number + excluded.number
