@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from giftcodes.queries.metrics import Metric
+from giftcodes.queries.metrics import METRICS, Samples
 from giftcodes.queries.metrics import metrics as read_metrics
 from giftcodes.sql import execute
 from redeemer.security import client_address
@@ -31,7 +31,7 @@ ANSWER_SECONDS = 5.0
 #: The time limit for each statement, for PostgreSQL.
 _STATEMENT_LIMIT = "2s"
 _NO_DATABASE = "The database does not answer."
-_NO_TOKEN = (
+_WHAT_IS_NEEDED = (
     "This address needs the token METRICS_TOKEN, as the header “Authorization: Bearer <token>”."
 )
 _NOT_LOCAL = (
@@ -68,7 +68,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and constant_time_compare(token.strip(), settings.METRICS_TOKEN):
         return None
-    response = _line(_NO_TOKEN, 401)
+    response = _line(_WHAT_IS_NEEDED, 401)
     response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
@@ -100,11 +100,11 @@ class _Reading:
 
     _only_one = threading.Lock()
 
-    def __init__(self, read: Callable[[], list[Metric]] = read_metrics) -> None:
+    def __init__(self, read: Callable[[], dict[str, Samples]] = read_metrics) -> None:
         self._read = read
-        self._found: list[Metric] | Exception | None = None
+        self._found: dict[str, Samples] | Exception | None = None
 
-    def result(self, seconds: float) -> list[Metric] | None:
+    def result(self, seconds: float) -> dict[str, Samples] | None:
         """Return the metrics, or None if the database does not answer within this time.
 
         Raises:
@@ -140,16 +140,17 @@ class _Reading:
 class _Families:
     """The metrics as prometheus_client encodes them: a collector."""
 
-    def __init__(self, found: list[Metric]) -> None:
+    def __init__(self, found: dict[str, Samples]) -> None:
         self._found = found
 
     def collect(self) -> Iterator[Any]:
         """Yield each metric with its samples."""
         from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
-        for metric in self._found:
+        for name, samples in self._found.items():
+            metric = METRICS[name]
             kind = CounterMetricFamily if metric.is_counter else GaugeMetricFamily
             family = kind(metric.name, metric.help, labels=metric.labels)
-            for labels, value in sorted(metric.samples.items()):
+            for labels, value in sorted(samples.items()):
                 family.add_metric(labels, value)
             yield family

@@ -254,6 +254,21 @@ def _invariants() -> str:
     return _table(("part", "name", "what must be true"), rows)
 
 
+def _metrics() -> str:
+    _set_up_django()
+    from giftcodes.queries.metrics import METRICS
+
+    rows = (
+        (
+            f"`{metric.name}{'_total' if metric.is_counter else ''}`",
+            ", ".join(metric.labels),
+            metric.help,
+        )
+        for metric in METRICS.values()
+    )
+    return _table(("metric", "labels", "what it says"), rows)
+
+
 # --- Chaos ----------------------------------------------------------------------------------------
 
 
@@ -327,6 +342,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "make-targets": _make_targets,
     "outcomes": _outcomes,
     "invariants": _invariants,
+    "metrics": _metrics,
     "scenarios": _scenarios,
     "guards": _guards,
     "screenshots": _screenshots,

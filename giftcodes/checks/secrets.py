@@ -23,6 +23,19 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
 
 
 @register(SETTINGS)
+def check_metrics_token(**_: Any) -> list[CheckMessage]:
+    """Anyone who reaches the site can try tokens."""
+    token = settings.METRICS_TOKEN
+    return errors(
+        "giftcodes.E036",
+        ["METRICS_TOKEN is too short, or can be guessed."]
+        if token and secret_key.is_weak(token)
+        else [],
+        hint=f"It needs {secret_key.WHAT_A_KEY_NEEDS}.",
+    )
+
+
+@register(SETTINGS)
 def check_key_strength(**_: Any) -> list[CheckMessage]:
     """With a guessed key, a copy of the database shows addresses and players who opted out."""
     is_weak = secret_key.is_set() and secret_key.is_weak(secret_key.secret_key())

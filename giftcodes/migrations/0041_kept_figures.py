@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
             name='KeptFigure',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('of', models.CharField(choices=[('attempts', 'Attempts'), ('guilds', 'Guilds'), ('members', 'Members'), ('runs', 'Runs'), ('announcements', 'Announcements'), ('notices', 'Notices')], max_length=15)),
+                ('of', models.CharField(choices=[('attempts', 'Attempts'), ('guilds', 'Guilds'), ('members', 'Members'), ('queue', 'Queue'), ('runs', 'Runs'), ('announcements', 'Announcements'), ('notices', 'Notices')], max_length=15)),
                 ('provider', models.CharField(blank=True, default='', max_length=20)),
                 ('what', models.CharField(blank=True, default='', max_length=20)),
                 ('number', models.PositiveBigIntegerField()),

@@ -19,6 +19,7 @@ class KeptFigure(models.Model):
         ATTEMPTS = "attempts"
         GUILDS = "guilds"
         MEMBERS = "members"
+        QUEUE = "queue"
         RUNS = "runs"
         ANNOUNCEMENTS = "announcements"
         NOTICES = "notices"

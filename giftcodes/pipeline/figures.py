@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, F, QuerySet, Value
 
+from giftcodes.domain.transitions import State
 from giftcodes.models import (
     AlarmNotice,
     Announcement,
@@ -21,7 +22,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.kept_figure import CURSOR
-from giftcodes.sql import execute, statement
+from giftcodes.sql import execute, fetch, statement
 
 #: An attempt is added to the figures only this long after its answer. An answer is committed a
 #: moment after the time that it bears, and must not be passed over.
@@ -57,6 +58,8 @@ def _counted() -> Iterator[KeptFigure]:
     yield from _of(of.GUILDS, Guild.objects.active(), F("provider"), none)
     members = Member.objects.eligible().filter(guild__active=True)
     yield from _of(of.MEMBERS, members, F("guild__provider"), none)
+    for provider, number in fetch(statement("figures", "waiting")):
+        yield KeptFigure(of=of.QUEUE, provider=provider, what=State.PENDING, number=number)
     yield from _of(of.RUNS, Redemption.objects.all(), F("gift_code__provider"), F("state"))
     yield from _of(of.ANNOUNCEMENTS, Announcement.objects.all(), none, F("state"))
     yield from _of(of.NOTICES, AlarmNotice.objects.all(), none, F("state"))
@@ -66,11 +69,5 @@ def _of(
     of: KeptFigure.Of, rows: QuerySet[Any], provider: F | Value, what: F | Value
 ) -> Iterable[KeptFigure]:
     """Count rows by game and by one more value."""
-    counted = (
-        rows.order_by()
-        .values_list(provider, what)
-        .annotate(number=Count("pk"))
-    )
-    return [
-        KeptFigure(of=of, provider=row[0], what=row[1], number=row[2]) for row in counted
-    ]
+    counted = rows.order_by().values_list(provider, what).annotate(number=Count("pk"))
+    return [KeptFigure(of=of, provider=row[0], what=row[1], number=row[2]) for row in counted]

@@ -18,3 +18,14 @@ FROM (
 ) counted
 GROUP BY provider, what
 ON CONFLICT (of, provider, what) DO UPDATE SET number = f.number + excluded.number
+
+-- name: waiting
+-- The member redemptions that wait. An index alone suffices to count them.
+SELECT c.provider, sum(m.number)::bigint
+FROM (
+    SELECT redemption_id, count(*) AS number
+    FROM giftcodes_memberredemption WHERE state = 'pending' GROUP BY 1
+) m
+JOIN giftcodes_redemption r ON r.id = m.redemption_id
+JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
+GROUP BY 1

@@ -226,6 +226,8 @@ OTHER_COLUMNS = {
     "Heartbeat.name",
     "JoinLink.token_hash",
     "JoinRequest.asked_from",
+    "KeptFigure.provider",
+    "KeptFigure.what",
     "MemberRedemption.outcome",
     "MemberRedemption.player_id",
     "OptOut.player_hash",

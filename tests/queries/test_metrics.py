@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.db import transaction
 from django.db.models import F
 
@@ -22,7 +23,7 @@ from giftcodes.models import (
     RateBudget,
 )
 from giftcodes.pipeline import figures, prune
-from giftcodes.queries.metrics import Metric, metrics
+from giftcodes.queries.metrics import METRICS, metrics
 from tests.factories import answered, gift_code, guild, member, member_redemption
 from tests.lock.conftest import Elsewhere, elsewhere
 from tests.pipeline.conftest import World, statements, world
@@ -32,14 +33,9 @@ __all__ = ["elsewhere", "world"]
 GAME = "simulator"
 
 
-def shown() -> dict[str, dict[tuple[str, ...], float]]:
-    """The samples of each metric, by its name."""
-    return {metric.name: dict(metric.samples) for metric in metrics()}
-
-
 def attempts() -> dict[str, float]:
     """The number of attempts of the game, by outcome, without zeros."""
-    found = shown()["redeemer_attempts"]
+    found = metrics()["redeemer_attempts"]
     return {outcome: number for (_, outcome), number in found.items() if number}
 
 
@@ -63,7 +59,7 @@ def test_a_run_is_counted_with_its_queue_its_attempts_and_its_pace(world: World)
     run = world.begin(wolves, code)
     world.claim(run)
 
-    before = shown()
+    before = metrics()
     queue, runs = before["redeemer_queue"], before["redeemer_runs"]
     assert sum(queue.values()) == 3
     assert queue[GAME, "in_flight"] >= 1
@@ -74,7 +70,7 @@ def test_a_run_is_counted_with_its_queue_its_attempts_and_its_pace(world: World)
     world.sweep()
     world.tick()
     figures.keep()
-    after = shown()
+    after = metrics()
     assert set(after["redeemer_queue"].values()) == {0}
     assert attempts() == {"success": 3}
     assert after["redeemer_runs"][GAME, "complete"] == 1
@@ -84,8 +80,22 @@ def test_a_run_is_counted_with_its_queue_its_attempts_and_its_pace(world: World)
     assert after["redeemer_codes"][GAME, "active"] == 1
 
 
+def test_a_long_queue_is_shown_as_it_was_counted_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("giftcodes.queries.metrics.MOST_WAITING", 4)
+    world.begin(guild(members=4), gift_code())
+    assert metrics()["redeemer_queue"][GAME, "pending"] == 4
+    figures.keep()
+
+    world.begin(guild(members=3), gift_code())
+    assert metrics()["redeemer_queue"][GAME, "pending"] == 4
+    figures.keep()
+    assert metrics()["redeemer_queue"][GAME, "pending"] == 7
+
+
 def test_attempts_are_exact_although_they_are_added_to_the_figures_only_later(db: None) -> None:
-    assert shown()["redeemer_attempts"] == {}, "Nothing was counted yet."
+    assert metrics()["redeemer_attempts"] == {}, "Nothing was counted yet."
     answer("success")
     figures.keep()
     assert KeptFigure.objects.filter(of="attempts").count() == 0
@@ -103,9 +113,7 @@ def test_attempts_are_exact_although_they_are_added_to_the_figures_only_later(db
     assert attempts() == {"success": 1, "throttled": 1}
 
 
-def test_attempts_do_not_become_fewer_when_old_ones_are_deleted(
-    db: None, settings: Any
-) -> None:
+def test_attempts_do_not_become_fewer_when_old_ones_are_deleted(db: None, settings: Any) -> None:
     settings.KEEP_ATTEMPTS_DAYS = 1
     answer("throttled")
     answer("success")
@@ -164,7 +172,7 @@ def test_a_pause_and_the_pace_are_shown(db: None) -> None:
         provider=GAME, used=7, reported_limit=30, pause_kind="captcha", pause_reason="It asks."
     )
 
-    found = shown()
+    found = metrics()
 
     assert found["redeemer_permits_used"][GAME,] == 7
     assert found["redeemer_permits_limit"][GAME,] == 30
@@ -173,17 +181,17 @@ def test_a_pause_and_the_pace_are_shown(db: None) -> None:
 
 
 def test_ages_are_those_of_the_last_tick_sweep_and_check_of_alarms(world: World) -> None:
-    assert shown()["redeemer_process_alive"]["control",] == 0
+    assert metrics()["redeemer_process_alive"]["control",] == 0
     tasks.tick()
     tasks.sweep()
     tasks.alarms()
     tasks.keep_figures()
-    assert shown()["redeemer_process_alive"]["control",] == 1
+    assert metrics()["redeemer_process_alive"]["control",] == 1
 
     Heartbeat.objects.update(at=F("at") - timedelta(seconds=40))
     Cursor.objects.update(at=F("at") - timedelta(seconds=100))
 
-    found = shown()
+    found = metrics()
     ages = {step: seconds for (step,), seconds in found["redeemer_step_age_seconds"].items()}
     assert set(ages) >= {"tick", "sweep", "alarms", "keep_figures"}
     assert ages["tick"] >= 40
@@ -197,13 +205,13 @@ def test_a_feed_is_shown_with_its_ages_and_failures_unless_it_is_switched_off(
     world.poll()
     Feed.objects.update(answered_at=F("answered_at") - timedelta(seconds=500), failures=4)
 
-    found = shown()
+    found = metrics()
     assert found["redeemer_feed_answer_age_seconds"][GAME,] >= 500
     assert found["redeemer_feed_poll_age_seconds"][GAME,] < 500
     assert found["redeemer_feed_failures"][GAME,] == 4
 
     Feed.objects.update(enabled=False)
-    found = shown()
+    found = metrics()
     assert found["redeemer_feed_polled"][GAME,] == 0
     assert (GAME,) not in found["redeemer_feed_failures"]
 
@@ -217,7 +225,7 @@ def test_alarms_and_messages_are_counted_by_kind(db: None) -> None:
     Announcement.objects.create(kind="test", state="failed")
     figures.keep()
 
-    found = shown()
+    found = metrics()
 
     assert {kind for (kind,), number in found["redeemer_alarms"].items() if number} == {
         "beat_silent"
@@ -235,12 +243,11 @@ def test_no_label_has_the_name_of_a_guild_or_a_player(world: World) -> None:
     tasks.alarms()
     figures.keep()
 
-    names = {label for found in shown().values() for labels in found for label in labels}
+    names = {label for found in metrics().values() for labels in found for label in labels}
 
     player = wolves.members.get().player_id
     assert not {name for name in names if "Secret" in name or "SECRET" in name or player in name}
-    assert {metric.labels for metric in metrics()} <= {
-        (),
+    assert {metric.labels for metric in METRICS.values()} == {
         ("version", "python"),
         ("step",),
         ("process",),
@@ -264,9 +271,13 @@ def test_the_number_of_statements_does_not_grow_with_what_there_is(world: World)
     assert few <= 16
 
 
-def test_each_metric_has_one_sentence_and_a_name_of_its_own(db: None) -> None:
-    found: list[Metric] = metrics()
+def test_each_metric_is_described_and_has_the_labels_that_it_says(world: World) -> None:
+    tasks.tick()
+    tasks.keep_figures()
+    found = metrics()
 
-    assert len({metric.name for metric in found}) == len(found)
-    assert all(metric.help.endswith(".") for metric in found)
-    assert all(metric.name.startswith("redeemer_") for metric in found)
+    assert list(found) == list(METRICS)
+    for name, samples in found.items():
+        assert name.startswith("redeemer_")
+        assert METRICS[name].help.endswith(".")
+        assert {len(labels) for labels in samples} <= {len(METRICS[name].labels)}, name

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -22,7 +23,7 @@ TOKEN = "4f1c0a6be2b74d6c9f5b0d6a7f3e1c88"
 def without_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests of the access need no database."""
     if "transactional_db" not in request.fixturenames:
-        monkeypatch.setattr(page._Reading, "result", lambda *_: [])
+        monkeypatch.setattr(page._Reading, "result", lambda *_: {})
 
 
 def status(client: Client | None = None, **headers: str) -> int:
@@ -86,7 +87,9 @@ def test_with_tls_in_front_a_monitor_can_still_ask_directly(settings: Any) -> No
 
 
 def test_it_can_only_be_read() -> None:
-    assert Client(REMOTE_ADDR="127.0.0.1", HTTP_HOST="localhost").post("/metrics").status_code == 405
+    assert (
+        Client(REMOTE_ADDR="127.0.0.1", HTTP_HOST="localhost").post("/metrics").status_code == 405
+    )
 
 
 # --- What it says ---------------------------------------------------------------------------------
@@ -116,9 +119,9 @@ def test_every_process_gives_the_same_answer(transactional_db: None) -> None:
 
 
 # --- When the database does not answer ------------------------------------------------------------
-def test_without_a_database_it_says_so_in_one_line(transactional_db: None, monkeypatch: Any) -> None:
-    from django.db import connections
-
+def test_without_a_database_it_says_so_in_one_line(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = dict(connections["default"].settings_dict)
     settings.update(HOST="127.0.0.1", PORT=str(pick_port()), OPTIONS={})
     monkeypatch.setattr(connections, "settings", {"default": settings})
@@ -137,7 +140,7 @@ def test_a_database_that_hangs_is_not_waited_for(
     def hang() -> Any:
         begun.release()
         assert release.wait(PATIENCE_SECONDS)
-        return []
+        return {}
 
     first = page._Reading(hang)
     try:
@@ -150,7 +153,7 @@ def test_a_database_that_hangs_is_not_waited_for(
         assert not begun.acquire(blocking=False)
     finally:
         release.set()
-    assert page._Reading(list).result(PATIENCE_SECONDS) == []
+    assert page._Reading(dict).result(PATIENCE_SECONDS) == {}
 
 
 def test_a_fault_of_ours_is_not_said_to_be_one_of_the_database(transactional_db: None) -> None:
