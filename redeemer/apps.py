@@ -28,7 +28,7 @@ class RedeemerAdminConfig(SimpleAdminConfig):
     default_site = "giftcodes.admin_site.RedeemerSite"
 
     def ready(self) -> None:
-        """Register the checks, and add the client's address to the log lines of a request."""
+        """Register checks, log the client's address of each request, send errors to Sentry."""
         from django_structlog.signals import bind_extra_request_metadata
 
         from redeemer.security import bind_client_address
@@ -36,6 +36,11 @@ class RedeemerAdminConfig(SimpleAdminConfig):
         checks.register(check_dependencies, checks.Tags.admin)
         checks.register(_check_pages, checks.Tags.admin)
         bind_extra_request_metadata.connect(bind_client_address)
+        if settings.SENTRY_DSN:
+            # 1.3 MB of memory, which a process takes only if errors are sent.
+            from redeemer import sentry
+
+            sentry.start(settings.SENTRY_DSN)
 
 
 def _check_pages(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:

@@ -375,6 +375,8 @@ AXES_VERBOSE = False
 # --- Watching -------------------------------------------------------------------------------------
 #: The token with which a program reads /metrics. Without it, only this machine can.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
+#: The address, with its key, of the project in Sentry that unexpected errors are sent to.
+SENTRY_DSN = env.str("SENTRY_DSN", default="").strip()
 
 # --- Logs -----------------------------------------------------------------------------------------
 LOGGING = configure(

@@ -27,6 +27,7 @@ from giftcodes.discord_bot.database import in_database
 from giftcodes.discord_bot.turns import TooManyAtOnceError, Turns
 from giftcodes.domain import log_lines
 from giftcodes.domain.text import clean_name, one_line
+from giftcodes.models.failure_isolation import unexpected_error
 from giftcodes.services.discord_links import Asker, DiscordRefused
 from giftcodes.services.import_words import MOST_BYTES
 
@@ -212,6 +213,7 @@ async def _answer(
         log_lines.log.error(
             "🤖 The Discord bot could not answer.", work=work.__name__, exc_info=error
         )
+        unexpected_error.send("discord-bot", error=error)
     return Answer(_("Something failed here. Try again in a minute: nothing is done twice."))
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
 from django.db import InterfaceError, OperationalError
+from django.dispatch import Signal
 
 from giftcodes.domain import log_lines
 from giftcodes.models.alarm import Alarm
@@ -16,6 +17,10 @@ from giftcodes.models.alarm import Alarm
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _SUBJECT_LENGTH = 100
+
+#: Sent with `error`, an exception that nobody expects, by code that handles it and goes on. The
+#: sender is the name of the step, as text.
+unexpected_error = Signal()
 
 
 class FailureIsolation:
@@ -78,6 +83,7 @@ class FailureIsolation:
         )
         if Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, subject, message):
             log_lines.warning(f"🔔 {message}", at=f"{Path(frame.filename).name}:{frame.lineno}")
+            unexpected_error.send(self._step, error=error)
 
     def __enter__(self) -> Self:
         return self

@@ -47,7 +47,7 @@ from giftcodes.sql import fetch, statement
 _STEPS_WITH_CURSOR = {"sweep": "sweep", "alarms": "alarms"}
 #: A request counts up to so many member redemptions that wait. If there are more, it shows the
 #: figure of the last minute, because counting a million takes half a second.
-MOST_WAITING = 50_000
+MOST_WAITING = 20_000
 _GOING_RUNS = (RunState.PENDING, RunState.RUNNING)
 _ENDED_RUNS = (RunState.COMPLETE, RunState.STOPPED)
 #: States of messages that were not delivered, and will not be.
@@ -128,7 +128,7 @@ METRICS = {
         Metric(
             "redeemer_queue",
             "The open member redemptions: `pending`, `in_flight` or `unconfirmed`. If more than "
-            "50,000 are pending, those are counted once a minute.",
+            "20,000 are pending, those are counted once a minute.",
             ("game", "state"),
         ),
         Metric(
