@@ -24,6 +24,7 @@ from giftcodes.models import (
 )
 from giftcodes.pipeline import figures, prune
 from giftcodes.queries.metrics import METRICS, metrics
+from giftcodes.sql import fetch, statement
 from tests.factories import answered, gift_code, guild, member, member_redemption
 from tests.lock.conftest import Elsewhere, elsewhere
 from tests.pipeline.conftest import World, statements, world
@@ -111,6 +112,22 @@ def test_attempts_are_exact_although_they_are_added_to_the_figures_only_later(db
     figures.keep()
     figures.keep()
     assert attempts() == {"success": 1, "throttled": 1}
+
+
+def test_figures_that_were_kept_while_a_request_reads_are_not_counted_twice(
+    db: None,
+) -> None:
+    answer("success")
+    figures.keep()
+    read_before = Cursor.objects.get(name="figures").at
+    # Meanwhile a worker has added the attempt to the figures.
+    Attempt.objects.update(answered_at=read_before + timedelta(seconds=1))
+    Cursor.objects.update(at=read_before + timedelta(seconds=2))
+    KeptFigure.objects.create(of="attempts", provider=GAME, what="success", number=1)
+
+    rows = fetch(statement("metrics", "attempts"), after=read_before, cursor="figures")
+
+    assert rows == [(GAME, "success", 1)]
 
 
 def test_attempts_do_not_become_fewer_when_old_ones_are_deleted(db: None, settings: Any) -> None:

@@ -23,8 +23,9 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.pipeline import dispatch, finish, prune, sweep
+from giftcodes.pipeline import dispatch, figures, finish, prune, sweep
 from giftcodes.pipeline.start_many import start_many
+from giftcodes.queries.metrics import metrics
 from giftcodes.queries.overview import overview
 from tests.scale.conftest import plans_of
 
@@ -51,6 +52,26 @@ def test_the_sweep_reads_only_what_is_new_and_what_was_left_behind() -> None:
 
     assert plans.read_whole == set()
     assert {"share_in_flight", "share_asked_in_vain", "share_proofs"} <= plans.indexes
+
+
+def test_the_metrics_read_only_indexes_and_kept_figures() -> None:
+    figures.keep()
+
+    plans = plans_of(metrics)
+
+    assert plans.read_whole == set()
+    assert {"attempt_answered", "share_in_flight", "share_unconfirmed"} <= plans.indexes
+    assert plans.indexes & WAITING
+
+
+def test_the_figures_of_a_minute_read_only_the_attempts_of_that_minute() -> None:
+    figures.keep()
+    Cursor.objects.update(at=database_now() - timedelta(minutes=3))
+
+    plans = plans_of(figures.keep)
+
+    assert plans.read_whole == set()
+    assert "attempt_answered" in plans.indexes
 
 
 def test_finish_reads_only_the_open_rows_of_one_run() -> None:
