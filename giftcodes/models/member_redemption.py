@@ -29,7 +29,7 @@ from giftcodes.models.code_state import CodeState
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.guild import Member
 from giftcodes.models.redemption import Redemption, RunState
-from giftcodes.sql import fetch, statement
+from giftcodes.sql import execute, fetch, statement
 
 STATE_LABELS = {
     State.PENDING: _("waiting"),
@@ -229,18 +229,17 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def settle_by_evidence(self, ids: list[int]) -> list[int]:
         """Settle rows that have an Attempt with SUCCESS: what the game granted stays granted.
 
-        A row in flight is left alone, because its own answer is still to come.
-
-        Returns:
-            The ids of the rows that were settled.
+        A row in flight is left alone, because its own answer is still to come. An unconfirmed row
+        of the same player is covered. The caller must be in a transaction. Returns the ids of the
+        rows that were settled by their own attempts.
 
         Raises:
-            django.db.IntegrityError: another row of the player holds this code.
+            django.db.IntegrityError: another row of the player is in flight or settled.
         """
-        found = fetch(
-            statement("members", "settle_by_evidence"), ids=ids, unsettled=values(IN_VAIN)
-        )
-        return [pk for (pk,) in found]
+        fetch(statement("members", "lock_players"), ids=ids)
+        evidence = {"ids": ids, "unsettled": values(IN_VAIN)}
+        execute(statement("members", "cover_unconfirmed"), **evidence, reason=COVERED)
+        return [pk for (pk,) in fetch(statement("members", "settle_by_evidence"), **evidence)]
 
     def requeue(self) -> int:
         """Make these rows pending and due now, with no tries counted. Returns how many."""

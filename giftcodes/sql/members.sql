@@ -39,6 +39,31 @@ WHERE proof.gift_code_id = duplicate.gift_code_id AND proof.player_id = duplicat
   AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
 RETURNING duplicate.redemption_id
 
+-- name: lock_players
+-- Lock all rows of the players of these rows, for the same codes, by id.
+SELECT other.id
+FROM giftcodes_memberredemption m
+JOIN giftcodes_memberredemption other
+  ON other.gift_code_id = m.gift_code_id AND other.player_id = m.player_id
+WHERE m.id = ANY(%(ids)s)
+ORDER BY other.id
+FOR NO KEY UPDATE OF other
+
+-- name: cover_unconfirmed
+-- The unconfirmed duplicates of the rows that `settle_by_evidence` settles next. While such a
+-- duplicate waits for its answer, the index allows no other row of the player to be settled. And no
+-- request is sent for it any more, because the game has granted the code.
+UPDATE giftcodes_memberredemption duplicate
+SET state = 'already_received', covered_by_id = proof.id, reason = %(reason)s,
+    settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
+FROM giftcodes_memberredemption proof
+WHERE proof.id = ANY(%(ids)s) AND proof.covered_by_id IS NULL AND proof.state = ANY(%(unsettled)s)
+  AND EXISTS (
+      SELECT FROM giftcodes_attempt a
+      WHERE a.member_redemption_id = proof.id AND a.outcome = 'success')
+  AND duplicate.gift_code_id = proof.gift_code_id AND duplicate.player_id = proof.player_id
+  AND duplicate.id <> proof.id AND duplicate.state = 'unconfirmed'
+
 -- name: settle_by_evidence
 -- A row in flight is left alone, because its own answer is still to come.
 UPDATE giftcodes_memberredemption m

@@ -10,7 +10,8 @@ WITH claim AS MATERIALIZED (
            c.provider, m.player_id, coalesce(person.realm, g.realm) AS realm, c.code AS published,
            c.issue, m.permit_until, m.confirming, m.is_probe, m.tries, m.uncounted_failures,
            m.outcome AS last_outcome, person.refused_at IS NOT NULL AS is_marked, person.nickname,
-           person.player_id AS listed_as, g.name AS guild
+           person.player_id AS listed_as, g.name AS guild,
+           extract(epoch FROM m.lease_until - clock_timestamp())::float8 AS lease_seconds
     FROM claim m
     JOIN giftcodes_member person ON person.id = m.member_id
     JOIN giftcodes_redemption r ON r.id = m.redemption_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -206,6 +208,45 @@ def test_no_request_is_sent_for_a_duplicates_claim_if_a_late_answer_has_shown_th
     assert second.member_redemptions.get().covered_by == first.member_redemptions.get()
 
 
+@pytest.mark.parametrize("by", ["worker", "sweep"])
+def test_an_unconfirmed_duplicate_is_covered_if_a_late_answer_has_shown_the_grant(
+    world: World, by: str
+) -> None:
+    wolves, bears = guild(), guild()
+    for of in (wolves, bears):
+        member(of, "300000001")
+    code = gift_code()
+    world.knows(wolves, bears)
+    world.has(code)
+    first = world.begin(wolves, code)
+    claim = world.claim(first)
+    stale = step.intend(claim.pk, claim.token)
+    assert stale is not None
+    # The worker is held up. A repeat is refused, so the other guild's row has its turn. The worker
+    # of that row dies after its intent, and then the first worker returns.
+    first.member_redemptions.update(state=State.NOT_ELIGIBLE, token=claim.token + 1)
+    second = world.begin(bears, code)
+    world.pass_time(5)
+    duplicate = world.claim(second)
+    assert step.intend(duplicate.pk, duplicate.token) is not None
+    world.pass_time(31)
+    world.sweep()
+    assert second.member_redemptions.get().state == State.UNCONFIRMED
+    if by == "worker":
+        step.record(stale, step.ask(stale))
+    else:
+        Attempt.objects.filter(pk=stale.id).update(outcome="success")
+        world.sweep()
+
+    proof = first.member_redemptions.get()
+    assert proof.state == State.REDEEMED
+    row = second.member_redemptions.get()
+    assert (row.state, row.covered_by) == (State.ALREADY_RECEIVED, proof)
+    world.sweep()
+    second.refresh_from_db()
+    assert second.state == RunState.COMPLETE
+
+
 def test_the_second_of_two_equal_messages_sends_no_request(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
@@ -250,14 +291,28 @@ def test_no_request_is_sent_for_a_claim_whose_window_is_over(world: World) -> No
     assert redemption.member_redemptions.get().state == State.PENDING
 
 
+def _hold_up_after_the_intent(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the worker's own clock jump between its intent and its request."""
+    real = time.monotonic
+    jump = 0.0
+
+    def hit(name: str) -> None:
+        nonlocal jump
+        jump = seconds if name == "after-intent" else jump
+
+    monkeypatch.setattr(step.failpoints, "hit", hit)
+    monkeypatch.setattr(step, "time", SimpleNamespace(monotonic=lambda: real() + jump))
+
+
 def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
-    world: World, settings: Any
+    world: World, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.LEASE_SECONDS = 300.0
     redemption = _one_member(world)
     claim = world.claim(redemption)
-    # By the database's clock, enough of the lease is left. By the worker's own clock, it is too
-    # late to send the request.
-    settings.LEASE_SECONDS = settings.HTTP_SECONDS + 1
+    # The message has waited for a time. So less than two minutes of the lease are left.
+    world.pass_time(190)
+    _hold_up_after_the_intent(monkeypatch, seconds=110 - settings.HTTP_SECONDS)
 
     tasks.redeem_member(claim.pk, claim.token)
 
@@ -265,6 +320,19 @@ def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
     row = redemption.member_redemptions.get()
     assert (row.state, row.tries) == (State.PENDING, 0)
     assert Attempt.objects.get().outcome == "not_sent"
+
+
+def test_a_worker_held_up_for_a_moment_sends_its_request(
+    world: World, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LEASE_SECONDS = 300.0
+    redemption = _one_member(world)
+    claim = world.claim(redemption)
+    _hold_up_after_the_intent(monkeypatch, seconds=5)
+
+    tasks.redeem_member(claim.pk, claim.token)
+
+    assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
 def test_a_run_whose_finish_was_lost_is_unlocked_by_the_sweep(world: World) -> None:

@@ -21,7 +21,7 @@ from giftcodes.clients.games.base import Answer, RateReport
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.models.games import game
-from giftcodes.pipeline.redeem.intent import SEND_MARGIN_SECONDS, Intent, intend
+from giftcodes.pipeline.redeem.intent import Intent, intend
 from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_was_granted
 
 __all__ = ["FollowUp", "Intent", "ask", "intend", "record", "redeem_member"]
@@ -60,12 +60,9 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
     if intent is None:
         return settle_what_was_granted(member_redemption_id)
     failpoints.hit("after-intent")
-    # The database checked the lease. If this process has been held up since then, the request must
-    # not be sent.
-    is_late = (
-        time.monotonic() - started_at
-        > settings.LEASE_SECONDS - settings.HTTP_SECONDS - SEND_MARGIN_SECONDS
-    )
+    # The database checked the lease. If this process has been held up since then, the request might
+    # end after the lease: then another request for the player could be under way at the same time.
+    is_late = time.monotonic() - started_at > intent.lease_seconds - settings.HTTP_SECONDS
     return record_with_retry(intent, NOT_SENT if is_late else ask(intent))
 
 

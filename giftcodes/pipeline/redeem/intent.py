@@ -32,6 +32,7 @@ class Intent(NamedTuple):
         last_outcome: the outcome of the row's previous answer.
         is_marked: whether the member is marked as unknown to the game (Member.refused_at).
         nickname, listed_as: the member's name and player ID in the guild.
+        lease_seconds: how much of the lease was left when the intent was written.
     """
 
     id: int
@@ -57,6 +58,7 @@ class Intent(NamedTuple):
     nickname: str
     listed_as: str
     guild: str
+    lease_seconds: float
 
     @property
     def member(self) -> str:

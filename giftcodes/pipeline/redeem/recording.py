@@ -227,10 +227,9 @@ def _settle_by_evidence(pk: int) -> list[int]:
         return []
     if not settled:
         return []
-    return [
-        MemberRedemption.objects.values_list("redemption_id", flat=True).get(pk=pk),
-        *settle_duplicates(proof_id=pk),
-    ]
+    settle_duplicates(proof_id=pk)
+    rows = MemberRedemption.objects.filter(Q(pk=pk) | Q(covered_by=pk))
+    return list(rows.values_list("redemption_id", flat=True))
 
 
 def _without_open_rows(redemption_ids: Iterable[int]) -> tuple[int, ...]:
