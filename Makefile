@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test test-slow test-fast properties year attack bench chaos guards screenshots docs lint advisories format lock
+.PHONY: help up test test-slow test-fast properties year attack bench chaos guards model screenshots docs lint advisories format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -45,6 +45,9 @@ chaos: .venv/.installed-dev  ## Kill, stop and cut off each part of a running sy
 
 guards: .venv/.installed-dev  ## Remove each guard from a copy of the code, and check that its test fails; GUARD=name
 	@$(RUN) -m chaos.guards
+
+model: .venv/.installed-dev  ## Check the model of the lock in every order of its steps; needs spin and gcc; GUARD=name or FAULTS=n
+	@$(RUN) -m model.check
 
 screenshots: .venv/.installed-dev  ## Create docs/screenshots again, with the installed Chromium
 	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' \
