@@ -108,6 +108,28 @@ GUARDS = (
         "chaos:zombie-after-intent",
     ),
     Guard(
+        "the deadline depends on what is left of the lease",
+        (
+            (
+                _REDEEM,
+                "intent.lease_seconds - settings.HTTP_SECONDS",
+                "settings.LEASE_SECONDS - settings.HTTP_SECONDS",
+            ),
+        ),
+        "tests/pipeline/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
+    ),
+    Guard(
+        "a late SUCCESS covers an unconfirmed duplicate",
+        (
+            (
+                "giftcodes/models/member_redemption.py",
+                '        execute(statement("members", "cover_unconfirmed"), **evidence, reason=COVERED)\n',
+                "",
+            ),
+        ),
+        "tests/pipeline/test_recovery.py::test_an_unconfirmed_duplicate_is_covered_if_a_late_answer_has_shown_the_grant",
+    ),
+    Guard(
         "partial unique index",
         ((_MIGRATION, _HOLDING, "('state__in', ['nothing'])"),),
         "tests/lock/test_dispatch.py::test_the_database_itself_refuses_a_second_request_for_a_player_and_a_code",

@@ -80,8 +80,8 @@ end:
 proctype Quiet() {
     atomic {
         timeout ->
-        assert(IS_OVER_FOR_GOOD(0) && IS_OVER_FOR_GOOD(RUNS - 1));
-        assert(HAS_REASON(0) && HAS_REASON(1));
+        assert(IS_OVER_FOR_GOOD(0) && IS_OVER_FOR_GOOD(RUNS - 1));      /* no run is open */
+        assert(HAS_REASON(0) && HAS_REASON(1));         /* all are settled or have a reason */
         /* No recorded SUCCESS is forgotten, and no grant. */
         assert((!has_success[0] || IS_SETTLED(0)) && (!has_success[1] || IS_SETTLED(1)));
         assert(!granted[PLAYER_OF(0)] || IS_SETTLED(0) || is_excused[PLAYER_OF(0)]);

@@ -52,7 +52,7 @@ inline intend(w) {
     :: is_allowed && IS_CURRENT && LEASE_LASTS && IS_FIRST ->
         assert(row[TWIN(M)] != SETTLED);                /* no Attempt after the proof */
         if
-        :: IS_GRANTED(M) -> after_success[P]++; assert(after_success[P] <= 1)
+        :: IS_GRANTED(M) -> after_success[P]++; assert(after_success[P] <= 1)   /* at most one */
         :: else
         fi;
         has_attempt[M] = true;
@@ -87,10 +87,10 @@ inline send(w) {
     if
     :: is_frozen[w] -> is_excused[P] = true
     :: else ->
-        assert(!IS_ASKING(0));
-        assert(!IS_ASKING(WORKERS - 1));
+        assert(!IS_ASKING(0));                          /* one request for a player at once */
+        assert(!IS_ASKING(WORKERS - 1));                /* one request for a player at once */
         if
-        :: is_owed[P] -> assert(credit[P] > 0); credit[P]--
+        :: is_owed[P] -> assert(credit[P] > 0) /* a fault explains it */; credit[P]--
         :: else
         fi;
         is_owed[P] = true
