@@ -36,6 +36,7 @@ SENDER_DIED = "The process that sent it died before the answer came. It is not s
 FINAL_STATES = {
     DeliveryOutcome.DELIVERED: DeliveryState.DONE,
     DeliveryOutcome.GONE: DeliveryState.GONE,
+    DeliveryOutcome.DELETED: DeliveryState.GONE,
     DeliveryOutcome.REFUSED: DeliveryState.FAILED,
     DeliveryOutcome.UNKNOWN: DeliveryState.UNKNOWN,
 }

@@ -29,6 +29,8 @@ MOST_TRIES, MOST_TEST_TRIES = 10, 3
 REST_SECONDS = failpoints.seconds("REST_SECONDS", 30.0)
 #: During a run, an edit that the channel does not accept for now is tried again after this time.
 FROZEN_SECONDS = 600.0
+#: What is wrong with an edited message only: the channel takes others.
+_OF_THE_MESSAGE = frozenset({DeliveryOutcome.DELETED, DeliveryOutcome.FROZEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,11 @@ def record(job: Job, delivery: Delivery) -> None:
     is_refused = outcome in (DeliveryOutcome.GONE, DeliveryOutcome.REFUSED)
     if outcome is DeliveryOutcome.DELIVERED:
         _delivered(job, delivery)
-    elif job.is_end_by_edit and (is_refused or outcome is DeliveryOutcome.FROZEN):
+    elif job.is_end_by_edit and (is_refused or outcome in _OF_THE_MESSAGE):
         _post_end_separately(job, delivery)
+    elif outcome is DeliveryOutcome.DELETED:
+        # A person deleted it. The channel takes messages, so there is no alarm.
+        outbox.give_up(held(row), outbox.FINAL_STATES[outcome], delivery.error)
     elif outcome is DeliveryOutcome.FROZEN:
         # The run goes on, and so do the channel's other messages.
         held(row).update(
@@ -169,7 +174,7 @@ def _post_end_separately(job: Job, delivery: Delivery) -> None:
     because it could be announced twice.
     """
     row = job.row
-    is_gone = delivery.outcome is DeliveryOutcome.GONE
+    is_gone = delivery.outcome in (DeliveryOutcome.DELETED, DeliveryOutcome.GONE)
     if row.sending_at is not None and not is_gone:
         _doubt(
             row,

@@ -17,6 +17,7 @@ from giftcodes.services.channels import queue_test
 from giftcodes.services.discord_links import unlink_server
 from tests.clients.channels.standin import BOT_TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
+from tests.notifications.test_announce_refusals import end, moved
 from tests.notifications.test_announcements import deliveries, send_due
 from tests.pipeline.conftest import World
 
@@ -146,6 +147,28 @@ def test_a_refusal_has_its_line_and_its_alarm_and_redeeming_goes_on(
     assert BOT_TOKEN not in alarm.message
     redemption.refresh_from_db()
     assert redemption.state == "complete"
+
+
+def test_a_deleted_message_raises_no_alarm_and_the_end_is_a_new_message(
+    world: World, discord: StandIn
+) -> None:
+    wolves = by_bot(members=3)
+    redemption = world.begin(wolves, gift_code())
+    send_due(world)
+    (first,) = discord.messages
+    discord.delete(first)
+    moved(redemption)
+
+    send_due(world, 6)
+    assert deliveries(redemption) == [("started", "gone")]
+    end(world, redemption)
+    send_due(world)
+
+    (message,) = discord.of(CHANNEL)
+    assert message.titles[0].startswith("⏹️ Stopped")
+    assert deliveries(redemption)[1] == ("complete", "done")
+    assert not Alarm.objects.exists()
+    assert Channel.objects.get().error == ""
 
 
 def test_messages_wait_while_discord_refuses_the_token(world: World, discord: StandIn) -> None:

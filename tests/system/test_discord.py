@@ -170,6 +170,8 @@ def test_the_end_is_told_in_a_message_of_its_own_if_the_first_one_was_deleted(he
     assert [started(one) > 0 for one in posted].count(True) == 1
     assert len(ends(posted)) == 1
     assert here.announced(pack, code)["complete"][0] == "done"
+    alarms = "SELECT count(*) FROM giftcodes_alarm WHERE message LIKE %s"
+    assert here.value(alarms, f"%{pack.name} takes no messages%") == 0
     assert here.granted(pack, code) == sorted(pack.players)
 
 

@@ -87,8 +87,10 @@ class DeliveryOutcome(StrEnum):
     DELIVERED = "delivered"
     #: The message was certainly not posted. It can be retried.
     LATER = "later"
-    #: The message, or the whole channel, no longer exists.
+    #: The whole channel no longer exists.
     GONE = "gone"
+    #: The message was deleted, so it cannot be edited. The channel accepts other messages.
+    DELETED = "deleted"
     #: The channel refuses this message. A retry does not help.
     REFUSED = "refused"
     #: The message was certainly not edited, and cannot be edited for now. The channel accepts other

@@ -320,7 +320,7 @@ def _code(answer: dict[str, Any]) -> int | None:
 
 def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
     if code == NO_SUCH_MESSAGE:
-        return DeliveryOutcome.GONE, "The message was deleted in the channel."
+        return DeliveryOutcome.DELETED, "The message was deleted in the channel."
     if code in (_NO_SUCH_WEBHOOK, _BAD_TOKEN):
         return (
             DeliveryOutcome.GONE,

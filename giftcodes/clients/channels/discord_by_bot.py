@@ -112,7 +112,7 @@ class BotClient(discord.DiscordClient):
 
     def _refusal(self, status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
         if code == discord.NO_SUCH_MESSAGE:
-            return DeliveryOutcome.GONE, "The message was deleted in the channel."
+            return DeliveryOutcome.DELETED, "The message was deleted in the channel."
         if code == discord.NO_SUCH_CHANNEL:
             return (
                 DeliveryOutcome.GONE,

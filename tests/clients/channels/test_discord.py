@@ -206,7 +206,8 @@ def test_a_success_without_content_is_a_delivery(discord: StandIn) -> None:
 def test_a_deleted_message_does_not_mean_that_the_channel_is_gone(discord: StandIn) -> None:
     answer = edit(discord.address(), "4711")
 
-    assert answer == Delivery(DeliveryOutcome.GONE, error="The message was deleted in the channel.")
+    words = "The message was deleted in the channel."
+    assert answer == Delivery(DeliveryOutcome.DELETED, error=words)
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 301])
