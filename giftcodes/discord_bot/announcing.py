@@ -29,11 +29,14 @@ def here(
     tells: str,
     role_id: int | None,
     weekly: bool | None,
+    threads: bool | None,
     chosen: str,
 ) -> Answer:
     """Announce a guild's runs in this channel from now on, and send a test."""
     guild = guild_of(asker, chosen)
-    done = announce_here(guild, asker, place, tells=tells, role_id=role_id, weekly=weekly)
+    done = announce_here(
+        guild, asker, place, tells=tells, role_id=role_id, weekly=weekly, threads=threads
+    )
     channel = done.channel
     _log(asker, guild, channel, lambda: _("Chosen in Discord: the bot announces here."))
     words = _(
@@ -47,6 +50,9 @@ def here(
         words = f"{words} {_('A test arrives in a few seconds.')}"
     if channel.weekly:
         words = f"{words} {_('Every Sunday a summary of the week comes.')}"
+    if channel.opens_threads:
+        more = _("If a run leaves members who need you, a thread below its message lists them.")
+        words = f"{words} {more}"
     return Answer(words % {"guild": safe(guild.name), "tells": channel.get_tells_display()})
 
 

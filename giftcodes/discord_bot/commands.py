@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from discord import Attachment, Message, Permissions, Role, Thread, app_commands
+from discord import (
+    Attachment,
+    Message,
+    Permissions,
+    Role,
+    StageChannel,
+    Thread,
+    VoiceChannel,
+    app_commands,
+)
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -272,6 +281,7 @@ announce = app_commands.Group(
     what=_("What this channel is told."),
     role=_("The role that each new message mentions."),
     weekly=_("Whether a summary of the week comes every Sunday."),
+    threads=_("Whether the bot opens a thread with those who need something after a run."),
     guild=_("Which guild, if this server has several."),
 )
 @app_commands.choices(
@@ -283,11 +293,12 @@ async def announce_here(
     what: str = "",
     role: Role | None = None,
     weekly: bool | None = None,
+    threads: bool | None = None,
     guild: _Text = "",
 ) -> None:
     """Announce a guild's runs in this channel."""
     role_id, place = role.id if role else None, _place(interaction)
-    await reply(interaction, announcing.here, place, what, role_id, weekly, guild)
+    await reply(interaction, announcing.here, place, what, role_id, weekly, threads, guild)
 
 
 @announce.command(name="off", description=_("Announce nothing in this channel any more."))
@@ -299,19 +310,29 @@ async def announce_off(interaction: Interaction, guild: _Text = "") -> None:
 
 
 def _place(interaction: Interaction) -> Place:
-    """Where the person is, and what the bot lacks to post there."""
+    """Where the person is, and what the bot lacks to post there, or to open threads."""
     may = interaction.app_permissions
     is_thread = isinstance(interaction.channel, Thread)
+    in_threads = {gettext("Send Messages in Threads"): may.send_messages_in_threads}
     needed = {
         gettext("View Channel"): may.view_channel,
-        gettext("Send Messages in Threads") if is_thread else gettext("Send Messages"): (
-            may.send_messages_in_threads if is_thread else may.send_messages
-        ),
+        **(in_threads if is_thread else {gettext("Send Messages"): may.send_messages}),
         gettext("Embed Links"): may.embed_links,
     }
-    lacks = tuple(name for name, is_given in needed.items() if not is_given)
     name = getattr(interaction.channel, "name", None) or ""
-    return Place(interaction.channel_id or 0, name, lacks)
+    return Place(
+        interaction.channel_id or 0,
+        name,
+        lacks=_lacking(needed),
+        lacks_for_threads=_lacking(
+            {gettext("Create Public Threads"): may.create_public_threads, **in_threads}
+        ),
+        can_have_threads=not isinstance(interaction.channel, Thread | VoiceChannel | StageChannel),
+    )
+
+
+def _lacking(needed: dict[str, bool]) -> tuple[str, ...]:
+    return tuple(name for name, is_given in needed.items() if not is_given)
 
 
 def _role(role: Role | None) -> tuple[int, str] | None:

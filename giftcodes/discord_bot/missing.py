@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes import tasks
-from giftcodes.correction_words import asked_again_words, guild_advice, need_words
+from giftcodes.correction_words import asked_again_words
 from giftcodes.discord_bot.answers import (
     Answer,
     Button,
@@ -26,6 +26,7 @@ from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Member
 from giftcodes.models.game_words import place_noun, place_word
+from giftcodes.need_words import guild_advice, need_words
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.player_forms import RealmForm
 from giftcodes.queries.guild_board import daily, unclear

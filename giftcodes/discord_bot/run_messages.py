@@ -1,4 +1,4 @@
-"""The buttons below the message of a run: *Redeem now*, *Stop* and *Who is missing*.
+"""The buttons below the message of a run, and the one below the list in its thread.
 
 Everyone in the channel sees the buttons. Each press checks whether the person is an officer of the
 guild, and only this person sees the answer.
@@ -10,12 +10,12 @@ from itertools import groupby
 
 from django.utils.translation import gettext as _
 
-from giftcodes.discord_bot import redeeming
+from giftcodes.discord_bot import missing, redeeming
 from giftcodes.discord_bot.answers import Answer, Button, in_lines
 from giftcodes.discord_bot.names import safe, safe_words
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
-from giftcodes.domain.press_ids import RUN_NOW, STOP_RUN, WHO_IS_MISSING
+from giftcodes.domain.press_ids import RUN_NOW, STOP_RUN, WHO_IS_MISSING, WHO_NEEDS_YOU
 from giftcodes.domain.served import Share
 from giftcodes.queries.missing import Missing, missing_in
 from giftcodes.queries.served import RedemptionServed
@@ -45,19 +45,25 @@ def who_is_missing(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     run = redeeming.run_shown(officer, redemption_id)
     code, guild = run.redemption.gift_code, officer.guild
     title = _("Without code %(code)s in %(guild)s") % {"code": code, "guild": safe(guild.name)}
-    missing = missing_in(run.redemption)
-    if not missing:
+    rows = missing_in(run.redemption)
+    if not rows:
         return Answer(_("Nobody is missing: %s.") % run.served.words, title)
     parts = []
     if run.served.needs_you:
         parts.append(Button(_("Who needs you"), "missing", (guild.pk, 1)))
-    return Answer(in_lines(_lines(run, missing)), title, tuple(parts))
+    return Answer(in_lines(_lines(run, rows)), title, tuple(parts))
 
 
-def _lines(run: RedemptionServed, missing: list[Missing]) -> list[str]:
+@press(WHO_NEEDS_YOU, values=1, in_place=False)
+def who_needs_you(asker: Asker, guild_id: str) -> Answer:
+    """Show who needs what now, as `/missing` does, with the buttons to correct it."""
+    return missing.show_missing(asker, guild_id, "1")
+
+
+def _lines(run: RedemptionServed, rows: list[Missing]) -> list[str]:
     words = dict(run.served.parts)
     lines: list[str] = []
-    for share, some in groupby(missing, key=lambda one: one.share):
+    for share, some in groupby(rows, key=lambda one: one.share):
         lines.append(f"**{words.get(share, share.value)}**")
         by_reason: dict[str, list[str]] = {}
         for one in some:

@@ -58,6 +58,7 @@ NAMES = (
     pgettext_lazy(NAME, "status"),
     pgettext_lazy(NAME, "stop"),
     pgettext_lazy(NAME, "weekly"),
+    pgettext_lazy(NAME, "threads"),
     pgettext_lazy(NAME, "what"),
 )
 

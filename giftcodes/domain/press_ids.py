@@ -13,6 +13,8 @@ _MOST = 100
 
 #: The buttons below the message of a run. `discord_bot.run_messages` has their functions.
 RUN_NOW, STOP_RUN, WHO_IS_MISSING = "run now", "stop run", "who is missing"
+#: The button below the list in a thread. `discord_bot.run_messages` has its function.
+WHO_NEEDS_YOU = "who needs you"
 #: The buttons below a direct message to a player. `discord_bot.my_players` has their functions.
 SHOW_CODES, NO_MESSAGES = "codes", "no messages"
 

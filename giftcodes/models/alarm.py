@@ -106,6 +106,7 @@ class Alarm(models.Model):
         UNSERVED = "unserved", _("guild gets nothing from a code")
         UNCORRECTED = "uncorrected", _("members need a correction for days")
         DISCORD_BOT = "discord_bot", _("Discord bot not connected")
+        NO_THREAD = "no_thread", _("no thread in a channel")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     subject = models.CharField(_("subject"), max_length=100)
@@ -161,6 +162,7 @@ SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.NO_MEMBERS: "guild",
     Alarm.Kind.CHANNEL_GONE: "channel",
     Alarm.Kind.CHANNEL_SILENT: "channel",
+    Alarm.Kind.NO_THREAD: "channel",
     Alarm.Kind.UNSERVED: "guild",
     Alarm.Kind.UNCORRECTED: "guild",
 }

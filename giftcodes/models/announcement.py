@@ -16,7 +16,7 @@ from giftcodes.domain.transitions import State, values
 from giftcodes.models.channel import TELLS_RUNS, Channel, Tells
 from giftcodes.models.event import Trigger
 from giftcodes.models.outbox import UNFINISHED, Outbox
-from giftcodes.models.redemption import FEW_MEMBERS, Redemption
+from giftcodes.models.redemption import FEW_MEMBERS, Redemption, RunState
 
 
 class Subject(NamedTuple):
@@ -30,7 +30,8 @@ class Announcement(Outbox):
     """A message to one channel of a guild.
 
     In each channel, a run has at most one row `started` and one row `complete`. If the channel
-    allows edits, both rows are one message: `started` posts it, and `complete` is its last edit. An
+    allows edits, both rows are one message: `started` posts it, and `complete` is its last edit. A
+    run has at most one row `thread`: the message in the thread below the message of the run. An
     alarm has at most one row `raised` and one row `over`. A test and a weekly summary belong to
     their channel only.
     """
@@ -38,6 +39,7 @@ class Announcement(Outbox):
     class Kind(models.TextChoices):
         STARTED = "started", _("started")
         COMPLETE = "complete", _("complete")
+        THREAD = "thread", _("thread")
         RAISED = "raised", _("alarm raised")
         OVER = "over", _("alarm over")
         TEST = "test", _("test")
@@ -67,6 +69,8 @@ class Announcement(Outbox):
         verbose_name=_("alarm"),
     )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    #: Discord's number of the message. In a row `thread` whose message is not posted yet, it is the
+    #: number of the open thread.
     message_id = models.CharField(
         _("message"), max_length=30, blank=True, default="", db_default=""
     )
@@ -90,7 +94,9 @@ class Announcement(Outbox):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    kind__in=["started", "complete"], redemption__isnull=False, alarm__isnull=True
+                    kind__in=["started", "complete", "thread"],
+                    redemption__isnull=False,
+                    alarm__isnull=True,
                 )
                 | Q(kind__in=["raised", "over"], redemption__isnull=True, alarm__isnull=False)
                 | Q(kind__in=["test", "summary"], redemption__isnull=True, alarm__isnull=True),
@@ -119,19 +125,23 @@ class Announcement(Outbox):
     def may_have_been_posted(self) -> bool:
         """Whether a request for a new message was begun, and has no answer yet.
 
-        An edit of an earlier message does not count, because it can safely be repeated.
+        An edit of an earlier message does not count, because it can safely be repeated. Nor does
+        the opening of a thread, because a message can have only one.
         """
-        return super().may_have_been_posted and not self.message_id
+        is_edit = bool(self.message_id) and self.kind != self.Kind.THREAD
+        return super().may_have_been_posted and not is_edit
 
 
 def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
-    """Queue the "complete" announcements of a run that has just ended, one for each channel.
+    """Queue the announcements of the end of a run, one for each channel, and its threads.
 
     A channel that is told of every run gets one if the start was announced there, or would have
     been if the channel had existed. A channel that is told only when a person is needed gets one if
     the result needs a person. A later run of a redemption has one more condition, unless the feed
     or a person triggered it: during the run, more than `FEW_MEMBERS` members must have begun to
     need a person.
+
+    A channel that wants threads gets one if the run is complete, and members need a person.
 
     Args:
         redemption: the redemption, whose run has ended.
@@ -144,7 +154,9 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
     started = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)
     told = set(started.values_list("channel_id", flat=True))
     is_for_all = redemption.run_number == 1 or Trigger(redemption.trigger).always_announced
-    needs_a_person = redemption.result(redemption.shares_of(tally)).needs_a_person
+    served = redemption.shares_of(tally)
+    needs_a_person = redemption.result(served).needs_a_person
+    has_thread = bool(served.needs_you) and redemption.state == RunState.COMPLETE
     chosen = [
         channel
         for channel in channels
@@ -156,11 +168,14 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
             and (is_for_all or _came_to_need_you(redemption) > FEW_MEMBERS)
         )
     ]
+    kinds = [(channel, Announcement.Kind.COMPLETE) for channel in chosen]
+    kinds += [
+        (channel, Announcement.Kind.THREAD)
+        for channel in chosen
+        if has_thread and channel.opens_threads and channel.bot_channel
+    ]
     Announcement.objects.bulk_create(
-        [
-            Announcement(**run, kind=Announcement.Kind.COMPLETE, channel=channel)
-            for channel in chosen
-        ],
+        [Announcement(**run, kind=kind, channel=channel) for channel, kind in kinds],
         ignore_conflicts=True,
     )
 

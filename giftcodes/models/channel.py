@@ -171,6 +171,15 @@ class Channel(models.Model):
             "no one else. Leave it empty to mention no one."
         ),
     )
+    opens_threads = models.BooleanField(
+        _("thread for those who need something"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "After a run that leaves members who need a person, the bot opens a thread on the "
+            "message of the run, and lists them there. It mentions no one."
+        ),
+    )
     is_on = models.BooleanField(_("on"), default=True, db_default=True, editable=False)
     #: Nothing is sent before this time, because the channel asked for a pause or refused a message.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)

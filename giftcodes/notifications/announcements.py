@@ -15,6 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from giftcodes.clients.channels import BadAddressError, ChannelClient, Delivery, DeliveryOutcome
+from giftcodes.clients.channels.discord_by_bot import ThreadClient
 from giftcodes.domain.transitions import literals
 from giftcodes.models import (
     Announcement,
@@ -29,7 +30,7 @@ from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.site_settings import sending_rules
-from giftcodes.notifications import outbox
+from giftcodes.notifications import outbox, threads
 from giftcodes.notifications.channel_messages import message_of
 from giftcodes.notifications.outbox import LEASE_MARGIN_SECONDS
 from giftcodes.notifications.recording import (
@@ -158,13 +159,17 @@ def send(announcement_id: int, token: int) -> bool:
             next_attempt_at=clock_plus(EDIT_SECONDS),
         )
         return False
-    record(
-        job,
-        job.client.edit(job.edited.message_id, job.message)
-        if job.edited
-        else job.client.create(job.message),
-    )
+    record(job, _request(job))
     return True
+
+
+def _request(job: Job) -> Delivery:
+    if job.opens_on:
+        assert isinstance(job.client, ThreadClient)  # `_thread_job` has chosen it.
+        return job.client.open_thread(job.opens_on, job.message.title)
+    if job.edited:
+        return job.client.edit(job.edited.message_id, job.message)
+    return job.client.create(job.message)
 
 
 @transaction.atomic(durable=True)
@@ -191,6 +196,8 @@ def _intend(announcement_id: int, token: int) -> Job | None:
     if obstacle := _obstacle(channel):
         fail(row, channel, DeliveryState.FAILED, obstacle)
         return None
+    if row.kind == Announcement.Kind.THREAD:
+        return _thread_job(row, channel)
     try:
         client = outbox.channel_client(
             channel.address,
@@ -206,6 +213,29 @@ def _intend(announcement_id: int, token: int) -> Job | None:
     elif edited.pk != row.pk:
         ours.update(sending_at=Coalesce(F("sending_at"), Clock()), message_id=edited.message_id)
     return Job(row, channel, client, message_of(row), edited)
+
+
+def _thread_job(row: Announcement, channel: Channel) -> Job | None:
+    """The next request for a thread: it opens the thread, or posts the list in it.
+
+    Only the list is recorded as being sent, because only a second list could appear.
+
+    Returns:
+        The job. None if there is no thread to open.
+    """
+    assert row.redemption is not None  # A constraint of the table requires it for this kind.
+    needs = threads.needs_of(row.redemption)
+    opens_on = "" if row.message_id else threads.message_to_open_on(row, channel)
+    client = threads.client_for(channel, row.message_id)
+    words = "" if row.message_id or needs.number else threads.NOT_NEEDED
+    if client is None or not (row.message_id or opens_on):
+        words = threads.NO_MESSAGE
+    if client is None or words:
+        outbox.give_up(held(row), DeliveryState.DROPPED, words)
+        return None
+    if row.message_id:
+        held(row).update(sending_at=Clock())
+    return Job(row, channel, client, threads.list_message(needs, channel.guild_id), None, opens_on)
 
 
 def _obstacle(channel: Channel) -> str:

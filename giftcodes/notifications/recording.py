@@ -43,6 +43,8 @@ class Job:
         client: the client that sends to the channel.
         message: the message to send.
         edited: the row whose message is edited. None if a new message is posted.
+        opens_on: the number of the message on which a thread is opened. If it is not empty, no
+            message is sent.
     """
 
     row: Announcement
@@ -50,6 +52,12 @@ class Job:
     client: ChannelClient
     message: Message
     edited: Announcement | None
+    opens_on: str = ""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the request can be repeated without an answer to the last one."""
+        return self.edited is not None or bool(self.opens_on)
 
     @property
     def content_hash(self) -> str:
@@ -69,12 +77,22 @@ def record(job: Job, delivery: Delivery) -> None:
         _rest(channel, delivery.wait_seconds)
     outcome = delivery.outcome
     is_refused = outcome in (DeliveryOutcome.GONE, DeliveryOutcome.REFUSED)
-    if outcome is DeliveryOutcome.DELIVERED:
+    is_thread = row.kind == Announcement.Kind.THREAD
+    if outcome is DeliveryOutcome.DELIVERED and job.opens_on:
+        # The list is posted in the thread by the next claim.
+        held(row).update(
+            message_id=delivery.message_id,
+            tries=0,
+            error="",
+            lease_until=None,
+            next_attempt_at=Clock(),
+        )
+    elif outcome is DeliveryOutcome.DELIVERED:
         _delivered(job, delivery)
     elif job.is_end_by_edit and (is_refused or outcome in _OF_THE_MESSAGE):
         _post_end_separately(job, delivery)
-    elif outcome is DeliveryOutcome.DELETED:
-        # A person deleted it. The channel takes messages, so there is no alarm.
+    elif outcome is DeliveryOutcome.DELETED or (is_thread and outcome is DeliveryOutcome.GONE):
+        # A person deleted the message or the thread. The channel takes messages: no alarm.
         outbox.give_up(held(row), outbox.FINAL_STATES[outcome], delivery.error)
     elif outcome is DeliveryOutcome.FROZEN:
         # The run goes on, and so do the channel's other messages.
@@ -83,7 +101,7 @@ def record(job: Job, delivery: Delivery) -> None:
         )
     elif is_refused:
         fail(row, channel, outbox.FINAL_STATES[outcome], delivery.error)
-    elif outcome is DeliveryOutcome.UNKNOWN and job.edited is None:
+    elif outcome is DeliveryOutcome.UNKNOWN and not job.is_repeatable:
         if _doubt(row, f"{delivery.error} It is not sent again."):
             _rest(channel, max(REST_SECONDS, delivery.wait_seconds))
     elif row.kind == Announcement.Kind.TEST:
@@ -100,10 +118,15 @@ def held(row: Announcement) -> QuerySet[Announcement]:
 def fail(row: Announcement, channel: Channel, state: DeliveryState, error: str) -> None:
     """Give a message up. Redeeming goes on, but a person must look at the channel.
 
-    A test raises no alarm, because the person who sent it sees the error.
+    A test raises no alarm, because the person who sent it sees the error. A thread has an alarm of
+    its own, because the channel may take other messages.
     """
     outbox.give_up(held(row), state, error)
     if row.kind == Announcement.Kind.TEST:
+        return
+    if row.kind == Announcement.Kind.THREAD:
+        words = f"gets no thread with those who need a person: {error} Its messages are sent."
+        _raise_alarm(channel, f"The {channel.full_name} {words}", Alarm.Kind.NO_THREAD)
         return
     _as_asked(channel).update(error=error, refused_since=None)
     words = f"takes no messages: {error} Redeeming goes on."
@@ -155,7 +178,10 @@ def _delivered(job: Job, delivery: Delivery) -> None:
             next_attempt_at=None,
             error="",
         )
-    if not job.edited or job.edited.content_hash != job.content_hash:
+    if row.kind == Announcement.Kind.THREAD:
+        # The thread says nothing about the channel.
+        Alarm.objects.clear(Alarm.Kind.NO_THREAD, str(channel.pk))
+    elif not job.edited or job.edited.content_hash != job.content_hash:
         _as_asked(channel).update(error="", delivered_at=Clock(), refused_since=None)
         if Alarm.objects.clear(Alarm.Kind.CHANNEL_GONE, str(channel.pk)):
             log_lines.info(f"📣 The {channel.full_name} works again.")
@@ -209,11 +235,13 @@ def _rest(channel: Channel, seconds: float) -> None:
     _as_asked(channel).update(not_before=clock_plus(seconds))
 
 
-def _raise_alarm(channel: Channel, message: str) -> None:
+def _raise_alarm(
+    channel: Channel, message: str, kind: Alarm.Kind = Alarm.Kind.CHANNEL_GONE
+) -> None:
     """Raise an alarm, unless the channel was deleted or switched off during the request."""
     if not Channel.objects.on().filter(pk=channel.pk).exists():
         return
-    if Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(channel.pk), message):
+    if Alarm.objects.raise_once(kind, str(channel.pk), message):
         log_lines.warning(f"📣 {message}")
 
 

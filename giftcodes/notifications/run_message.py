@@ -103,11 +103,12 @@ def report_of(row: Announcement) -> RunReport:
         ending=code.ending,
         ended_on=code.ended_on,
         rewards=code.rewards,
-        expires=_moment(code.expires_at),
+        expires=utc_words(code.expires_at),
     )
 
 
-def _moment(at: dt.datetime | None) -> str:
+def utc_words(at: dt.datetime | None) -> str:
+    """A time, such as `2026-12-31 23:59 UTC`. Empty if there is none."""
     return "" if at is None else f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
@@ -212,7 +213,8 @@ def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
+    """A name for a message: shortened, and without invisible characters."""
     return isolated(shortened(visible(name), NAME_LENGTH))
 
 
@@ -222,7 +224,7 @@ def _troubles(report: RunReport) -> list[str]:
         return []
     by_reason: dict[str, list[str]] = {}
     for name, reason in report.in_trouble[:NAMED]:
-        by_reason.setdefault(shortened(reason, REASON_LENGTH), []).append(_shown(name))
+        by_reason.setdefault(shortened(reason, REASON_LENGTH), []).append(shown_name(name))
     lines = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
     more = report.served.needs_you - min(len(report.in_trouble), NAMED)
     others = [gettext("… and %d more.") % more] if more > 0 else []

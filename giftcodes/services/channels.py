@@ -99,5 +99,11 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 def clear_alarms(channel: Channel) -> None:
     """Clear the alarms about a channel that is deleted or switched off."""
-    for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
+    for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT, Alarm.Kind.NO_THREAD):
         Alarm.objects.clear(kind, str(channel.pk))
+
+
+def clear_alarm_of_threads(channel: Channel) -> None:
+    """Clear the alarm that a channel gets no thread, if it wants none."""
+    if not channel.opens_threads:
+        Alarm.objects.clear(Alarm.Kind.NO_THREAD, str(channel.pk))

@@ -13,7 +13,12 @@ from django.utils.translation import gettext as _
 from giftcodes.clients.channels import BotChannel
 from giftcodes.models import Channel, DiscordServer, Guild
 from giftcodes.models.channel import Tells
-from giftcodes.services.channels import free_name, remove, too_many_words
+from giftcodes.services.channels import (
+    clear_alarm_of_threads,
+    free_name,
+    remove,
+    too_many_words,
+)
 from giftcodes.services.discord_links import (
     Asker,
     DiscordRefused,
@@ -34,11 +39,15 @@ class Place:
         channel_id: Discord's number of it.
         name: its name.
         lacks: the permissions that the bot lacks there, in words.
+        lacks_for_threads: the permissions that the bot lacks there for threads, in words.
+        can_have_threads: whether Discord has threads in such a place.
     """
 
     channel_id: int
     name: str
     lacks: tuple[str, ...] = ()
+    lacks_for_threads: tuple[str, ...] = ()
+    can_have_threads: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ def announce_here(
     tells: str,
     role_id: int | None,
     weekly: bool | None = None,
+    threads: bool | None = None,
 ) -> Chosen:
     """Let the bot announce a guild's runs in the place where the asker is.
 
@@ -70,6 +80,8 @@ def announce_here(
         tells: what the channel is told (`Tells`). If it is empty, it stays, or is every run.
         role_id: the role that new messages mention. None if it stays, or if there is none.
         weekly: whether a summary comes every week. None if this stays, or is not wished.
+        threads: whether a thread lists those who need something after a run. None if this stays, or
+            is not wished.
 
     Raises:
         DiscordRefused: nothing was changed.
@@ -98,8 +110,13 @@ def announce_here(
         channel.role_id = str(role_id)
     if weekly is not None:
         channel.set_weekly(weekly)
-    changed = ["is_on", "tells", "role_id", "next_summary_at"]
+    if threads is not None:
+        channel.opens_threads = threads
+    if channel.opens_threads:
+        _check_threads(place)
+    changed = ["is_on", "tells", "role_id", "next_summary_at", "opens_threads"]
     channel.save(update_fields=changed if found else None)
+    clear_alarm_of_threads(channel)
     return Chosen(channel, found is None)
 
 
@@ -119,6 +136,24 @@ def announce_no_more(guild: Guild, asker: Asker, place: Place) -> Channel | None
     if found is not None:
         remove(found)
     return found
+
+
+def _check_threads(place: Place) -> None:
+    """Check that the bot can open threads in a place.
+
+    Raises:
+        DiscordRefused: it cannot.
+    """
+    if not place.can_have_threads:
+        raise DiscordRefused(
+            _("There are no threads in a thread or voice channel. Choose False for “threads”.")
+        )
+    if place.lacks_for_threads:
+        words = _(
+            "The bot may not open threads here yet. Give it these permissions in this channel, or "
+            "choose False for “threads”: %s."
+        )
+        raise DiscordRefused(words % ", ".join(place.lacks_for_threads))
 
 
 def _place_of(guild: Guild, asker: Asker, place: Place) -> BotChannel:

@@ -35,6 +35,10 @@ WITH busy AS MATERIALIZED (
             SELECT FROM giftcodes_announcement s
             WHERE s.redemption_id = a.redemption_id AND s.run_number = a.run_number
               AND s.channel_id = a.channel_id AND s.kind = 'started' AND s.state = 'waiting')
+        WHEN a.kind = 'thread' THEN NOT EXISTS (  -- It is opened on the message of the end.
+            SELECT FROM giftcodes_announcement e
+            WHERE e.redemption_id = a.redemption_id AND e.run_number = a.run_number
+              AND e.channel_id = a.channel_id AND e.kind = 'complete' AND e.state = 'waiting')
         ELSE true
       END
     ORDER BY a.channel_id, (a.kind = 'test') DESC, (a.state = 'waiting') DESC, a.id

@@ -77,7 +77,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Channel
-        fields = ["guild", "name", "address", "tells", "role_id"]
+        fields = ["guild", "name", "address", "tells", "opens_threads", "role_id"]
         field_classes = {"address": CleanCharField}
         widgets = {"address": SecretInput()}
 

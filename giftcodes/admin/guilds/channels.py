@@ -24,7 +24,7 @@ from giftcodes.clients.channels import service_name
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Channel, Guild
 from giftcodes.models.channel import UNREADABLE
-from giftcodes.services.channels import queue_test, remove, switch
+from giftcodes.services.channels import clear_alarm_of_threads, queue_test, remove, switch
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -53,17 +53,31 @@ class ChannelAdmin(Page):
     list_select_related = ["guild"]
     list_filter = ["guild__provider", "tells", "is_on"]
     search_fields = ["guild__name", "name"]
-    fields = ["guild", "name", "address_shown", "address", "tells", "weekly", "role_id"]
+    fields = [
+        "guild",
+        "name",
+        "address_shown",
+        "address",
+        "tells",
+        "weekly",
+        "opens_threads",
+        "role_id",
+    ]
     radio_fields = {"tells": admin.VERTICAL}
     autocomplete_fields = ["guild"]
     actions = ["send_test", "switch_on", "switch_off"]
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        """Hide the address from a person who may not change it. Django would show it read-only."""
+        """Hide the address from a person who may not change it. Django would show it read-only.
+
+        Only a channel in which the bot posts can have threads.
+        """
         may_write = (
             self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         )
         hidden = {"address"} if not may_write else set() if obj else {"address_shown"}
+        if obj is None or obj.bot_channel is None:
+            hidden.add("opens_threads")
         return [name for name in self.fields or () if name not in hidden]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> list[str]:  # noqa: ARG002
@@ -161,6 +175,7 @@ class ChannelAdmin(Page):
             changed[changed.index("weekly")] = "next_summary_at"
         if changed:
             obj.save(update_fields=changed)
+        clear_alarm_of_threads(obj)
 
     def response_add(
         self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from giftcodes.admin.common.html import list_url, model_url, page_url
 from giftcodes.admin.guilds import channel_state
-from giftcodes.models import Announcement, Channel, Guild
+from giftcodes.models import Alarm, Announcement, Channel, Guild
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -35,6 +35,9 @@ def channels_tab(request: HttpRequest, guild: Guild) -> SafeString:
     channels = list(guild.channels.select_related("guild"))
     states = channel_state.states_of(channels)
     shown = channel_state.parts(states)
+    ids = [str(channel.pk) for channel in channels]
+    refused = Alarm.objects.standing().filter(kind=Alarm.Kind.NO_THREAD, subject__in=ids)
+    no_thread = dict(refused.values_list("subject", "message"))
     context = {
         "guild": guild,
         "channels": [
@@ -42,6 +45,7 @@ def channels_tab(request: HttpRequest, guild: Guild) -> SafeString:
                 "channel": channel,
                 "part": f"channel-{channel.pk}",
                 "state": shown[f"channel-{channel.pk}"],
+                "no_thread": no_thread.get(str(channel.pk), ""),
                 "url": page_url(channel),
                 "is_untried": channel.delivered_at is None and states[channel.pk].test is None,
             }

@@ -26,7 +26,6 @@ from giftcodes.admin.home.corrections import correction_of, guild_correction_of
 from giftcodes.admin.home.games import games_of
 from giftcodes.admin.home.runs import idle_words
 from giftcodes.admin.home.undo_links import undo_links
-from giftcodes.correction_words import guild_advice
 from giftcodes.domain.served import Tone
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
@@ -41,6 +40,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.alarm import SUBJECT_MODELS, without_empty_guilds
 from giftcodes.models.game_words import place_word
+from giftcodes.need_words import guild_advice
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.guild_board import daily, runs_of, unclear, waiting_requests
 from giftcodes.queries.needs import guilds_to_correct

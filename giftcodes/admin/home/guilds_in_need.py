@@ -14,10 +14,10 @@ from giftcodes.admin.common.html import guild_url, list_url
 from giftcodes.admin.home.corrections import correction_of, guild_correction_of
 from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
 from giftcodes.admin.home.undo_links import undo_links
-from giftcodes.correction_words import guild_advice
 from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm, Guild, Member
 from giftcodes.models.game_words import place_noun
+from giftcodes.need_words import guild_advice
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 

@@ -30,7 +30,7 @@ from giftcodes.admin.members import player_page
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.player_page import may_do_all
 from giftcodes.admin.members.reply import reply_to
-from giftcodes.correction_words import asked_again_words, refused_words
+from giftcodes.correction_words import asked_again_words
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
@@ -38,6 +38,7 @@ from giftcodes.models import Member, MemberRedemption, Redemption
 from giftcodes.models.game_words import place_noun, place_word, title_of
 from giftcodes.models.guild import ERASED
 from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.need_words import refused_words
 from giftcodes.queries.player_codes import (
     Player,
     PlayerCode,

@@ -240,11 +240,11 @@ def payload(message: Message) -> dict[str, Any]:
 
 def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
     """Return the text, cut to `limit` and `room`, and the room that is left after it."""
-    text = cut(text, min(limit, room), length=_length)
-    return text, room - _length(text)
+    text = cut(text, min(limit, room), length=length)
+    return text, room - length(text)
 
 
-def _length(text: str) -> int:
+def length(text: str) -> int:
     """Return the length as Discord counts it, in UTF-16 code units. Most emoji count as two."""
     return len(text.encode("utf-16-le")) // 2
 

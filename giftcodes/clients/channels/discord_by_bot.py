@@ -10,6 +10,7 @@ are those of webhooks, except for what `_refusal` says.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from giftcodes import __version__
@@ -21,6 +22,7 @@ from giftcodes.clients.channels.base import (
     Delivery,
     DeliveryOutcome,
     Message,
+    shortened,
 )
 from giftcodes.clients.http.redactor import Redactor
 
@@ -37,6 +39,11 @@ _ADDRESS = re.compile(r"discordbot://([0-9]{1,20})/([0-9]{1,20})", re.ASCII)
 _ROW, _BUTTON = 1, 2
 _STYLES = {ButtonStyle.FIRST: 1, ButtonStyle.USUAL: 2, ButtonStyle.DANGER: 4}
 _NO_ACCESS, _NOT_ITS_MESSAGE, _NO_PERMISSION, _NO_DIRECT_MESSAGES = 50001, 50005, 50013, 50007
+_HAS_THREAD, _WRONG_KIND = 160004, 50024
+_TOO_MANY_THREADS = frozenset({160006, 160007})
+_THREAD_NAME_LENGTH = 100
+#: Discord archives a thread in which nobody writes for this time.
+_ARCHIVED_AFTER_MINUTES = 7 * 24 * 60
 
 
 class BotChannel(NamedTuple):
@@ -67,6 +74,12 @@ class BotClient(discord.DiscordClient):
     Raises:
         BadAddressError: such an address is not allowed here.
     """
+
+    #: What to do if the bot lacks a permission.
+    without_permission = (
+        "The bot may not post in this channel. In Discord, let it see the channel, send messages "
+        "and embed links there, then send a test."
+    )
 
     def __init__(
         self,
@@ -139,17 +152,62 @@ class BotClient(discord.DiscordClient):
                 "the right one under “System”, “Discord bot”.",
             )
         if code in (_NO_ACCESS, _NO_PERMISSION):
-            return (
-                DeliveryOutcome.REFUSED,
-                "The bot may not post in this channel. In Discord, let it see the channel, send "
-                "messages and embed links there, then send a test.",
-            )
+            return DeliveryOutcome.REFUSED, self.without_permission
         if status in (403, 404):
             return (
                 DeliveryOutcome.LATER,
                 f"Discord refused the message (HTTP {status}: {words}).",
             )
         return discord.refused(status, words)
+
+
+class ThreadClient(BotClient):
+    """The client of a channel in which the bot opens threads, or of one of these threads."""
+
+    without_permission = (
+        "The bot may not open threads in this channel, or write in them. In Discord, give it the "
+        "permissions Create Public Threads and Send Messages in Threads there, or choose that this "
+        "channel gets no threads."
+    )
+
+    def open_thread(self, message_id: str, name: str) -> Delivery:
+        """Open a thread on a message of the channel.
+
+        This is safe to repeat: a message can have only one thread, and the thread has the number of
+        the message.
+
+        Args:
+            message_id: the message.
+            name: the name of the thread. It is shortened.
+
+        Returns:
+            A delivery whose `message_id` is the number of the thread. It is delivered, too, if the
+            message has a thread already.
+        """
+        content = {
+            "name": shortened(name, _THREAD_NAME_LENGTH, length=discord.length),
+            "auto_archive_duration": _ARCHIVED_AFTER_MINUTES,
+        }
+        delivery = self._sent("POST", f"{self._url}/{message_id}/threads", content)
+        if delivery.outcome is not DeliveryOutcome.DELIVERED:
+            return delivery
+        return replace(delivery, message_id=message_id)
+
+    def _refusal(self, status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
+        if code == _HAS_THREAD:
+            return DeliveryOutcome.DELIVERED, ""
+        if code == _WRONG_KIND:
+            return (
+                DeliveryOutcome.REFUSED,
+                "Discord has no threads in a thread, or in a channel of this kind. Choose that "
+                "this channel gets none.",
+            )
+        if code in _TOO_MANY_THREADS:
+            return (
+                DeliveryOutcome.REFUSED,
+                "The Discord server has as many open threads as Discord allows. Close some there.",
+            )
+        return super()._refusal(status, code, words)
 
 
 def with_buttons(message: Message) -> dict[str, Any]:

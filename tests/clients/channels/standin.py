@@ -25,6 +25,7 @@ _PATH = re.compile(r"/api/v10/webhooks/([0-9]+)/([^/]+)(?:/messages/([0-9]+))?")
 #: How a bot must call itself in the header `User-Agent`.
 _BOT_AGENT = re.compile(r"DiscordBot \([^ ,]+, [0-9][^ )]*\)")
 _BOT_PATH = re.compile(r"/api/v10/channels/([0-9]+)/messages(?:/([0-9]+))?")
+_THREAD_PATH = re.compile(r"/api/v10/channels/([0-9]+)/messages/([0-9]+)/threads")
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Spoil:
         status: the status of the answer. 0 closes the connection without an answer.
         takes_effect: whether the message is posted or edited nevertheless.
         method: the method of the request to which this applies, or empty for any method.
+        path: a part of the address of the request to which this applies.
     """
 
     status: int
@@ -69,6 +71,7 @@ class Spoil:
     headers: dict[str, str] = field(default_factory=dict)
     takes_effect: bool = False
     method: str = ""
+    path: str = ""
 
     @classmethod
     def by_proxy(
@@ -94,6 +97,9 @@ class StandIn:
         #: The right token of the bot, and the channels in which it may not post.
         self.bot_token = BOT_TOKEN
         self.closed_to_bot: set[str] = set()
+        #: The name of each thread by its number, and the channels in which the bot may open none.
+        self.threads: dict[str, str] = {}
+        self.without_threads: set[str] = set()
         #: Direct messages: the user of each channel, and users who take none.
         self.direct: dict[str, str] = {}
         self.deaf: set[str] = set()
@@ -160,7 +166,8 @@ class StandIn:
             if self.forgets and _has_disconnected(sender) and next(self._forgotten):
                 return Spoil(0)
             self.requests.append((method, address, body))
-            spoil = next((one for one in self.spoils if one.method in ("", method)), None)
+            fitting = (one for one in self.spoils if one.path in address)
+            spoil = next((one for one in fitting if one.method in ("", method)), None)
             if spoil:
                 self.spoils.remove(spoil)
                 if not spoil.takes_effect:
@@ -201,6 +208,8 @@ class StandIn:
             number = f"9{body['recipient_id']}"
             self.direct[number] = body["recipient_id"]
             return Spoil(200, {"id": number})
+        if thread := _THREAD_PATH.fullmatch(path):
+            return self._open_thread(thread[1], thread[2], body)
         match = _BOT_PATH.fullmatch(path)
         if match is None or match[1] in self.gone:
             return Spoil(404, {"message": "Unknown Channel", "code": 10003})
@@ -221,6 +230,25 @@ class StandIn:
             self.messages[message_id].versions.append(body)
             return Spoil(200, {"id": message_id})
         return Spoil(404, {"message": "Unknown Message", "code": 10008})
+
+    def _open_thread(self, channel: str, message_id: str, body: dict[str, Any]) -> Spoil:
+        """Open a thread. It has the number of its message, which can have only one."""
+        if channel in self.gone:
+            return Spoil(404, {"message": "Unknown Channel", "code": 10003})
+        if channel in self.closed_to_bot | self.without_threads:
+            return Spoil(403, {"message": "Missing Permissions", "code": 50013})
+        if channel in self.threads:
+            words = "Cannot execute action on this channel type"
+            return Spoil(400, {"message": words, "code": 50024})
+        if message_id not in self.messages or self.messages[message_id].channel != channel:
+            return Spoil(404, {"message": "Unknown Message", "code": 10008})
+        if not 1 <= len(body["name"].encode("utf-16-le")) // 2 <= 100:
+            return Spoil(400, {"message": "Invalid Form Body", "code": 50035})
+        if message_id in self.threads:
+            words = "A thread has already been created for this message"
+            return Spoil(400, {"message": words, "code": 160004})
+        self.threads[message_id] = body["name"]
+        return Spoil(201, {"id": message_id, "type": 11, "name": body["name"]})
 
     def _refusal(self, channel: str, message_id: str | None) -> Spoil | None:
         """Discord's refusal of a request to an existing channel, or None.
