@@ -14,7 +14,7 @@ _EPOCH_MS = 1_420_070_400_000
 _count = itertools.count(1)
 
 #: All permissions that the bot asks about, and *Manage Server*.
-USUAL_PERMISSIONS = (1 << 10) | (1 << 11) | (1 << 14) | (1 << 38)
+USUAL_PERMISSIONS = (1 << 10) | (1 << 11) | (1 << 14) | (1 << 35) | (1 << 38)
 MANAGE_SERVER = 1 << 5
 EPHEMERAL = 1 << 6
 #: The kinds of a first answer.

@@ -21,6 +21,7 @@ FIRST_ANSWER_SECONDS = 3.0
 BROKEN = -1
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE, _UNKNOWN_INTERACTION = 10003, 10008, 10062
 _UNKNOWN_WEBHOOK, _NO_PERMISSION, _ANSWERED_ALREADY = 10015, 50013, 40060
+_HAS_THREAD, _WRONG_KIND = 160004, 50024
 
 
 @dataclass(slots=True)
@@ -93,6 +94,10 @@ class Rest:
         self.spoils: list[Spoil] = []
         #: The channels in which the bot may not post.
         self.forbidden: set[int] = set()
+        #: The channels in which the bot may open no threads.
+        self.without_threads: set[int] = set()
+        #: The name of each thread. A thread has the number of the message on which it was opened.
+        self.threads: dict[int, str] = {}
         self.latency_seconds = 0.0
         #: How many first answers came after another one to the same use.
         self.answered_already = 0
@@ -106,6 +111,7 @@ class Rest:
             web.post("/api/v10/users/@me/channels", self._open_direct),
             web.post("/api/v10/channels/{channel}/messages", self._post_message),
             web.patch("/api/v10/channels/{channel}/messages/{message}", self._edit_message),
+            web.post("/api/v10/channels/{channel}/messages/{message}/threads", self._open_thread),
             web.post("/api/v10/interactions/{use}/{token}/callback", self._first_answer),
             web.post("/api/v10/webhooks/{app}/{token}", self._follow_up),
             web.patch("/api/v10/webhooks/{app}/{token}/messages/{message}", self._edit_answer),
@@ -177,6 +183,24 @@ class Rest:
         content = await request.json()
         message.versions.append(content)
         return _json(payloads.message(message.id, channel, content))
+
+    async def _open_thread(self, request: web.Request) -> web.Response:
+        channel, number = (int(request.match_info[name]) for name in ("channel", "message"))
+        if refusal := self._no_access(channel):
+            return refusal
+        if channel in self.without_threads:
+            return _refusal(403, _NO_PERMISSION, "Missing Permissions")
+        if channel in self.threads:
+            return _refusal(400, _WRONG_KIND, "Cannot execute action on this channel type")
+        message = self.messages.get(number)
+        if message is None or message.is_deleted or message.channel_id != channel:
+            return _refusal(404, _UNKNOWN_MESSAGE, "Unknown Message")
+        if number in self.threads:
+            words = "A thread has already been created for this message"
+            return _refusal(400, _HAS_THREAD, words)
+        self.threads[number] = (await request.json())["name"]
+        self._channels.add(number)
+        return _json({"id": str(number), "type": 11, "name": self.threads[number]}, status=201)
 
     def _no_access(self, channel: int) -> web.Response | None:
         if channel not in self._channels:

@@ -101,6 +101,11 @@ class Discord:
         every = list(self.rest.messages.values())
         return [one for one in every if one.channel_id == server.channel_id]
 
+    def listed_in_thread(self, message: Message) -> list[Message]:
+        """The messages in the thread that was opened on a message."""
+        every = list(self.rest.messages.values())
+        return [one for one in every if one.channel_id == message.id]
+
     # --- What people do ---------------------------------------------------------------------------
     def command(self, person: Person, name: str, /, **options: Any) -> Use:
         """Use a slash command, such as `code add`."""

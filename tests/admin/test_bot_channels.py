@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from giftcodes.clients.channels import BotChannel
-from giftcodes.models import Channel
+from giftcodes.models import Alarm, Channel
 from tests.factories import guild
 
 ADDRESS = BotChannel(700_000_000_000_000_001, 800_000_000_000_000_001).address
@@ -76,3 +76,34 @@ def test_the_page_deletes_it(admin_client: Any, channel: Channel) -> None:
     url = reverse("admin:giftcodes_channel_delete", args=[channel.pk])
     assert admin_client.post(url, {"post": "yes"}).status_code == 302
     assert not Channel.objects.exists()
+
+
+def test_threads_are_switched_on_and_off_on_the_page(admin_client: Any, channel: Channel) -> None:
+    url = reverse("admin:giftcodes_channel_change", args=[channel.pk])
+    tab = reverse("admin:giftcodes_guild_channels", args=[channel.guild_id])
+    sent = {"name": "runs", "tells": "all", "role_id": "", "address": ""}
+    assert "thread for those who need something" in admin_client.get(url).content.decode().lower()
+
+    admin_client.post(url, {**sent, "opens_threads": "on"})
+    channel.refresh_from_db()
+    assert channel.opens_threads
+    Alarm.objects.raise_once(Alarm.Kind.NO_THREAD, str(channel.pk), "It may open none.")
+    words = admin_client.get(tab).content.decode()
+    assert "After a run, a thread lists those who need something." in words
+    assert "It may open none." in words
+    assert "It may open none." in admin_client.get(reverse("admin:index")).content.decode()
+
+    admin_client.post(url, {**sent, "opens_threads": ""})
+    channel.refresh_from_db()
+    assert not channel.opens_threads
+    assert not Alarm.objects.standing().exists()
+    assert "thread" not in admin_client.get(tab).content.decode()
+
+
+def test_a_webhook_has_no_field_for_threads(admin_client: Any, channel: Channel) -> None:
+    Channel.objects.update(address="https://discord.com/api/webhooks/1/secret")
+    for url in (
+        reverse("admin:giftcodes_channel_change", args=[channel.pk]),
+        reverse("admin:giftcodes_channel_add"),
+    ):
+        assert "opens_threads" not in admin_client.get(url).content.decode()

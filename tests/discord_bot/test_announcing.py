@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import discord
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -155,5 +157,66 @@ def test_a_taken_name_gets_a_number(play: Play, wolves: Guild, name: str) -> Non
         names = set(Channel.objects.values_list("name", flat=True))
         assert names == {name, "general 2" if name == "general" else "general"}
         assert DiscordServer.objects.get().guild == wolves
+
+    play(scenario)
+
+
+def place(stage: Stage, **permissions: bool) -> Any:
+    """A channel in which the bot lacks, or has, these permissions."""
+    rules = discord.PermissionOverwrite(**permissions)
+    return stage.home.handle.create_text_channel(
+        "place", overwrites={stage.home.handle.default_role: rules}
+    )
+
+
+def test_threads_are_chosen_stay_chosen_and_are_left_out_again(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        boss = stage.manager("boss")
+        assert "thread" not in text_of(await boss.slash("announce here"))
+        assert not only_channel().opens_threads
+        said = await boss.slash("announce here", threads=True)
+        assert "a thread below its message lists them" in text_of(said)
+        assert only_channel().opens_threads
+        await boss.slash("announce here", what=Tells.ALL.value)
+        assert only_channel().opens_threads
+        Alarm.objects.raise_once(Alarm.Kind.NO_THREAD, str(only_channel().pk), "It may not.")
+        said = await boss.slash("announce here", threads=False)
+        assert "thread" not in text_of(said)
+        assert not only_channel().opens_threads
+        assert not Alarm.objects.standing().exists()
+
+    play(scenario)
+
+
+def test_what_the_bot_lacks_for_threads_is_named_and_nothing_is_changed(
+    play: Play, wolves: Guild
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        boss = stage.manager("boss")
+        boss.channel = place(stage, create_public_threads=False, send_messages_in_threads=False)
+
+        said = text_of(await boss.slash("announce here", threads=True))
+
+        assert "Create Public Threads, Send Messages in Threads" in said
+        assert "choose False" in said
+        assert not Channel.objects.exists()
+        await boss.slash("announce here")
+        assert not only_channel().opens_threads
+
+    play(scenario)
+
+
+def test_a_thread_can_have_no_threads(play: Play, wolves: Guild) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.link(wolves)
+        boss = stage.manager("boss")
+        boss.channel = stage.home.handle.create_voice_channel("talk")
+
+        said = text_of(await boss.slash("announce here", threads=True))
+
+        assert "no threads in a thread or voice channel" in said
+        assert not Channel.objects.exists()
 
     play(scenario)

@@ -8,6 +8,7 @@ import pytest
 from discord.http import Route
 
 from giftcodes.clients.channels import BotChannel
+from giftcodes.clients.channels import Message as SentMessage
 from giftcodes.clients.channels.discord_by_bot import with_buttons
 from giftcodes.discord_bot.commands import COMMANDS
 from giftcodes.discord_bot.presses import PRESSES
@@ -25,6 +26,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.notifications.channel_messages import message_of as message_of_row
+from giftcodes.notifications.threads import list_message, needs_of
 from tests.discord_bot.officers import by_account, by_role
 from tests.discord_bot.stage import Person, Play, Stage, labels_of, text_of
 from tests.factories import gift_code, guild, member, member_redemption
@@ -44,8 +46,13 @@ async def posted(stage: Stage, run: Redemption, kind: str) -> Any:
     row = Announcement.objects.create(
         redemption=run, run_number=run.run_number, channel=channel, kind=kind
     )
-    route = Route("POST", "/channels/{channel_id}/messages", channel_id=place.channel_id)
-    await stage.env.bot.http.request(route, json=with_buttons(message_of_row(row)))
+    return await sent(stage, message_of_row(row))
+
+
+async def sent(stage: Stage, message: SentMessage) -> Any:
+    """A message in the first server's channel."""
+    route = Route("POST", "/channels/{channel_id}/messages", channel_id=stage.home.channel.id)
+    await stage.env.bot.http.request(route, json=with_buttons(message))
     return stage.home.channel.last_message
 
 
@@ -78,6 +85,7 @@ def officer(stage: Stage, how: str, of: Guild) -> Person:
 def test_every_button_of_a_message_has_its_function() -> None:
     assert COMMANDS
     names = (press_ids.RUN_NOW, press_ids.STOP_RUN, press_ids.WHO_IS_MISSING)
+    names += (press_ids.WHO_NEEDS_YOU,)
     assert all(not PRESSES[name].in_place for name in names)
     assert {press_ids.SHOW_CODES, press_ids.NO_MESSAGES} <= set(PRESSES)
 
@@ -148,6 +156,36 @@ def test_an_officer_sees_who_is_missing_and_why(play: Play, pack: Guild) -> None
         assert "Wrong state." in words
         assert "Ben" not in words
         assert labels_of(said) == ["Who needs you"]
+
+    play(scenario)
+
+
+def test_the_button_in_a_thread_shows_who_needs_what_with_the_buttons_of_missing(
+    play: Play, pack: Guild, bears: Guild
+) -> None:
+    for number in range(3):
+        member(pack, nickname=f"Ben {number}")
+    carl = member(pack, nickname="*Carl*", refused_at=database_now(), refused_realm=pack.realm)
+    code = gift_code("WOLF1")
+    member_redemption(carl, code, "needs_correction")
+    run = Redemption.objects.select_related("guild", "gift_code").get(gift_code=code)
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", pack)
+        listed = await sent(stage, list_message(needs_of(run), pack.pk))
+        await stage.restart()
+
+        said = await person.actor.click(listed, label="Who needs you")
+
+        assert said.ephemeral
+        assert "The game does not know **1** of 4 members" in text_of(said)
+        assert "Correct *Carl*" in labels_of(said)
+        assert "1 member needs you." in stage.home.channel.last_message.embeds[0].description
+        for other in (stage.person("stranger"), by_role(stage, "bea", bears)):
+            said = await other.actor.click(listed, label="Who needs you")
+            assert said.ephemeral
+            assert "Only officers of the guild may do this" in text_of(said)
+            assert "Carl" not in text_of(said)
 
     play(scenario)
 

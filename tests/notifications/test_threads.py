@@ -12,6 +12,7 @@ from giftcodes.clients.channels import BotChannel, discord_by_bot
 from giftcodes.clients.channels.discord import TEXT_LENGTH, escaped, length
 from giftcodes.clients.channels.discord_by_bot import ThreadClient
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Member, Redemption, database_now
+from giftcodes.models.channel import Tells
 from giftcodes.notifications import announcements, outbox, recording, threads
 from tests.clients.channels.standin import BOT_TOKEN, Message, StandIn, running
 from tests.factories import gift_code, member, member_redemption

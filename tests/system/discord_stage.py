@@ -110,6 +110,21 @@ class Stage:
         self.packs.append(pack)
         return pack
 
+    def pack_with_thread(self, *unknown: str) -> Pack:
+        """A guild whose channel gets threads, with members whom the game does not know."""
+        pack = self.pack(members=5)
+        self.do("UPDATE giftcodes_channel SET opens_threads = true WHERE guild_id = %s", pack.id)
+        for name in unknown:
+            self.do(
+                "INSERT INTO giftcodes_member "
+                "(guild_id, player_id, nickname, active, opted_out, joined_at) "
+                "VALUES (%s, %s, %s, true, false, now())",
+                pack.id,
+                str(next(_players)),
+                name,
+            )
+        return pack
+
     def know(self, *players: str) -> None:
         """Let the game know players."""
         self.system.world(players={player: {"realm": REALM} for player in players})
@@ -206,6 +221,10 @@ class Stage:
     def messages(self, pack: Pack) -> list[Message]:
         return self.discord.messages_in(pack.server)
 
+    def listed(self, message: Message) -> list[Message]:
+        """The lists in the thread of a message."""
+        return self.discord.listed_in_thread(message)
+
     def granted(self, pack: Pack, code: str) -> list[str]:
         """The members to whom the game gave a code, each as often as it did."""
         grants = [one for one in self.system.ledger()["grants"] if one["code"] == code]
@@ -223,7 +242,10 @@ class Stage:
         wait_for(lambda: bool(self.discord.rest.commands), "the commands")
 
     def kill_bot(self) -> None:
-        process = self.system.processes["bot"]
+        self.kill("bot")
+
+    def kill(self, name: str) -> None:
+        process = self.system.processes[name]
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE_SECONDS)
 

@@ -5,6 +5,7 @@ Each test has a guild and a server of its own, so all of them share one running 
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections import Counter
@@ -197,6 +198,56 @@ def test_a_missing_permission_stops_no_run_and_is_told_to_the_operator(here: Sta
     here.wait_until_told(pack, again)
     assert len(ends(here.messages(pack))) == 1
     assert here.value(alarm, f"%{pack.name} takes no messages%") == 0
+
+
+def test_a_thread_lists_who_needs_something_and_its_button_leads_to_the_correction(
+    here: Stage,
+) -> None:
+    pack = here.pack_with_thread("*Carl*")
+    code = here.new_code()
+    rolf = here.officer(pack)
+
+    here.press(rolf, here.command(rolf, "redeem", code=code), "Redeem now")
+
+    here.wait_until_told(pack, code)
+    (message,) = here.messages(pack)
+    assert here.discord.rest.threads[message.id] == f"Who needs you: {code} for {pack.name}"
+    (listed,) = here.listed(message)
+    words = listed.versions[-1]["embeds"][0]["description"]
+    assert words.startswith("1 member needs you.")
+    assert "\\*Carl\\*" in words
+    assert listed.versions[-1]["allowed_mentions"] == {"parse": []}
+    said = here.press(rolf, listed, "Who needs you")
+    assert "Correct *Carl*" in said.buttons
+    assert len(here.listed(message)) == len(listed.versions) == 1
+    stranger = here.person(pack, "Stranger")
+    assert "Only officers" in here.press(stranger, listed, "Who needs you").text
+
+
+def test_a_worker_that_is_killed_while_it_opens_a_thread_leaves_one_with_one_list(
+    here: Stage,
+) -> None:
+    pack = here.pack_with_thread("Carl")
+    code = here.new_code()
+    rolf = here.officer(pack)
+    opening = rf"POST .*/channels/{pack.server.channel_id}/messages/[0-9]+/threads"
+    # The thread is opened, and the answer comes only when the worker is dead.
+    here.discord.rest.spoils.append(Spoil(opening, delay_seconds=5.0))
+    before = set(here.discord.rest.threads)
+
+    here.press(rolf, here.command(rolf, "redeem", code=code), "Redeem now")
+    wait_for(lambda: set(here.discord.rest.threads) > before, "the thread")
+    here.kill("control")
+    assert here.announced(pack, code)["thread"][0] == "waiting"
+    here.system.start_worker("control", 4)
+
+    here.wait_until_told(pack, code)
+    (message,) = here.messages(pack)
+    assert set(here.discord.rest.threads) - before == {message.id}
+    assert len(here.listed(message)) == 1
+    assert here.announced(pack, code)["thread"] == ("done", "")
+    asked = [one for one in here.discord.rest.requests if re.search(opening, one)]
+    assert len(asked) == 2
 
 
 def test_a_429_delays_messages_and_answers_and_doubles_none(here: Stage) -> None:
