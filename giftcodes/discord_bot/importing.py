@@ -50,6 +50,8 @@ from giftcodes.site_address import link
 _SHOWN = 5
 #: The page on which all lines are reviewed.
 PAGE = "/admin/import/"
+#: The page of an import, where it is undone.
+UNDO = "/admin/giftcodes/memberimport/%d/change/"
 #: Discord's limit for a field of a form.
 _MOST_PASTED = 4_000
 
@@ -79,7 +81,7 @@ def review_file(asker: Asker, chosen: str, content: bytes | None) -> Answer:
     result = _import(officer, listed, dry_run=True)
     if number := len(result.opted_out):
         officer.log([officer.guild], lambda: _opted_out_words(number))
-    lines = _numbers(review) + _effects(result)
+    lines = [_numbers(review), _effects(listed, result)]
     for verdict, sign in _SIGNS.items():
         lines += _first_lines(review, verdict, sign)
     parts = []
@@ -104,6 +106,8 @@ def import_good(asker: Asker, guild_id: str, content: bytes | None) -> Answer:
     officer.log([officer.guild], lambda: _imported_words(listed, result))
     tasks.enqueue_on_commit(tasks.catch_up, [officer.guild.pk])
     lines = [_imported_words(listed, result)]
+    if result.import_id is not None:
+        lines.append(_undo_words(result.import_id))
     if any(one.verdict is Verdict.UNSURE for one in review.lines):
         lines.append(_rest_words(officer))
     button = Button(_("Show the members"), "members", (officer.guild.pk, 1, ""))
@@ -167,28 +171,22 @@ def _imported_words(listed: MemberList, result: ImportResult) -> str:
 _SIGNS = {Verdict.GOOD: "🟢", Verdict.UNSURE: "🟠", Verdict.SKIPPED: "⚫"}
 
 
-def _numbers(review: Review) -> list[str]:
+def _numbers(review: Review) -> str:
     """How many lines are good, need a look, and are left out."""
     counts = Counter(one.verdict for one in review.lines)
     left_out = counts[Verdict.SKIPPED] + counts[Verdict.REPEATED]
-    return [
+    return (
         f"🟢 {_('Good')}: **{counts[Verdict.GOOD]}** · "
         f"🟠 {_('Needs a look')}: **{counts[Verdict.UNSURE]}** · "
         f"⚫ {_('Left out')}: **{left_out}**"
-    ]
-
-
-def _effects(result: ImportResult) -> list[str]:
-    """What the import of the good lines would do."""
-    numbers = (
-        (_("new"), len(result.added)),
-        (_("changed"), len(result.changes)),
-        (_("active again"), len(result.reactivated)),
-        (_("already there"), result.already_there),
-        (_("left out because they opted out"), len(result.opted_out)),
     )
-    found = [f"{number} {words}" for words, number in numbers if number]
-    return [", ".join(found)] if found else [_("No line is good, so nothing would be imported.")]
+
+
+def _effects(listed: MemberList, result: ImportResult) -> str:
+    """What the import of the good lines would do, in the words of its result."""
+    if not listed.members:
+        return _("No line is good, so nothing would be imported.")
+    return _("Would import %s.") % numbers_words(listed, result)
 
 
 def _first_lines(review: Review, verdict: Verdict, sign: str) -> list[str]:
@@ -217,3 +215,10 @@ def _rest_words(officer: Officer) -> str:
         )
         return "\n" + words % url
     return "\n" + _("To import lines that need a look, correct them, and use `/import` again.")
+
+
+def _undo_words(import_id: int) -> str:
+    """Where an import can be undone."""
+    if url := link(UNDO % import_id):
+        return _("The import can be undone [on the site](%s), even days later.") % url
+    return _("The import can be undone on the site, even days later: under “Members”, “Imports”.")

@@ -24,7 +24,7 @@ from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.paging import page_buttons, page_number
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
-from giftcodes.models import Member
+from giftcodes.models import Guild, Member
 from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.need_words import guild_advice, need_words
 from giftcodes.notifications.causes import UNCORRECTED_FOR
@@ -101,14 +101,7 @@ def _page(officer: Officer, number: int, *, said: str = "") -> Answer:
 
 def _others(officer: Officer) -> list[str]:
     """Members who need something else than a correction, in numbers."""
-    found = []
-    if number := unclear(officer.guild):
-        words = ngettext(
-            "The game gave no clear answer for %d member.",
-            "The game gave no clear answer for %d members.",
-            number,
-        )
-        found.append(words % number)
+    found = [words] if (words := unclear_words(officer.guild)) else []
     if number := daily(officer.guild)["number"]:
         words = ngettext(
             "%d member is not eligible for a code now, and is tried again every day.",
@@ -117,6 +110,17 @@ def _others(officer: Officer) -> list[str]:
         )
         found.append(words % number)
     return ["", *found] if found else []
+
+
+def unclear_words(guild: Guild) -> str:
+    """How many members got no clear answer of the game, and what helps. Empty if none did."""
+    number = unclear(guild)
+    words = ngettext(
+        "The game gave no clear answer for %d member. `/redeem` with the code asks again.",
+        "The game gave no clear answer for %d members. `/redeem` with the code asks again.",
+        number,
+    )
+    return words % number if number else ""
 
 
 def _of_member(row: MemberToCorrect) -> str:

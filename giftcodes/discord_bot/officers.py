@@ -32,13 +32,21 @@ def officer_of(asker: Asker, chosen: object, *permissions: str) -> Officer:
     Raises:
         Refused: the person is no officer of such a guild in this server, or of several.
     """
-    found = officers_of(asker, *permissions)
+    every = found = officers_of(asker, *permissions)
     wanted = str(chosen).strip()
     if wanted:
         by_number = [one for one in found if str(one.guild.pk) == wanted]
         found = by_number or [
             one for one in found if one.guild.name.casefold() == wanted.casefold()
         ]
+    # A number stands in a button, and a person types a name.
+    if every and not found and not wanted.isdecimal():
+        names = {"typed": safe(wanted), "names": _names(every)}
+        words = _(
+            "You are no officer of a guild “%(typed)s” here. With the option “guild”, choose one "
+            "of these: %(names)s."
+        )
+        raise Refused(words % names)
     if not found:
         raise Refused(
             _(
@@ -47,12 +55,15 @@ def officer_of(asker: Asker, chosen: object, *permissions: str) -> Officer:
             )
         )
     if len(found) > 1:
-        names = ", ".join(safe(one.guild.name) for one in found)
         raise Refused(
             _("You are an officer of several guilds here: %s. Choose one with the option “guild”.")
-            % names
+            % _names(found)
         )
     return found[0]
+
+
+def _names(officers: list[Officer]) -> str:
+    return ", ".join(safe(one.guild.name) for one in officers)
 
 
 def officer_guild_choices(asker: Asker, text: str) -> Choices:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.discord_bot.answers import Answer, Button, Style, in_lines
+from giftcodes.discord_bot.missing import unclear_words
 from giftcodes.discord_bot.names import moment, safe
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
@@ -15,7 +16,7 @@ from giftcodes.discord_bot.redeeming import left_words
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
 from giftcodes.models import Guild, Member
-from giftcodes.queries.guild_board import daily, runs_of, unclear, waiting_requests
+from giftcodes.queries.guild_board import daily, runs_of, waiting_requests
 from giftcodes.queries.needs import unknown_by_guild
 from giftcodes.queries.overview import game_now
 from giftcodes.queries.served import RedemptionServed
@@ -78,13 +79,8 @@ def _needs(guild: Guild) -> list[str]:
             number,
         )
         found.append(words % number)
-    if number := unclear(guild):
-        words = ngettext(
-            "- The game gave no clear answer for %d member.",
-            "- The game gave no clear answer for %d members.",
-            number,
-        )
-        found.append(words % number)
+    if words := unclear_words(guild):
+        found.append(f"- {words}")
     return found
 
 

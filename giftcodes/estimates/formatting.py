@@ -36,7 +36,7 @@ def still(outlook: Outlook) -> str:
     if outlook.seconds is None:
         return gettext(outlook.why_unknown)
     if outlook.seconds == 0:
-        return gettext("stopping") if outlook.is_stopping else gettext("nothing left")
+        return gettext("stopping") if outlook.is_stopping else gettext("about to end")
     time = {"time": about(outlook.seconds)}
     if outlook.is_stopping:
         return gettext("stopping: %(time)s left") % time

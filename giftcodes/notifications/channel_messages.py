@@ -94,4 +94,4 @@ def trial_message(channel: Channel) -> Message:
 def _what_it_is_told(channel: Channel) -> list[str]:
     if not channel.is_on:
         return [gettext("The channel is switched off: until you switch it on, only tests arrive.")]
-    return [gettext("This channel is told: %s.") % channel.get_tells_display()]
+    return [gettext("This channel gets: “%s”") % channel.get_tells_display()]

@@ -230,8 +230,8 @@ def message_for(link: PlayerLink) -> Message | None:
                 *lines,
                 "",
                 gettext(
-                    "Press the button to see what you can do, such as correcting your %s. Such a "
-                    "message comes once a week at most."
+                    "Press “Show my codes” to see what you can do, such as correcting your %s. "
+                    "Such a message comes once a week at most."
                 )
                 % place,
             ]

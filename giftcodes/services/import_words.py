@@ -1,4 +1,4 @@
-"""What an import did, in one line, for the pages and for Discord."""
+"""What an import does or did, in one line, for the pages and for Discord."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_BYTES = 1_000_000
 
 
 def numbers_words(listed: MemberList, result: ImportResult) -> str:
-    """The numbers of an import in one line."""
+    """The numbers of an import in one line, which follows a word such as “Imported”."""
     left_out = len(listed.bad) + len(listed.repeated)
     parts = [
         str(len(result.added)),
@@ -21,8 +21,8 @@ def numbers_words(listed: MemberList, result: ImportResult) -> str:
         gettext("left out %d") % left_out,
     ]
     others = (
-        (gettext("updated %d"), result.changes),
-        (gettext("reactivated %d"), result.reactivated),
+        (gettext("changed %d"), result.changes),
+        (gettext("active again %d"), result.reactivated),
         (gettext("opted out %d"), result.opted_out),
     )
     return ", ".join(parts + [words % len(found) for words, found in others if found])

@@ -55,6 +55,8 @@ def _left(outlook: Outlook | None) -> str:
     """The time left, as the end of a sentence. Empty if it is unknown."""
     if outlook is None or outlook.seconds is None:
         return ""
+    if outlook.seconds == 0:
+        return _(", and it is about to end")
     if outlook.is_paused or not outlook.is_proven:
         return f". {_('Left:')} {formatting.left(outlook)}"
     return _(", %s left") % formatting.left(outlook)

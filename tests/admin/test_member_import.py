@@ -74,7 +74,7 @@ def test_a_list_is_imported_when_the_preview_is_confirmed(
 ) -> None:
     page = shown(admin_client, wolves, LISTING, apply="yes")
 
-    assert "Imported 1, already there 1, left out 3, updated 1." in page
+    assert "Imported 1, already there 1, left out 3, changed 1." in page
     assert set(wolves.members.values_list("player_id", "nickname", "realm")) == {
         ("300000001", "Amber", None),
         ("300000002", "Birch", 1043),

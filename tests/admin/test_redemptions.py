@@ -61,6 +61,7 @@ def test_a_duplicate_is_refused_with_the_progress_and_journalled_with_the_user(
         (None, "1 of 2 have it. Nothing"),
         (Outlook(seconds=None, why_unknown="The game is off."), "1 of 2 have it. Nothing"),
         (Outlook(seconds=12), "1 of 2 have it, about 10 s left. Nothing"),
+        (Outlook(seconds=0), "1 of 2 have it, and it is about to end. Nothing"),
         (
             Outlook(seconds=12, is_proven=False),
             "1 of 2 have it. Left: about 10 s if the code works. Nothing",

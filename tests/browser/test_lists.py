@@ -124,7 +124,7 @@ def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
     expect(page.get_by_text("Changes: 1")).to_be_visible()
     expect(page.get_by_text("“?” is not a player ID.")).to_be_visible()
     page.get_by_role("button", name="Import 2 members").click()
-    expect(page.get_by_text("Imported 1, already there 1, left out 1, updated 1.")).to_be_visible()
+    expect(page.get_by_text("Imported 1, already there 1, left out 1, changed 1.")).to_be_visible()
 
 
 def test_a_player_opts_out_and_gets_the_data_and_is_erased(

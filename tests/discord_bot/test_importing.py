@@ -30,12 +30,12 @@ def test_a_list_is_reviewed_and_its_good_lines_are_imported(
         assert said.ephemeral
         words = text_of(said)
         assert "Good: **2**" in words
-        assert "2 new" in words
+        assert "Would import 2, already there 0, left out 2." in words
         assert "410000105 · Amber" in words
         assert not wolves.members.exists()
         await stage.restart()
         done = await person.press(said, IMPORT)
-        assert "Imported 2, already there 0" in text_of(done)
+        assert "Imported 2, already there 0, left out 2." in text_of(done)
         assert {one.nickname: one.realm for one in wolves.members.all()} == {
             "Amber": None,
             "Birch": 1043,
@@ -104,14 +104,39 @@ def test_the_rest_is_reviewed_on_the_site_if_its_address_is_known(
     assert reverse("admin:member_import") == importing.PAGE
 
 
+def test_the_result_says_where_the_import_is_undone(
+    play: Play, wolves: Guild, settings: object
+) -> None:
+    from django.urls import reverse
+
+    async def scenario(stage: Stage) -> None:
+        person = by_role(stage, "rolf", wolves)
+        said = await person.slash("import", file=("list.txt", LIST.encode()))
+        again = await person.slash("import", file=("list.txt", LIST.encode()))
+        assert "undone" not in text_of(said)
+        assert "undone on the site, even days later: under “" in text_of(
+            await person.press(said, IMPORT)
+        )
+        # The second press changes nothing, so there is nothing to undo.
+        assert "undone" not in text_of(await person.press(again, IMPORT))
+        settings.SITE_URL = "https://codes.example"  # type: ignore[attr-defined]
+        more = await person.slash("import", file=("list.txt", b"410000177 Cinder"))
+        words = text_of(await person.press(more, "Import 1 good line"))
+        last = MemberImport.objects.latest("pk").pk
+        path = reverse("admin:giftcodes_memberimport_change", args=[last])
+        assert f"undone [on the site](https://codes.example{path})" in words
+
+    play(scenario)
+
+
 def test_players_who_opted_out_stay_out_and_the_look_is_recorded(play: Play, wolves: Guild) -> None:
     member(wolves, "410000105", nickname="Amber", opted_out=True)
 
     async def scenario(stage: Stage) -> None:
         person = by_role(stage, "rolf", wolves)
         said = await person.slash("import", file=("list.txt", LIST.encode()))
-        assert "1 left out because they opted out" in text_of(said)
-        assert "opted out 1" in text_of(await person.press(said, IMPORT))
+        assert "left out 2, opted out 1" in text_of(said)
+        assert "left out 2, opted out 1" in text_of(await person.press(said, IMPORT))
         assert wolves.members.get(player_id="410000105").opted_out
 
     play(scenario)

@@ -222,7 +222,7 @@ def test_the_status_shows_runs_codes_needs_and_the_game(play: Play, pack: Guild)
         assert "**RUN1**: 0 of 1 has it, 1 is waiting" in words
         assert "**DONE1**: 1 of 2 have it" in words
         assert "The game does not know 1 member." in words
-        assert "no clear answer for 1 member" in words
+        assert "no clear answer for 1 member. `/redeem` with the code asks again." in words
         assert "Sends " in words
         assert "The game is paused. The pause lasts until a person resumes the game." in words
         assert labels_of(said) == ["Refresh", "Who needs you"]

@@ -215,9 +215,12 @@ def test_an_officer_of_several_guilds_chooses_one_and_meets_no_third(
         assert "for Wolves" in text_of(
             await person.slash("redeem", code="WOLF1", guild=str(pack.pk))
         )
-        assert "Only officers" in text_of(
-            await person.slash("redeem", code="WOLF1", guild="Hidden")
-        )
+        # A name that is mistyped, and the name of a guild that the person may not see.
+        for typed in ("Wolfes", "Hidden"):
+            said = text_of(await person.slash("redeem", code="WOLF1", guild=typed))
+            assert f"no officer of a guild “{typed}” here" in said
+            assert "choose one of these: " in said
+            assert sorted(said.rstrip(".").rpartition(": ")[2].split(", ")) == ["Bears", "Wolves"]
 
     play(scenario)
 

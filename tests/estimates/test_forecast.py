@@ -242,4 +242,4 @@ def test_the_words_name_what_the_time_depends_on() -> None:
 
 def test_a_run_that_waits_for_no_answer_has_nothing_left() -> None:
     assert left(Outlook(seconds=0)) == "nothing"
-    assert still(Outlook(seconds=0)) == "nothing left"
+    assert still(Outlook(seconds=0)) == "about to end"

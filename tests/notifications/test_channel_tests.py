@@ -56,7 +56,7 @@ def test_a_test_is_one_message_that_says_what_the_channel_is_told(
     (message,) = discord.of(1)
     assert message.now["title"] == "👋 Test: this channel works"
     assert "Messages for Wolves arrive here." in message.now["description"]
-    assert "This channel is told: Every run" in message.now["description"]
+    assert "This channel gets: “Every run: one message" in message.now["description"]
     # The role is shown, so that a person sees it, but a test pings nobody.
     assert message.versions[-1]["content"] == "<@&123456789012345678>"
     assert message.versions[-1]["allowed_mentions"] == {"parse": []}

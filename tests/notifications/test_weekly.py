@@ -159,6 +159,7 @@ def test_a_player_whose_state_is_wrong_is_told_once_a_week(world: World, discord
     (message,) = discord.of(DIRECT)
     assert message.titles == ["1 code waits for you"]
     assert "Anna" in message.now["description"]
+    assert "Press “Show my codes” to see what you can do" in message.now["description"]
     assert message.buttons == {
         "Show my codes": f"rd:codes:{link.pk}",
         "No more messages": f"rd:no messages:{link.pk}",
