@@ -87,6 +87,7 @@ def test_threads_are_switched_on_and_off_on_the_page(admin_client: Any, channel:
     admin_client.post(url, {**sent, "opens_threads": "on"})
     channel.refresh_from_db()
     assert channel.opens_threads
+    assert "In the thread of such a run" in admin_client.get(url).content.decode()
     Alarm.objects.raise_once(Alarm.Kind.NO_THREAD, str(channel.pk), "It may open none.")
     words = admin_client.get(tab).content.decode()
     assert "After a run, a thread lists those who need something." in words

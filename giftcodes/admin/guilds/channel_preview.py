@@ -15,11 +15,12 @@ from giftcodes.clients.channels.safe_text import ZERO_WIDTH_SPACE, Markup
 from giftcodes.domain.outcomes import Outcome, meaning
 from giftcodes.domain.transitions import State
 from giftcodes.estimates.formatting import about
-from giftcodes.models import Alarm, Channel
+from giftcodes.models import Alarm, Channel, database_now
 from giftcodes.models.channel import Tells
 from giftcodes.models.game_words import spoken
 from giftcodes.notifications.channel_messages import alarm_message, mentioning
 from giftcodes.notifications.run_message import RunReport, compose
+from giftcodes.notifications.threads import Needs, list_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,10 @@ def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], M
     yield _("While a run goes on"), runs, for_runs, _of_run(started, channel)
     yield _("When everyone has the code"), runs, for_runs, _of_run(done, channel)
     yield _("When a person is needed"), everyone, for_all, _of_run(needs, channel)
+    if channel.opens_threads:
+        listed = Needs(channel.guild.name, CODE, database_now(), unknown=3, lines=needs.in_trouble)
+        message = list_message(listed, channel.guild_id or 0)
+        yield _("In the thread of such a run"), everyone, for_all, message
     alarm = Alarm(
         pk=0,
         kind=Alarm.Kind.UNCORRECTED,
