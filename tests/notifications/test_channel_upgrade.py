@@ -105,3 +105,27 @@ def test_the_migration_back_refuses_a_guild_with_several_channels() -> None:
 
     with pytest.raises(IrreversibleError, match="Delete all but one"):
         migrate(BEFORE)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_the_release_before_threads_is_left_none_of_them() -> None:
+    now = migrate(("giftcodes", "0042_threads"))
+    make = {
+        name: now.get_model("giftcodes", name).objects.create
+        for name in ("Guild", "GiftCode", "Redemption", "Announcement", "Alarm")
+    }
+    code = make["GiftCode"](provider="simulator", code="FROST", folded="frost", source="admin")
+    guild = make["Guild"](name="Wolves", provider="simulator", realm=1)
+    run = make["Redemption"](guild=guild, gift_code=code, run_number=1, trigger="poll")
+    for kind in ("complete", "thread"):
+        make["Announcement"](redemption=run, run_number=1, kind=kind)
+    alarm = make["Alarm"](kind="no_thread", subject="1", message="It may not.")
+    make["Announcement"](alarm=alarm, kind="raised")
+
+    old = migrate(("giftcodes", "0041_kept_figures"))
+
+    kinds = old.get_model("giftcodes", "Announcement").objects.values_list("kind", flat=True)
+    assert list(kinds) == ["complete"]
+    assert not old.get_model("giftcodes", "Alarm").objects.exists()
+    migrate(("giftcodes", "0042_threads"))

@@ -13,6 +13,7 @@ from giftcodes.clients.channels.discord import TEXT_LENGTH, escaped, length
 from giftcodes.clients.channels.discord_by_bot import ThreadClient
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Member, Redemption, database_now
 from giftcodes.models.channel import Tells
+from giftcodes.models.clock import clock_plus
 from giftcodes.notifications import announcements, outbox, recording, threads
 from tests.clients.channels.standin import BOT_TOKEN, Message, StandIn, running
 from tests.factories import gift_code, member, member_redemption
@@ -24,7 +25,8 @@ from tests.pipeline.conftest import World
 
 @pytest.fixture
 def discord(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    settings.ANNOUNCE_SECONDS = 1.0
+    # Longer than any answer takes on a slow machine. No test waits for it.
+    settings.ANNOUNCE_SECONDS = 10.0
     settings.DISCORD_TOKEN = BOT_TOKEN
     with running() as standin:
         monkeypatch.setattr(discord_by_bot, "API", standin.api)
@@ -253,6 +255,20 @@ def test_six_hundred_names_fit_into_one_message(is_marked: bool) -> None:
     assert f"\n… and {601 - shown} more.\n" in message.text
     assert "To correct a member" in message.text
     assert "they are asked again" in message.text
+
+
+def test_a_thread_waits_for_the_message_of_the_end(world: World, discord: StandIn) -> None:
+    redemption = ended(world, with_threads(), "Carl")
+    ends = Announcement.objects.filter(kind=Announcement.Kind.COMPLETE)
+    ends.update(next_attempt_at=clock_plus(60))
+
+    step(times=4)
+    assert opened(discord) == 0
+    assert thread_of(redemption).state == "waiting"
+    ends.update(next_attempt_at=clock_plus(-1))
+    step(times=4)
+
+    assert len(lists(discord)) == 1
 
 
 # --- Failures -------------------------------------------------------------------------------------
