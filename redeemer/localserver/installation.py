@@ -34,7 +34,7 @@ from redeemer.localserver.servers import (
     pick_port,
     wait_until_ready,
 )
-from redeemer.localserver.supervisor import Supervisor, describe_exit
+from redeemer.localserver.supervisor import Supervisor, describe_exit, rotate_log
 from redeemer.localserver.valkey import Valkey
 
 _READY_SECONDS = 60.0
@@ -300,6 +300,7 @@ def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterat
 @contextmanager
 def _running(postgres: Postgres, log: Path) -> Iterator[None]:
     postgres.prepare()
+    rotate_log(log)
     with log.open("ab") as output:
         process = postgres.launch(output)
     try:

@@ -44,6 +44,10 @@ _SETTINGS = {
     # replicate.
     "io_method": "sync",
     "max_logical_replication_workers": "0",
+    # The log of changes takes up to 1 GB by default. A log this small costs more checkpoints while
+    # much is written, and nothing at rest.
+    "min_wal_size": "32MB",
+    "max_wal_size": "96MB",
 }
 #: Settings for data that may be lost. They must never be used for an installation.
 THROW_AWAY = {

@@ -149,6 +149,10 @@ def postgres_programs(account: Account | None, copy_to: Callable[[], Path]) -> P
         copy = copy_to() / f"postgresql-{version(_POSTGRES_WHEEL)}"
         if not copy.exists():
             _copy_programs(wheel, copy)
+            # The copies of earlier versions. They end like this one, so no other folder is removed.
+            for old in copy.parent.glob(f"postgresql-*/{wheel.name}/pginstall*"):
+                if old.parents[1] != copy:
+                    shutil.rmtree(old.parents[1], ignore_errors=True)
     except OSError as error:  # shutil.Error holds a list of errors, and has no strerror.
         raise CannotStartError(
             f"PostgreSQL runs as user {account.name}, who cannot reach {programs}, and a copy "

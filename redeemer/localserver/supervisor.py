@@ -117,12 +117,29 @@ def log_file(path: Path) -> Callable[[str], None]:
     Raises:
         OSError: the file cannot be written.
     """
-    handler = RotatingFileHandler(path, maxBytes=_MAX_LOG_BYTES, backupCount=1, encoding="utf-8")
+    handler = _rotating(path)
 
     def write(text: str) -> None:
         handler.emit(logging.LogRecord("server", logging.INFO, "", 0, text, None, None))
 
     return write
+
+
+def rotate_log(path: Path) -> None:
+    """If `path` has reached 1 MB, replace the older file with it, as `log_file` does.
+
+    This is for a program that writes to the file itself.
+
+    Raises:
+        OSError: the file cannot be replaced.
+    """
+    if path.exists() and path.stat().st_size >= _MAX_LOG_BYTES:
+        with contextlib.closing(_rotating(path)) as handler:
+            handler.doRollover()
+
+
+def _rotating(path: Path) -> RotatingFileHandler:
+    return RotatingFileHandler(path, maxBytes=_MAX_LOG_BYTES, backupCount=1, encoding="utf-8")
 
 
 class Process(Protocol):

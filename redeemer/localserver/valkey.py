@@ -32,6 +32,7 @@ pidfile {pid_file}
 proc-title-template "{{title}} {{listen-addr}} {mark}"
 appendonly yes
 appendfsync everysec
+auto-aof-rewrite-min-size 8mb
 maxmemory-policy noeviction
 save ""
 daemonize no
