@@ -54,7 +54,7 @@ from giftcodes.pipeline import redeem as redeem_step
 from giftcodes.pipeline import start_many as start_many_step
 from giftcodes.pipeline import start_or_refuse as start_step
 from giftcodes.pipeline import sweep as sweep_step
-from giftcodes.services import connections, joining
+from giftcodes.services import connections, joining, old_rows
 
 #: A tick that comes this soon after another tick does nothing: it waited in the queue, or came from
 #: a second beat.
@@ -356,6 +356,7 @@ def prune() -> None:
     if number := encrypt_again(JoinLink.objects.all(), "token"):
         log_lines.info(f"🔑 {number} join link(s) were encrypted with the newest key.")
     joining.prune()
+    old_rows.delete_old_rows()
 
 
 def want_lookups() -> None:
