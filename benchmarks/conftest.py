@@ -1,81 +1,58 @@
 """`make bench` prints each figure with its limit and then a table, and writes a JSON file.
 
 The path of the file is `BENCH_JSON`, or `var/bench.json`. The exit status is 1 if a figure is
-beyond its limit.
+beyond its limit. With `--record`, the figures go into the record of benchmarks/record.py, too.
 """
 
 from __future__ import annotations
 
 import gc
 import json
-import math
 import os
 import platform
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import record
+from benchmarks.figures import COLUMNS, Figure, in_unit, table
+from benchmarks.peers import PEERS
 from tests.servers import autovacuum
 
 FILE = Path(os.environ.get("BENCH_JSON", "var/bench.json"))
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured figure.
-
-    Args:
-        what: what was measured.
-        figure: the value, in `unit`.
-        unit: the unit of the figure and of its limit.
-        limit: the limit for the figure. None if the figure is only for comparison.
-        at_least: whether the limit is a minimum. If not, it is a maximum.
-        load: the load average of the last minute. A high load may have disturbed the figure.
-    """
-
-    what: str
-    figure: float
-    unit: str
-    limit: float | None
-    at_least: bool
-    load: float
-
-    @property
-    def ratio(self) -> float | None:
-        """The figure divided by its limit, or the reverse if the limit is a minimum.
-
-        The figure is beyond its limit if the ratio is above 1.
-        """
-        if self.limit is None:
-            return None
-        part, whole = (self.limit, self.figure) if self.at_least else (self.figure, self.limit)
-        if whole:
-            return part / whole
-        return math.inf if part else 0.0
-
-    @property
-    def is_beyond(self) -> bool:
-        return self.ratio is not None and self.ratio > 1
-
-    def row(self) -> tuple[str, str, str, str, str]:
-        """Return the cells of the figure's row in the table."""
-        sign = "≥" if self.at_least else "≤"
-        limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}"
-        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        return (
-            self.what,
-            f"{self.figure:.4g} {self.unit}",
-            limit,
-            ratio,
-            "BEYOND" if self.is_beyond else "",
-        )
-
+MACHINE = (
+    f"{os.cpu_count()} cores ({platform.system()} {platform.machine()}, "
+    f"Python {platform.python_version()})"
+)
 
 _FIGURES: list[Figure] = []
+#: The benchmark that runs now, all benchmarks, and those that failed, as in `Figure.bench`.
+_RUNNING = [""]
+_COLLECTED: list[str] = []
+_FAILED: set[str] = set()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option `--record`."""
+    parser.addoption(
+        "--record",
+        action="store_true",
+        help="write the figures into docs/explanation/performance.json, and draw the chart again",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # Before `-k` chooses some of them.
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Note all benchmarks. Refuse a module whose figures would be on no page."""
+    ours = [item for item in items if item.path.parent == record.FOLDER]
+    _COLLECTED.extend(_name_of(item.nodeid) for item in ours)
+    if missing := record.without_group(item.path.stem for item in ours):
+        message = f"Add {', '.join(missing)} to GROUPS in benchmarks/record.py."
+        raise pytest.UsageError(message)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,10 +70,22 @@ def _frozen() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.fixture(autouse=True)
+def _named(request: pytest.FixtureRequest) -> None:
+    """Note which benchmark runs."""
+    _RUNNING[0] = _name_of(request.node.nodeid)
+
+
+def _name_of(nodeid: str) -> str:
+    """The module and the name of a benchmark, with its parameters."""
+    path, _, name = nodeid.partition("::")
+    return f"{Path(path).stem}.{name}"
+
+
 def report(
     what: str, figure: float, *, limit: float | None = None, unit: str, at_least: bool = False
 ) -> None:
-    """Print one figure, and keep it for the table.
+    """Print one figure, and keep it for the table. The figures of other programs follow it.
 
     Args:
         what: what was measured.
@@ -105,32 +94,48 @@ def report(
         unit: the unit of the value and of the limit.
         at_least: whether the limit is a minimum. If not, it is a maximum.
     """
-    found = Figure(what, figure, unit, limit, at_least, round(os.getloadavg()[0], 1))
+    found = Figure(
+        what,
+        figure,
+        unit,
+        limit,
+        at_least,
+        load=round(os.getloadavg()[0], 1),
+        bench=_RUNNING[0],
+        day=datetime.now(UTC).date().isoformat(),
+        machine=MACHINE,
+    )
     _FIGURES.append(found)
-    print("\n" + "  ".join(part for part in found.row() if part), flush=True)
+    for row in _rows(found):
+        print("\n" + "  ".join(part for part in row if part), flush=True)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table in Markdown, for docs/explanation/performance.md, and write the JSON file."""
+def _rows(figure: Figure) -> Iterator[tuple[str, ...]]:
+    """The row of a figure, and a row for each other program that does the same work."""
+    yield (*figure.row(), "BEYOND" if figure.is_beyond else "")
+    for peer in PEERS.get(figure.what, ()):
+        yield (f"- {peer.name}", in_unit(peer.figure, figure.unit), "", "", "")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note a benchmark that failed. Its figures may be incomplete, and are not recorded."""
+    if report.failed:
+        _FAILED.add(_name_of(report.nodeid))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the table in Markdown, and write the files."""
     if not _FIGURES:
         return
     terminalreporter.write_sep("=", "figures")
-    rows = [
-        ("figure", "measured", "limit", "of the limit", ""),
-        *(figure.row() for figure in _FIGURES),
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for number, row in enumerate(rows):
-        terminalreporter.write_line(
-            "| "
-            + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            + " |"
-        )
-        if number == 0:
-            terminalreporter.write_line("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    for line in table((*COLUMNS, ""), (row for figure in _FIGURES for row in _rows(figure))):
+        terminalreporter.write_line(line)
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(_as_values(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     terminalreporter.write_line(f"For programs: {FILE}")
+    if config.getoption("--record"):
+        record.record([each for each in _FIGURES if each.bench not in _FAILED], _COLLECTED)
+        terminalreporter.write_line(f"Recorded: {record.RECORD}, {record.CHART}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -147,11 +152,13 @@ def _as_values() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
         },
+        "benchmarks": _COLLECTED,
         "figures": [
             {
                 **asdict(figure),
                 "ratio": figure.ratio and round(figure.ratio, 4),
                 "is_beyond": figure.is_beyond,
+                "failed": figure.bench in _FAILED,
             }
             for figure in _FIGURES
         ],

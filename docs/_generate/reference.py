@@ -1,4 +1,4 @@
-"""A MkDocs hook that generates the parts of the reference that follow from the code.
+"""A MkDocs hook that generates the parts of pages that follow from the code or from a record.
 
 A line such as `<!-- generated: settings -->` in a page marks the place of a part. `PARTS` has the
 function that writes the part as Markdown. An unknown name, or a setting without a description,
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def write_part(name: str) -> str:
             such as a help text.
     """
     if name not in PARTS:
-        raise PluginError(f"The reference has no part {name!r}. The parts are: {', '.join(PARTS)}.")
+        raise PluginError(f"There is no part {name!r}. The parts are: {', '.join(PARTS)}.")
     return PARTS[name]()
 
 
@@ -319,6 +320,20 @@ def _screenshots() -> str:
     )
 
 
+# --- Figures --------------------------------------------------------------------------------------
+
+
+def _figures() -> dict[str, Callable[[], str]]:
+    """The tables of the benchmarks' figures."""
+    _find_repository()
+    from benchmarks import record
+
+    tables: dict[str, Callable[[], str]] = {
+        group.name: partial(record.part, group) for group in record.GROUPS
+    }
+    return tables | {"peers": record.peers}
+
+
 def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(
@@ -326,9 +341,13 @@ def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
     )
 
 
-def _set_up_django() -> None:
+def _find_repository() -> None:
     if str(REPOSITORY) not in sys.path:
         sys.path.insert(0, str(REPOSITORY))
+
+
+def _set_up_django() -> None:
+    _find_repository()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
     import django
 
@@ -346,4 +365,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "scenarios": _scenarios,
     "guards": _guards,
     "screenshots": _screenshots,
+    **_figures(),
 }

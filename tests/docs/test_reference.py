@@ -27,7 +27,7 @@ def first_cells(page: str) -> list[str]:
 def test_every_generated_part_is_used_by_one_page_and_is_not_empty() -> None:
     used = [
         name
-        for page in PAGES.glob("*.md")
+        for page in PAGES.parent.rglob("*.md")
         for name in re.findall(r"<!-- generated: ([a-z-]+) -->", page.read_text(encoding="utf-8"))
     ]
 

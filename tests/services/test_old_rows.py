@@ -1,4 +1,4 @@
-"""Rows that the machine or strangers make are deleted when they are old, although nobody does it."""
+"""Sessions, logins, messages and alarms are deleted when they are old."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from django.db import connection
 from giftcodes.models import database_now
 
 #: The columns whose default is the time, by PostgreSQL's own function or by the test's function.
-_DEFAULTS = """
+COLUMNS_WITH_CLOCK = """
 SELECT c.relname, a.attname
 FROM pg_attrdef d
 JOIN pg_class c ON c.oid = d.adrelid
@@ -57,7 +57,7 @@ class TravellingClock:
 
 def _set_defaults(schema: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_DEFAULTS)
+        cursor.execute(COLUMNS_WITH_CLOCK)
         columns = cursor.fetchall()
     _execute(
         *(

@@ -1,4 +1,4 @@
-"""A system at rest: the scheduled tasks, the feed, and a few visitors. No table may grow for ever."""
+"""A system at rest, with the scheduled tasks and a few visitors: no table may grow for ever."""
 
 from __future__ import annotations
 
