@@ -205,13 +205,18 @@ class _Month:
         self._simulator.merge({"feed_faults": [fault]})
         for _ in range(2 * OUTAGE_ROUNDS):
             self._pass_time(OUTAGE_SECONDS)
-            self._send("poll", "alarms", "announce")
+            # Without `force`, a feed that fails is polled less often.
+            self._send("poll", force=True)
+            self._send("alarms", "announce")
 
-    def _send(self, *tasks: str) -> None:
+    def _send(self, *tasks: str, **arguments: Any) -> None:
         """Send a message for each task, and wait until workers have taken all of them."""
         for task in tasks:
             self._celery.send_task(
-                f"giftcodes.tasks.{task}", queue="control", connection=self._connection
+                f"giftcodes.tasks.{task}",
+                kwargs=arguments,
+                queue="control",
+                connection=self._connection,
             )
         self.messages += len(tasks)
         wait_for(lambda: not self._broker.llen("control"), "the workers to take all messages")
@@ -221,7 +226,7 @@ class _Month:
         today: dt.date = self._one("SELECT clock_timestamp()::date")
         name = f"MONTH{number}"
         self._simulator.merge({"codes": {name: {}}, "feed": [f"{name} {today:%d.%m.%Y}"]})
-        self._send("poll")
+        self._send("poll", force=True)
         done = "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'redeemed'"
         wait_for(lambda: self._one(done) == number * MEMBERS, f"{name} to be redeemed")
         over = "SELECT count(*) FROM giftcodes_redemption WHERE state = 'complete'"

@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds between new codes in the feed; the first is published at once",
     )
     add(
+        "--publish-first",
+        type=int,
+        help="how many codes are published at that pace; after them, one a day (default: all)",
+    )
+    add(
         "--latency",
         type=_seconds,
         default=0.0,
@@ -98,6 +103,7 @@ def run(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ)
             latency=options["latency"],
             player_gap=options["player_gap"],
             publish_every=options["publish_every"],
+            publish_first=options["publish_first"],
             state=options["state"],
         ).start()
         sys.stdout.write(f"Simulator listening on {simulator.url}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 import time
@@ -33,6 +34,7 @@ FEED_PATH = "/feed"
 #: The game removed these paths in July 2026. Only an outdated client requests them.
 _OLD_PATHS = ("/api/player", "/api/captcha")
 _BACKLOG = 1024
+_DAY_SECONDS = 86_400.0
 
 T = TypeVar("T")
 
@@ -59,6 +61,7 @@ class Simulator:
         latency: float = 0.0,
         player_gap: float = 2.0,
         publish_every: float | None = None,
+        publish_first: int | None = None,
         state: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -77,6 +80,8 @@ class Simulator:
             player_gap: minimum seconds between requests for one player. 0 means no minimum.
             publish_every: seconds between new codes in the feed. The first one is published at
                 once. If None, no codes are published.
+            publish_first: how many codes are published at that pace. After them, one a day is, so
+                that what is left running stays small. If None, all are.
             state: the state file. If None, the state is lost when the process ends.
             clock: returns Unix seconds. A test may replace it.
 
@@ -97,7 +102,7 @@ class Simulator:
             ControlApi(self.state, token, host),
         )
         self._host, self._port = host, port
-        self._publish_every = publish_every
+        self._publish_every, self._publish_first = publish_every, publish_first
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event
         self._thread: threading.Thread | None = None
@@ -208,7 +213,9 @@ class Simulator:
         while True:
             last_at = self.state.last_published_at
             if last_at is not None:
-                await asyncio.sleep(max(0.0, last_at + self._publish_every - self.state.clock()))
+                has_many = self.state.published >= (self._publish_first or math.inf)
+                pause = _DAY_SECONDS if has_many else self._publish_every
+                await asyncio.sleep(max(0.0, last_at + pause - self.state.clock()))
             self.state.publish_next()
 
 

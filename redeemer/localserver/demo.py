@@ -11,7 +11,8 @@ from redeemer.localserver.servers import http_status, pick_port
 from redeemer.localserver.supervisor import Program
 
 _RATE = "30/10"
-_PUBLISH_EVERY_SECONDS = 180
+#: A demo that is left running publishes so many codes, for five hours, and then one a day.
+_PUBLISH_EVERY_SECONDS, _PUBLISH_FIRST = 180, 100
 _PLAYERS = 50
 
 
@@ -65,6 +66,7 @@ class Demo:
             "--players": _PLAYERS,
             "--seed": self.seed,
             "--publish-every": _PUBLISH_EVERY_SECONDS,
+            "--publish-first": _PUBLISH_FIRST,
             "--state": home.folder / "simulator.jsonl",
         }
         arguments = [str(part) for option in options.items() for part in option]

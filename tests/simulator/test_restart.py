@@ -10,6 +10,7 @@ import pytest
 
 from simulator import Simulator, StateFileError
 from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, read_feed, word
+from tests.simulator.fixtures import Clock
 from tests.waiting import wait_for
 
 WORLD = {
@@ -181,6 +182,18 @@ def test_codes_are_published_now_and_then(make_simulator):
 
 def test_the_first_code_is_published_at_once(make_simulator):
     published(make_simulator(publish_every=2 * SECONDS), 1)
+
+
+def test_after_the_first_codes_one_is_published_a_day(restart):
+    clock = Clock()
+    often = {"publish_every": 0.001, "publish_first": 2, "clock": clock}
+    published(restart(**often), 2)
+    time.sleep(0.1)
+
+    assert len(published(restart(**often), 2)) == 2
+
+    clock.travel(86_401)
+    assert len(published(restart(**often), 3)) == 3
 
 
 def test_no_code_is_published_without_the_option_publish_every(simulator):
