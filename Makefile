@@ -37,7 +37,7 @@ year: .venv/.installed-dev  ## Simulate a year of codes, members and feeds in a 
 attack: .venv/.installed-dev  ## Attack every page and a running system; REQUESTS=n SEED=n for the random requests
 	FUZZ_REQUESTS=$(or $(REQUESTS),10000) FUZZ_SEED=$(or $(SEED),0) HOLD_SECONDS=60 $(RUN) -m pytest -m '' tests/security $(ARGS)
 
-bench: .venv/.installed-dev  ## Measure on throw-away servers; prints each figure beside its limit
+bench: .venv/.installed-dev  ## Measure on throw-away servers; prints each figure beside its limit; ARGS=--record for the page Performance
 	$(RUN) -m pytest -q --no-header --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' benchmarks $(ARGS)
 
 chaos: .venv/.installed-dev  ## Kill, stop and cut off each part of a running system; SCENARIO=name,name ROUNDS=n SEED=n

@@ -1,9 +1,8 @@
 """What other public programs for the same job need for the same work.
 
-The figures were measured in autumn 2026 with the same simulated game, on the same machine with two
-cores as our own figures of that time. Each program ran as its authors publish it. They are here for
-comparison only, and have no limits. To measure again, start the program with the address of our
-simulator (`manage.py simulate_game`) in place of the game's address.
+The figures were measured in autumn 2026 with the same simulated game, on two cores that other
+programs used too. They are here for comparison only, and have no limits. To measure again, start
+the program with the address of our simulator (`manage.py simulate_game`) in place of the game's.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ class Peer(NamedTuple):
     figure: float
 
 
-#: A Discord bot in Python, in the version of July 2026: one process with a file as its database.
+#: A Discord bot in Python, in the version of July 2026. It is one process.
 BOT = "whiteout-project/bot"
 #: A Discord bot in JavaScript for Node, measured at rest only.
 NODE = "R-A-C-H-I-E"
@@ -33,7 +32,7 @@ PEERS: Mapping[str, Sequence[Peer]] = {
     "100 members, 30 in 60 s: refused (429)": [Peer(BOT, 63)],
     f"100 members, 30 in 6 s, 1 worker(s): {_PACE}": [Peer(BOT, 102.1)],
     # The bot took 103.6 s for 100 members if the game answered at once, and 110.9 s if it answered
-    # after 50 ms. The bot waits a second after each member.
+    # after 50 ms.
     "No limit, 0 ms latency, 8 threads: redeemed": [Peer(BOT, round(100 / 103.6, 3))],
     "No limit, 50 ms latency, 8 threads: redeemed": [Peer(BOT, round(100 / 110.9, 3))],
     # Memory that processes share is divided among them (PSS), as in our figure.
