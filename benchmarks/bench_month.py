@@ -194,7 +194,7 @@ class _Month:
             self._measure()
         self.written = self._position() - begin
         alarms = "SELECT count(*) FROM giftcodes_alarm WHERE kind = 'feed_silent'"
-        assert self._one(alarms) == CODES, "Each outage must raise an alarm."
+        assert self._one(alarms) >= CODES, "Each outage must raise an alarm."
 
     def _pass_time(self, seconds: int) -> None:
         self._database.execute("UPDATE travel.ahead SET seconds = seconds + %s", [seconds])
