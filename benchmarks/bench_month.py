@@ -106,8 +106,8 @@ def bench_a_month_at_rest() -> None:
         limit=200,
         unit="MB",
     )
-    # In a real month, the servers write enough to reach the bounds that tests/localserver/test_disk.py
-    # checks. Here they may not.
+    # In a real month, the servers write enough to reach the bounds, which are checked by
+    # tests/localserver/test_disk.py. Here they may not.
     bounds = {"the log of changes (WAL)": 96 * MiB, "the broker's files": 16 * MiB}
     bounds["the servers' logs"] = 4 * MB
     report(
