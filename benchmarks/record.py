@@ -37,7 +37,10 @@ GROUPS = (
     Group("figures-pace", ("bench_pace",)),
     Group("figures-throughput", ("bench_throughput",)),
     Group("figures-lock", ("bench_refusals",)),
-    Group("figures-scale", ("bench_audit", "bench_scale", "bench_memory", "bench_pile")),
+    Group(
+        "figures-scale",
+        ("bench_audit", "bench_scale", "bench_memory", "bench_pile", "bench_metrics"),
+    ),
     Group("figures-pages", ("bench_admin",)),
     Group("figures-rest", ("bench_rest",)),
     Group("figures-month", ("bench_month",)),
@@ -107,7 +110,8 @@ def _measured(figures: list[Figure]) -> str:
     machines = sorted({figure.machine for figure in figures})
     loads = sorted(figure.load for figure in figures if figure.load is not None)
     when = " to ".join(_in_words(day) for day in dict.fromkeys((days[0], days[-1])))
-    load = f", at a load of {loads[0]:g} to {loads[-1]:g}" if loads else ""
+    load = " to ".join(f"{load:g}" for load in dict.fromkeys((*loads[:1], *loads[-1:])))
+    load = load and f", at a load of {load}"
     return f"Measured on {when} with {', and with '.join(machines)}{load}."
 
 
