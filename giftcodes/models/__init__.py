@@ -12,6 +12,7 @@ from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock, database_now
 from giftcodes.models.code import GiftCode, Source
 from giftcodes.models.code_proposal import CodeProposal
+from giftcodes.models.code_sighting import CodeSighting
 from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
 from giftcodes.models.connection_check import ConnectionCheck
 from giftcodes.models.cursor import Cursor
@@ -55,6 +56,7 @@ __all__ = [
     "CodeAnswer",
     "CodeChange",
     "CodeProposal",
+    "CodeSighting",
     "CodeState",
     "ConnectionCheck",
     "Cursor",

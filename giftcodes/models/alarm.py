@@ -95,6 +95,7 @@ class Alarm(models.Model):
         CODE_ODD = "code_odd", _("code with unclear answers")
         NO_PROGRESS = "no_progress", _("run without progress")
         FEED_SILENT = "feed_silent", _("feed silent or failing")
+        FEED_WRONG = "feed_wrong", _("feed no longer trusted")
         UNCOVERED = "uncovered", _("guild without a run for an active code")
         NO_MEMBERS = "no_members", _("guild without members")
         CHANNEL_GONE = "channel_gone", _("channel gone")
@@ -158,6 +159,7 @@ SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.CODE_ODD: "giftcode",
     Alarm.Kind.NO_PROGRESS: "redemption",
     Alarm.Kind.FEED_SILENT: "feed",
+    Alarm.Kind.FEED_WRONG: "feed",
     Alarm.Kind.UNCOVERED: "guild",
     Alarm.Kind.NO_MEMBERS: "guild",
     Alarm.Kind.CHANNEL_GONE: "channel",

@@ -1,4 +1,4 @@
-"""Codes that officers propose, if the rules say that an administrator approves new codes."""
+"""Codes about which an administrator decides: those that officers propose, and those of a feed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from giftcodes.domain.validators import validate_moment
 from giftcodes.models.clock import Clock
 from giftcodes.models.code import GiftCode
 from giftcodes.models.date_bounds import MOMENTS, within
+from giftcodes.models.feed import Feed
 from giftcodes.models.fields import NameField, NotesField, provider_choices
+
+
+#: How many proposals of one officer, or of one feed, may wait.
+MOST_WAITING = 20
 
 
 class ProposalState(models.TextChoices):
@@ -43,7 +48,7 @@ class CodeProposalQuerySet(models.QuerySet["CodeProposal"]):
 
 
 class CodeProposal(models.Model):
-    """A code that an officer proposed, and the decision of an administrator."""
+    """A code that an officer or a feed proposed, and the decision of an administrator."""
 
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
     code = models.CharField(_("code"), max_length=32)
@@ -58,8 +63,17 @@ class CodeProposal(models.Model):
     proposed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
+        null=True,
         related_name="code_proposals",
         verbose_name=_("proposed by"),
+    )
+    #: The feed that lists the code, if its new codes wait for an administrator.
+    feed = models.ForeignKey(
+        Feed,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="proposals",
+        verbose_name=_("feed"),
     )
     proposed_at = models.DateTimeField(_("proposed"), db_default=Clock())
     decided_by = models.ForeignKey(
@@ -91,6 +105,16 @@ class CodeProposal(models.Model):
                 condition=Q(state="waiting"),
                 name="one_waiting_proposal_of_a_code_by_a_person",
             ),
+            models.UniqueConstraint(
+                fields=["provider", "folded", "feed"],
+                condition=Q(state="waiting"),
+                name="one_waiting_proposal_of_a_code_by_a_feed",
+            ),
+            models.CheckConstraint(
+                condition=Q(proposed_by__isnull=True, feed__isnull=False)
+                | Q(proposed_by__isnull=False, feed__isnull=True),
+                name="a_person_or_a_feed_proposed_it",
+            ),
             within(MOMENTS, "expires_at", name="proposed_end_within_bounds"),
         ]
         indexes = [
@@ -99,6 +123,11 @@ class CodeProposal(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def proposer(self) -> str:
+        """The officer or the feed, in words."""
+        return str(self.feed if self.feed_id else self.proposed_by)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.folded = self.code.casefold()

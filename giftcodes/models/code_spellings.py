@@ -144,16 +144,31 @@ class CodeSpellings(models.Model):
                 self.next_probe_at = now
         self._save_with_code(REOPENED_FIELDS)
 
-    def is_news_to_feed(self) -> bool:
-        """Whether no feed has had this code, and the game did not know it as people typed it."""
-        return self.last_seen_at is None and self.proven_at is None and self._is_closed_as_unknown
+    @property
+    def ended_by_feed(self) -> bool:
+        """Whether the code was closed only because a feed's end had come (`GiftCode`)."""
+        raise NotImplementedError
+
+    def is_news_to_feed(self, *, has_end: bool) -> bool:
+        """Whether a feed that lists this code for the first time reopens it.
+
+        That is so if the game did not know the code as people or other feeds gave it. It is also so
+        if only the end that another feed gave has closed it, and this feed gives no end.
+
+        Args:
+            has_end: whether the feed gives an end.
+        """
+        is_unknown = self.proven_at is None and self._is_closed_as_unknown
+        return is_unknown or (not has_end and self.ended_by_feed)
 
     def begin_again(self, spelling: str, others: list[str], *, now: dt.datetime) -> None:
         """Reopen the code as the feed has it, and save it. The row must be locked.
 
-        The spellings that people typed, and the probes that these have used up, do not count.
+        The spellings that people typed, and the probes that these have used up, do not count. If
+        the game has granted the code, its spelling stays.
         """
-        self.code, self.other_spellings, self.tried_spellings = spelling, others, []
+        if self.proven_at is None:
+            self.code, self.other_spellings, self.tried_spellings = spelling, others, []
         self.reopen(now)
         self._save_with_code(REOPENED_FIELDS)
 

@@ -10,15 +10,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models import CodeProposal, GiftCode, Source, Throttle, Trigger, database_now
-from giftcodes.models.code_proposal import ProposalState
+from giftcodes.models.code_proposal import MOST_WAITING, ProposalState
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.code_entry import find_code
 
 #: How many new codes an officer may add in a day. Further ones become proposals. Each code is tried
 #: in the officer's guilds, so invented codes would use up the requests that real codes need.
 CODES_OF_OFFICER = 5
-#: How many proposals of one officer may wait.
-MOST_WAITING = 20
 _DAY = 24 * 3_600
 _NEW_CODE = "new code"
 

@@ -1,0 +1,60 @@
+"""What a client needs to ask a feed: where it is, which key it gets, how its answer is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from giftcodes.clients.games.config import ProviderConfig
+from giftcodes.clients.http.destinations import PrivateHosts
+from giftcodes.models.feed import Feed
+from giftcodes.models.games import game, private_hosts
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSource:
+    """A feed that a person has added in the browser (see `FeedConfig` in clients/feeds/base.py).
+
+    The `repr` omits the address and the key, to keep them out of logs.
+    """
+
+    name: str
+    title: str
+    feed_url: str = field(repr=False)
+    feed_key: str = field(repr=False)
+    feed_format: str
+    feed_hosts: PrivateHosts | None
+    poll_seconds: float
+    feed_options: Mapping[str, Any]
+    #: Where its address and key are entered, for the sentences about problems.
+    feed_place: str
+    from_browser: frozenset[str] = frozenset({"feed_url", "feed_key"})
+
+
+def source_of(feed: Feed) -> FeedSource | ProviderConfig:
+    """The source of a feed, with its address.
+
+    Raises:
+        KeyError: the game is no longer in the settings.
+        ValueError: the address or the key cannot be read, because its encryption key is missing.
+    """
+    config = game(feed.provider)
+    if feed.is_main:
+        return config
+    if not feed.is_readable:
+        raise ValueError(
+            "The address or the key of the feed cannot be read, because the encryption key is "
+            "missing. Enter both again on the page of the feed."
+        )
+    return FeedSource(
+        name=feed.provider,
+        title=f"{config.title}, feed “{feed.name}”",
+        feed_url=feed.address,
+        feed_key=feed.api_key,
+        feed_format=feed.kind,
+        feed_hosts=private_hosts(),
+        poll_seconds=float(feed.interval_seconds),
+        feed_options=feed.options,
+        feed_place="on the page of the feed",
+    )
