@@ -16,7 +16,7 @@ A duplicate message finds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import shared_task
@@ -27,6 +27,7 @@ from giftcodes.models import (
     Channel,
     ConnectionCheck,
     DirectoryLookup,
+    Feed,
     Heartbeat,
     JoinLink,
     RunRequest,
@@ -104,14 +105,32 @@ def tick() -> None:
 
 @shared_task
 def poll(provider: str = "", *, force: bool = False) -> None:
-    """Poll the feeds that are due, and fan out each new code."""
+    """Poll the feeds that are due, and fan out each new code.
+
+    The main feeds are polled here. Each other feed has a message of its own, so that a feed that
+    does not answer delays no other feed.
+    """
 
     def ask(name: str) -> None:
         if game(name).has_feed:
-            for code_id in poll_step.poll(name, force=force).fresh_code_ids:
-                enqueue_on_commit(fan_out, code_id, Trigger.POLL)
+            fan_out_each(poll_step.poll(name, force=force).fresh_code_ids)
 
+    for feed_id in poll_step.due_feeds(provider, force=force):
+        enqueue_on_commit(poll_feed, feed_id, force=force)
     for_each([provider] if provider else providers_on(), ask)
+
+
+@shared_task
+def poll_feed(feed_id: int, *, force: bool = False) -> None:
+    """Poll one feed if it is due, and fan out each new code. It may have been deleted meanwhile."""
+    if Feed.objects.filter(pk=feed_id).exists():
+        fan_out_each(poll_step.poll_feed(feed_id, force=force).fresh_code_ids)
+
+
+def fan_out_each(code_ids: Iterable[int]) -> None:
+    """Enqueue the fan-out of codes that a feed has."""
+    for code_id in code_ids:
+        enqueue_on_commit(fan_out, code_id, Trigger.POLL)
 
 
 @shared_task
@@ -353,6 +372,8 @@ def prune() -> None:
         log_lines.info(f"🔑 {number} channel address(es) were encrypted with the newest key.")
     if number := encrypt_again(StoredSetting.objects.all(), "value"):
         log_lines.info(f"🔑 {number} setting(s) were encrypted with the newest key.")
+    if number := sum(encrypt_again(Feed.objects.all(), name) for name in ("address", "api_key")):
+        log_lines.info(f"🔑 Encrypted {number} address(es) or key(s) of feeds with the new key.")
     if number := encrypt_again(JoinLink.objects.all(), "token"):
         log_lines.info(f"🔑 {number} join link(s) were encrypted with the newest key.")
     joining.prune()

@@ -11,6 +11,8 @@ What it serves
     POST /api/gift_code         redeems a code for a player (docs/reference/protocol.md)
     POST /api/gift_code_config  reports whether the game is up
     GET  /feed                  lists the published codes
+    GET  /feed.json             lists them as another program would, in a JSON of its own form
+    GET  /feed.rss              lists them as entries of an RSS feed
     /_sim/…                     controls the simulator; no game has these paths. They require
                                 `Authorization: Bearer <token>`, and a posted body must be JSON
         GET  /_sim/ledger       every request and grant, as the game saw them; with `?since=N`, only
@@ -22,8 +24,13 @@ What it serves
 
 How faults are set
     Post them to /_sim/world: `{"faults": [{"fault": "429", "times": 3}]}` makes the next three
-    requests fail with HTTP 429. `feed_faults` does the same for the feed. simulator/faults.py lists
+    requests fail with HTTP 429. `feed_faults` does the same for /feed. simulator/faults.py lists
     the kinds and their fields.
+
+How the other feeds are changed
+    They list what /feed lists, until `{"feeds": {"json": {"lines": ["FROST 05.07.2026"]}}}` gives
+    one of them lines of its own (null: those of /feed again). `{"feeds": {"rss": {"is_down":
+    true}}}` makes one of them answer HTTP 503.
 
 A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`. The last
 two apply the `rate_limits` and the `faults`, decide according to the `world`, and record everything

@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import format_datetime, formatdate, parsedate_to_datetime
+from html import escape
 from typing import Any
 
 from simulator.faults import BEFORE, faulty_reply
@@ -47,6 +48,25 @@ class FeedApi:
             return json_response({"exists": self._lists(request.query.get("giftcode", ""))}), call
         return self._unless_not_modified(request, self._listing()), call
 
+    def respond_as(self, name: str, request: Request) -> tuple[Reply, dict[str, Any]]:
+        """Process one call of another feed (`OTHER_FEEDS`). The caller closes the call's record."""
+        call = self.ledger.open_feed_call(self.clock(), request.method)
+        call["feed"] = name
+        other = self.world.other_feeds[name]
+        if request.method != "GET":
+            return json_response({"error": "This feed is read only."}, 405), call
+        if other.is_down:
+            return json_response({"error": "Out of order."}, 503), call
+        lines = self.world.feed if other.lines is None else other.lines
+        entries = self._entries(lines)
+        if name == "rss":
+            return _as_rss(entries), call
+        listed = [
+            {"gift": one.get("code"), "from": one.get("createdAt"), "until": one.get("expiresAt")}
+            for one in entries
+        ]
+        return json_response({"game": {"gifts": listed}}), call
+
     def _listing(self) -> Response:
         if self.world.options.feed_format == "kingshot.net":
             listed = [self._entry(line) for line in self.world.feed]
@@ -66,6 +86,18 @@ class FeedApi:
             else None
         )
         return {"code": name, "createdAt": _iso(created), "expiresAt": _iso(end)}
+
+    def _entries(self, lines: list[Any]) -> list[dict[str, Any]]:
+        """Return the readable lines as entries."""
+        found = []
+        for line in lines:
+            try:
+                entry = self._entry(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                found.append(entry)
+        return found
 
     def _lists(self, name: str) -> bool:
         return any(
@@ -88,6 +120,24 @@ class FeedApi:
         if is_known:
             return Response(304, headers=headers)
         return Response(200, listing.body, headers=headers)
+
+
+def _as_rss(entries: list[dict[str, Any]]) -> Response:
+    """Return an RSS feed with one item for each code."""
+    items = "".join(
+        f"<item><title>Gift code: {escape(str(one.get('code')))}</title>{_published(one)}</item>"
+        for one in entries
+    )
+    body = f'<?xml version="1.0"?><rss version="2.0"><channel>{items}</channel></rss>'
+    return Response(200, body.encode(), "application/rss+xml")
+
+
+def _published(entry: dict[str, Any]) -> str:
+    created = entry.get("createdAt")
+    if not isinstance(created, str):
+        return ""
+    moment = datetime.fromisoformat(created.replace("Z", "+00:00"))
+    return f"<pubDate>{format_datetime(moment)}</pubDate>"
 
 
 def _iso(moment: datetime | None) -> str | None:

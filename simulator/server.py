@@ -31,6 +31,9 @@ DEFAULT_SALT = "simulator-salt"
 API_PATH = "/api/gift_code"
 CONFIG_PATH = "/api/gift_code_config"
 FEED_PATH = "/feed"
+#: Other feeds of the game, each in a form of its own: the path, by the name in the world.
+OTHER_FEED_PATHS = {"json": "/feed.json", "rss": "/feed.rss"}
+_OTHER_FEEDS = {path: name for name, path in OTHER_FEED_PATHS.items()}
 #: The game removed these paths in July 2026. Only an outdated client requests them.
 _OLD_PATHS = ("/api/player", "/api/captcha")
 _BACKLOG = 1024
@@ -121,6 +124,10 @@ class Simulator:
     def feed_url(self) -> str:
         """The URL of the feed."""
         return self.url + FEED_PATH
+
+    def other_feed_url(self, name: str) -> str:
+        """The URL of another feed of the game: `json` or `rss`."""
+        return self.url + OTHER_FEED_PATHS[name]
 
     def start(self) -> Self:
         """Listen on a new thread. When this returns, the server accepts requests.
@@ -263,7 +270,7 @@ class _Router:
             call["status"] = response.status
             self.state.ledger.close_config_call(call)
             return await response.send(writer)
-        if request.path == FEED_PATH:
+        if request.path == FEED_PATH or request.path in _OTHER_FEEDS:
             return await self._answer_feed(request, writer)
         return await self._answer_other(request).send(writer)
 
@@ -280,7 +287,11 @@ class _Router:
             self.state.ledger.close(entry)
 
     async def _answer_feed(self, request: Request, writer: asyncio.StreamWriter) -> bool:
-        reply, call = await self.feed.respond(request)
+        other = _OTHER_FEEDS.get(request.path)
+        if other is not None:
+            reply, call = self.feed.respond_as(other, request)
+        else:
+            reply, call = await self.feed.respond(request)
         call["status"] = reply.status
         self.state.ledger.close_feed_call(call)
         return await reply.send(writer)

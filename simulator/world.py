@@ -45,9 +45,15 @@ _OPTIONS: dict[str, validation.Check] = {
     "config_checks_sign": validation.flag,
     "feed_format": validation.one_of("community", "kingshot.net"),
 }
+_FEED: dict[str, validation.Check] = {
+    "lines": validation.or_null(validation.sequence),
+    "is_down": validation.flag,
+}
+#: The names of the other feeds of the game.
+OTHER_FEEDS = ("json", "rss")
 #: The fields of a change that a state file keeps. It keeps neither the faults, which each test
 #: sets, nor the rate, which the command line sets.
-KEPT = ("players", "codes", "feed", "remove_from_feed", "options")
+KEPT = ("players", "codes", "feed", "remove_from_feed", "options", "feeds")
 _FIELDS = (*KEPT, "faults", "feed_faults", "rate")
 
 
@@ -86,6 +92,14 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherFeed:
+    """A further feed. Without lines of its own, it lists what the main feed lists."""
+
+    lines: list[Any] | None = None
+    is_down: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A change to merge into the world. A player or code that is None is removed."""
 
@@ -94,6 +108,7 @@ class Change:
     feed: list[Any]
     remove_from_feed: list[str]
     options: Fields
+    feeds: dict[str, Fields]
     faults: list[Fault]
     feed_faults: list[Fault]
     sets_rate: bool
@@ -117,11 +132,17 @@ def read_change(posted: Any) -> Change:
             for index, item in enumerate(removed)
         ],
         options=validation.record("options", given.get("options", {}), _OPTIONS),
+        feeds=_read_feeds(given.get("feeds", {})),
         faults=read_faults("faults", given.get("faults", [])),
         feed_faults=read_faults("feed_faults", given.get("feed_faults", []), feed=True),
         sets_rate="rate" in given,
         rate=read_rate("rate", given["rate"]) if "rate" in given else None,
     )
+
+
+def _read_feeds(value: Any) -> dict[str, Fields]:
+    found = validation.record("feeds", value, dict.fromkeys(OTHER_FEEDS, validation.anything))
+    return {name: validation.record(f"feeds.{name}", one, _FEED) for name, one in found.items()}
 
 
 def _read_rows(
@@ -153,6 +174,7 @@ class World:
     options: Options = field(init=False)
     feed: list[Any] = field(init=False)
     feed_changed_at: float = field(init=False)
+    other_feeds: dict[str, OtherFeed] = field(init=False)
     script: FaultScript = field(init=False)
     feed_script: FaultScript = field(init=False)
     windows: Windows = field(init=False)
@@ -175,6 +197,7 @@ class World:
         self.options = self.initial.options
         self.feed = []
         self.feed_changed_at = 0.0
+        self.other_feeds = {name: OtherFeed() for name in OTHER_FEEDS}
         self.script = FaultScript(self.seed)
         self.feed_script = FaultScript(self.seed)
         self.windows = Windows(self.initial.rate)
@@ -196,6 +219,8 @@ class World:
             self.feed = kept + change.feed
             self.feed_changed_at = now
         self.options = replace(self.options, **change.options)
+        for name, fields in change.feeds.items():
+            self.other_feeds[name] = replace(self.other_feeds[name], **fields)
         self.script.add(change.faults)
         self.feed_script.add(change.feed_faults)
         if change.sets_rate:
@@ -234,6 +259,7 @@ class World:
             "faults": [fault.as_json() for fault in self.script.faults],
             "feed_faults": [fault.as_json() for fault in self.feed_script.faults],
             "options": asdict(self.options),
+            "feeds": {name: asdict(one) for name, one in self.other_feeds.items()},
             "rate": str(self.windows.rate or "unlimited"),
         }
 

@@ -212,8 +212,10 @@ def _games(request: HttpRequest) -> CardState:
 
 
 def _feeds(request: HttpRequest) -> CardState:
-    with_feed = [name for name, config in games().items() if config.is_on and config.has_feed]
-    rows = list(_visible(Feed.objects.filter(pk__in=with_feed), request))
+    on = {name: config.has_feed for name, config in games().items() if config.is_on}
+    found = _visible(Feed.objects.filter(provider__in=on), request)
+    # A main feed without an address is not one. A webhook is not read.
+    rows = [row for row in found if not row.is_pushed and (on[row.provider] or not row.is_main)]
     if not rows:
         return _state(Tone.NEUTRAL, _("No feed is set up, so codes are added by hand"))
     failing = [row for row in rows if row.enabled and row.failures]

@@ -7,7 +7,7 @@ from functools import partial
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
 from giftcodes.admin.codes import code_page
-from giftcodes.admin.games import connecting, discord_bot
+from giftcodes.admin.games import connecting, discord_bot, feed_page
 from giftcodes.admin.guilds import channel_state, discord_tab, joining
 from giftcodes.admin.home import dashboard
 from giftcodes.admin.members import import_page, personal_link, player_codes, player_page
@@ -32,6 +32,7 @@ PAGES += [
     ("connect/", connecting.overview, "connect_game"),
     ("connect/<slug:name>/", connecting.page, "connect_one_game"),
     ("live/connection/<slug:name>/", connecting.live, "live_connection"),
+    ("live/feed/<int:feed_id>/", feed_page.live, "live_feed"),
     ("discord/", discord_bot.page, "discord_bot"),
     ("discord-servers/<int:guild_id>/", discord_tab.page, "discord_of_guild"),
     ("officer-rules/", officer_rules.page, "officer_rules"),

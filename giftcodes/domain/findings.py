@@ -63,6 +63,9 @@ class FindingKind(StrEnum):
     FEED_LISTS = "feed_lists"
     FEED_SKIPS = "feed_skips"
     FEED_BUSY = "feed_busy"
+    FEED_EMPTY = "feed_empty"
+    FEED_NAMES = "feed_names"
+    FEED_UNREAD = "feed_unread"
     NO_CHANNEL = "no_channel"
     MESSAGE_SENT = "message_sent"
     MESSAGE_REFUSED = "message_refused"
@@ -193,6 +196,12 @@ _FINDINGS: dict[FindingKind, tuple[bool | None, Any]] = {
         _NEITHER,
         _("The feed was asked a moment ago. Test again in a few seconds to see its answer."),
     ),
+    FindingKind.FEED_EMPTY: (
+        _NEITHER,
+        _("The feed answers, and lists no code. That may be right, or its options may be wrong."),
+    ),
+    FindingKind.FEED_NAMES: (_NEITHER, _("%(codes)s. New to Redeemer: %(new)s.")),
+    FindingKind.FEED_UNREAD: (_NEITHER, _("%(skipped)s line(s) were skipped: %(first)s")),
     FindingKind.NO_CHANNEL: (_NEITHER, _("No channel is set: alarms are shown only on the pages.")),
     FindingKind.MESSAGE_SENT: (_GOOD, _("The test message was sent. Look for it in the channel.")),
     FindingKind.MESSAGE_REFUSED: (_BAD, _("The channel refuses the test message. %(error)s")),

@@ -24,6 +24,7 @@ class TokenKind(StrEnum):
     JOIN = "jn"
     PLAYER = "pl"
     DISCORD = "dc"
+    SOURCE = "sr"
 
 
 _TOKEN = re.compile(rf"\b({'|'.join(TokenKind)})-[a-z0-9]{{6,}}", re.IGNORECASE)

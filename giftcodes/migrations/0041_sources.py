@@ -42,11 +42,7 @@ JOIN giftcodes_feed f ON f.provider = c.provider
 WHERE c.last_seen_at IS NOT NULL
 """
 _SINCE = """
-UPDATE giftcodes_feed f
-SET created_at = coalesce(
-        (SELECT min(c.first_seen_at) FROM giftcodes_giftcode c WHERE c.provider = f.provider),
-        f.created_at),
-    judged_from = CASE WHEN f.answered_at IS NOT NULL THEN clock_timestamp() END
+UPDATE giftcodes_feed SET judged_from = clock_timestamp() WHERE answered_at IS NOT NULL
 """
 _NAMES = """
 UPDATE giftcodes_alarm a SET subject = f.{new}::text
@@ -56,6 +52,11 @@ UPDATE django_admin_log l SET object_id = f.{new}::text
 FROM giftcodes_feed f, django_content_type t
 WHERE t.id = l.content_type_id AND t.app_label = 'giftcodes' AND t.model = 'feed'
   AND l.object_id = f.{old}::text
+"""
+#: Alarms about feeds whose row is gone.
+_NAMELESS = """
+UPDATE giftcodes_alarm SET subject = '0', cleared_at = coalesce(cleared_at, clock_timestamp())
+WHERE kind = 'feed_silent' AND subject !~ '^[0-9]+$'
 """
 #: What an earlier version cannot show.
 _FORGET = """
@@ -73,6 +74,7 @@ def forward(apps, schema_editor):
         cursor.execute(_SIGHTINGS)
         cursor.execute(_SINCE)
         cursor.execute(_NAMES.format(old="provider", new="id"))
+        cursor.execute(_NAMELESS)
 
 
 def back(apps, schema_editor):

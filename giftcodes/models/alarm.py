@@ -131,6 +131,9 @@ class Alarm(models.Model):
         ]
 
     def __str__(self) -> str:
+        if SUBJECT_MODELS.get(self.kind) == "feed":
+            # The subject is a number. The message names the feed.
+            return str(self.get_kind_display())
         return f"{self.get_kind_display()}: {title_of(self.subject)}"
 
     @property

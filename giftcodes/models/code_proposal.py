@@ -16,7 +16,6 @@ from giftcodes.models.date_bounds import MOMENTS, within
 from giftcodes.models.feed import Feed
 from giftcodes.models.fields import NameField, NotesField, provider_choices
 
-
 #: How many proposals of one officer, or of one feed, may wait.
 MOST_WAITING = 20
 

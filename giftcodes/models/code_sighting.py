@@ -41,6 +41,25 @@ class CodeSightingQuerySet(models.QuerySet["CodeSighting"]):
         rows = self.believed().filter(gift_code__in=list(code_ids), expires_at__isnull=False)
         return dict(rows.order_by().values_list("gift_code").annotate(Max("expires_at")))
 
+    def lists_without_end(self, code: GiftCode) -> bool:
+        """Whether a trusted feed lists a code now, and gives no end."""
+        return self.believed().filter(gift_code=code, expires_at__isnull=True).exists()
+
+    def note_proposals(self, code: GiftCode) -> None:
+        """Record the feeds whose proposals of this code were approved."""
+        for feed_id, proposed_at in code.proposals.filter(feed__isnull=False).values_list(
+            "feed", "proposed_at"
+        ):
+            self.get_or_create(
+                feed_id=feed_id,
+                gift_code=code,
+                defaults={
+                    "first_seen_at": proposed_at,
+                    "last_seen_at": proposed_at,
+                    "is_first": proposed_at < code.first_seen_at,
+                },
+            )
+
     def wrong_in_a_row(self, feed: Feed) -> int:
         """How many of the feed's newest codes the game does not know, with no right one between.
 

@@ -130,7 +130,7 @@ class Feed(models.Model):
         _("lines skipped in the last answer"), default=0, editable=False
     )
     skipped_lines = models.TextField(_("skipped lines"), blank=True, editable=False)
-    #: How many new codes of the last answer wait, because enough codes of this feed are being tried.
+    #: How many new codes of the last answer wait, because enough codes of the feed are being tried.
     held = models.PositiveIntegerField(
         _("new codes that wait"), default=0, db_default=0, editable=False
     )

@@ -27,9 +27,11 @@ from giftcodes.models import (
     RateBudget,
     Redemption,
     RunState,
+    database_now,
 )
 from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
+from giftcodes.models.code_sighting import MOST_WRONG
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.game_words import title_of
@@ -43,6 +45,7 @@ from giftcodes.queries.discord import BotStanding, bot
 PATIENCE = {
     Alarm.Kind.CODE_ODD: dt.timedelta(0),
     Alarm.Kind.FEED_SILENT: dt.timedelta(hours=1),
+    Alarm.Kind.FEED_WRONG: dt.timedelta(0),
     Alarm.Kind.UNCOVERED: dt.timedelta(minutes=30),
     Alarm.Kind.NO_MEMBERS: dt.timedelta(minutes=30),
     Alarm.Kind.CHANNEL_SILENT: dt.timedelta(hours=1),
@@ -61,7 +64,8 @@ UNCORRECTED_FOR = dt.timedelta(days=3)
 CLOSED_WITHIN = dt.timedelta(days=7)
 #: The message about a guild that gets nothing names at most this many codes.
 CODES_NAMED = 3
-#: A feed that has had no answer for this long is suspected, even if no failure was recorded.
+#: A feed that has had no answer for this long, and for three times its own interval, is suspected,
+#: even if no failure was recorded.
 QUIET_AFTER = dt.timedelta(minutes=15)
 
 
@@ -79,21 +83,38 @@ def find() -> list[Finding]:
 
 
 def _silent_feeds() -> Iterator[Finding]:
-    with_feed = [c.name for c in games().values() if c.has_feed]
-    is_quiet = Q(answered_at__isnull=True) | Q(
-        answered_at__lt=clock_plus(-QUIET_AFTER.total_seconds())
-    )
-    kind = Alarm.Kind.FEED_SILENT
+    with_main = {c.name for c in games().values() if c.has_feed}
+    kind, now = Alarm.Kind.FEED_SILENT, database_now()
+    for feed in Feed.objects.filter(enabled=True, provider__in=providers_on()):
+        if feed.is_pushed or (feed.is_main and feed.provider not in with_main):
+            continue
+        quiet_after = max(QUIET_AFTER, 3 * dt.timedelta(seconds=feed.interval_seconds))
+        is_quiet = feed.answered_at is None or feed.answered_at < now - quiet_after
+        if feed.failures or is_quiet:
+            error = feed.error or "it is not polled."
+            yield Finding(
+                kind,
+                str(feed.pk),
+                f"{_feed_words(feed)} has failed or been silent for {_patience(kind)}: {error}",
+            )
+
+
+def _distrusted_feeds() -> Iterator[Finding]:
     for feed in Feed.objects.filter(
-        Q(failures__gt=0) | is_quiet, enabled=True, provider__in=with_feed
+        enabled=True, distrusted_at__isnull=False, provider__in=providers_on()
     ):
-        error = feed.error or "it is not polled."
         yield Finding(
-            kind,
-            feed.provider,
-            f"The feed of {title_of(feed.provider)} has failed or been silent for "
-            f"{_patience(kind)}: {error}",
+            Alarm.Kind.FEED_WRONG,
+            str(feed.pk),
+            f"{_feed_words(feed)} has listed {MOST_WRONG} codes in a row that the game does not "
+            "know. New codes of this feed wait for an administrator, and other feeds go on. Open "
+            "the feed's page: trust the feed again, let its codes wait, or switch it off.",
         )
+
+
+def _feed_words(feed: Feed) -> str:
+    title = title_of(feed.provider)
+    return f"The feed of {title}" if feed.is_main else f"The feed “{feed.name}” of {title}"
 
 
 def _odd_codes() -> Iterator[Finding]:
@@ -314,6 +335,7 @@ def _patience(kind: Alarm.Kind) -> str:
 
 _CAUSES: tuple[Callable[[], Iterator[Finding]], ...] = (
     _silent_feeds,
+    _distrusted_feeds,
     _odd_codes,
     _guilds_without_members,
     _uncovered_guilds,

@@ -13,6 +13,7 @@ from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.transitions import State
 from giftcodes.models import (
     CancelKind,
+    CodeSighting,
     CodeState,
     EventKind,
     GiftCode,
@@ -169,6 +170,12 @@ def _close_ended(gift_code_id: int) -> bool:
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
         now = database_now()
         if not code.is_open or code.expires_at is None or code.expires_at > now:
+            return False
+        if code.has_end_of_feed and CodeSighting.objects.lists_without_end(code):
+            # One feed says that the code has ended, and another one still lists it. The game
+            # decides, which takes two requests. So a feed with wrong ends ends no code too early.
+            code.expires_at = code.feed_end = None
+            code.save(update_fields=["expires_at", "feed_end"])
             return False
         source = "as the feed says" if code.has_end_of_feed else "as was set by hand"
         reason = f"It ended at {code.expires_at:%Y-%m-%d %H:%M} UTC, {source}."

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain.findings import Topic
 from giftcodes.models import ConnectionCheck, Feed, PauseKind, RateBudget, database_now
+from giftcodes.models.feed import FeedKind
 from giftcodes.models.games import games
 
 
@@ -93,7 +94,7 @@ def connections_at(now: dt.datetime, budgets: Mapping[str, RateBudget]) -> list[
         now: the database's time.
         budgets: the budget of each game that has one.
     """
-    checks, feeds = ConnectionCheck.objects.in_bulk(), Feed.objects.in_bulk()
+    checks, feeds = ConnectionCheck.objects.in_bulk(), Feed.objects.mains()
     return [
         _connection(config, checks.get(name), budgets.get(name), feeds.get(name), now)
         for name, config in games().items()
@@ -115,7 +116,7 @@ def connection_at(
 ) -> Connection:
     """The connection of one game, in two statements."""
     check = ConnectionCheck.objects.filter(pk=config.name).first()
-    feed = Feed.objects.filter(pk=config.name).first()
+    feed = Feed.objects.filter(provider=config.name, kind=FeedKind.MAIN).first()
     return _connection(config, check, budget, feed, now)
 
 

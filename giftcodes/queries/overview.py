@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,14 +66,13 @@ def overview(
     now = database_now()
     outlooks = read_outlooks()
     # Each takes one statement, however many games there are.
-    budgets, feeds = RateBudget.objects.in_bulk(), Feed.objects.in_bulk()
+    budgets, feeds = RateBudget.objects.in_bulk(), list(Feed.objects.all())
     states = Counter(dict(rows.redemptions.order_by().values_list("state").annotate(Count("pk"))))
     return {
         "at": _iso(now),
         "beat": _beat(now),
         "providers": [
-            _provider(one, budgets.get(one.config.name), feeds.get(one.config.name), now)
-            | _queue(one.config, outlooks)
+            _provider(one, budgets.get(one.config.name), feeds, now) | _queue(one.config, outlooks)
             for one in connections_at(now, budgets)
         ],
         "redemptions": {state.value: states[state.value] for state in RunState},
@@ -95,10 +95,12 @@ def _beat(now: dt.datetime) -> dict[str, Any]:
 
 
 def _provider(
-    connection: Connection, budget: RateBudget | None, feed: Feed | None, now: dt.datetime
+    connection: Connection, budget: RateBudget | None, feeds: Iterable[Feed], now: dt.datetime
 ) -> dict[str, Any]:
     config = connection.config
     budget = budget or RateBudget(provider=config.name)
+    own = [feed for feed in feeds if feed.provider == config.name]
+    main = next((feed for feed in own if feed.is_main), Feed(provider=config.name))
     return {
         "name": config.name,
         "title": config.title,
@@ -106,7 +108,8 @@ def _provider(
         "connection": {"state": connection.state.value, "reason": connection.reason},
         "pause": _pause(budget),
         "budget": _budget(budget, config, now),
-        "feed": _feed(config, feed or Feed(provider=config.name)),
+        "feed": _feed(main) if config.has_feed else None,
+        "added_feeds": [_added_feed(feed) for feed in own if not feed.is_main and config.is_on],
     }
 
 
@@ -135,10 +138,9 @@ def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dic
     }
 
 
-def _feed(config: ProviderConfig, feed: Feed) -> dict[str, Any] | None:
-    if not config.has_feed:
-        return None
+def _feed(feed: Feed) -> dict[str, Any]:
     return {
+        "id": feed.pk,
         "is_polled": feed.enabled,
         "answered_at": _iso(feed.answered_at),
         "next_poll_at": _iso(feed.next_poll_at),
@@ -146,7 +148,16 @@ def _feed(config: ProviderConfig, feed: Feed) -> dict[str, Any] | None:
         "error": feed.error,
         "listed": feed.listed,
         "skipped": feed.skipped,
+        "is_trusted": feed.is_trusted,
     }
+
+
+def _added_feed(feed: Feed) -> dict[str, Any]:
+    """A feed that a person has added. A webhook has no next poll."""
+    values = {"name": feed.name, "kind": feed.kind, **_feed(feed)}
+    if feed.is_pushed:
+        values["next_poll_at"] = None
+    return values
 
 
 def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str, Any]]:
@@ -270,6 +281,6 @@ def game_now(provider: str, outlooks: Outlooks) -> dict[str, Any] | None:
     if config is None:
         return None
     budget = RateBudget.objects.filter(pk=provider).first()
-    feed = Feed.objects.filter(pk=provider).first()
+    feeds = Feed.objects.filter(provider=provider)
     connection = connection_at(config, outlooks.at, budget)
-    return _provider(connection, budget, feed, outlooks.at) | _queue(config, outlooks)
+    return _provider(connection, budget, feeds, outlooks.at) | _queue(config, outlooks)

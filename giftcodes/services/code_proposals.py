@@ -9,7 +9,15 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models import CodeProposal, GiftCode, Source, Throttle, Trigger, database_now
+from giftcodes.models import (
+    CodeProposal,
+    CodeSighting,
+    GiftCode,
+    Source,
+    Throttle,
+    Trigger,
+    database_now,
+)
 from giftcodes.models.code_proposal import MOST_WAITING, ProposalState
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.code_entry import find_code
@@ -124,6 +132,7 @@ def approve(proposal_id: int, *, user_id: int | None) -> Decision:
         return Decision(False, proposal.gift_code)
     code, must_fan_out = _add(proposal, user_id)
     _decide(proposal, ProposalState.APPROVED, user_id=user_id, gift_code=code)
+    CodeSighting.objects.note_proposals(code)
     return Decision(True, code, must_fan_out)
 
 

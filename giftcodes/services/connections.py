@@ -20,6 +20,7 @@ from giftcodes.domain import log_lines
 from giftcodes.domain.findings import Finding, FindingKind, Topic
 from giftcodes.models import Clock, ConnectionCheck, Feed, PauseKind, RateBudget
 from giftcodes.models.encrypted import keyed_hash
+from giftcodes.models.feed import FeedKind
 from giftcodes.models.games import fingerprint, games, is_fixed
 from giftcodes.models.site_settings import (
     DISCORD_TOKEN,
@@ -29,6 +30,7 @@ from giftcodes.models.site_settings import (
     operator_rules,
 )
 from giftcodes.models.stored_setting import refresh_stored_values, store
+from giftcodes.services import sources
 from giftcodes.services.provider_check import check_provider
 
 _FEED_FIELDS = {"feed_url", "feed_key", "feed_format"}
@@ -54,7 +56,7 @@ def save_game(name: str, changes: Mapping[str, str | None], *, user_id: int | No
     store({config.setting(field): value for field, value in free.items()}, user_id=user_id)
     if _FEED_FIELDS & free.keys():
         # What is known about the old feed says nothing about the new one.
-        Feed.objects.filter(pk=name).update(
+        Feed.objects.filter(provider=name, kind=FeedKind.MAIN).update(
             next_poll_at=Clock(), failures=0, error="", etag="", last_modified=""
         )
     if _SIGNATURE_FIELDS & free.keys():
@@ -104,7 +106,9 @@ def run_check(name: str, token: int) -> bool:
     if not ConnectionCheck.objects.claim(name, token):
         return False
     refresh_stored_values()
-    if name == OPERATOR_CHANNEL:
+    if (feed_id := sources.tested_feed(name)) is not None:
+        found = [(Topic.FEED, finding) for finding in sources.run_test(feed_id)]
+    elif name == OPERATOR_CHANNEL:
         found = [(Topic.CHANNEL, _send_test_message())]
     else:
         found = list(check_provider(games()[name], may_wait=False))

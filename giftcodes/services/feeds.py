@@ -1,4 +1,4 @@
-"""The pace of a feed when it is polled by hand."""
+"""The pace of a game's main feed when it is polled by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def wait_for_feed(provider: str) -> None:
 
 
 def _wait_seconds(provider: str) -> float:
-    feed = Feed.objects.filter(pk=provider).first()
+    feed = Feed.objects.mains().get(provider)
     if feed is None or feed.polled_at is None:
         return 0.0
     passed = (database_now() - feed.polled_at).total_seconds()
@@ -34,9 +34,9 @@ def _wait_seconds(provider: str) -> float:
 
 def note_asked(provider: str) -> None:
     """Record that the feed is polled now, so that the next poll comes late enough."""
-    Feed.objects.get_or_create(provider=provider)
+    feed_id = Feed.objects.main_of(provider).pk
     with transaction.atomic():
-        feed = Feed.objects.select_for_update().get(pk=provider)
+        feed = Feed.objects.select_for_update().get(pk=feed_id)
         feed.polled_at = database_now()
         feed.next_poll_at = max(
             feed.next_poll_at, feed.polled_at + dt.timedelta(seconds=GAP_SECONDS)

@@ -86,7 +86,7 @@ def _check_feed_now(config: ProviderConfig) -> Finding:
     """If the feed may be asked now, ask it. If not, take what its last poll found."""
     if not config.feed_url or feeds.may_ask(config.name):
         return _ask_feed(config)
-    feed = Feed.objects.get(pk=config.name)
+    feed = Feed.objects.main_of(config.name)
     if feed.failures:
         return Finding.of(FindingKind.FEED_FAILED, error=feed.error)
     if feed.answered_at is None or feed.polled_at is None or feed.answered_at < feed.polled_at:

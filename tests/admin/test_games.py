@@ -90,7 +90,7 @@ def test_resuming_a_game_that_is_not_paused_gives_a_warning(
 @pytest.fixture
 def feed(browser: Browser) -> Feed:
     browser.open("feed_changelist")
-    return Feed.objects.get(pk="simulator")
+    return Feed.objects.get(provider="simulator")
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_poll_now_shows_what_the_feed_answered_and_fans_out(
 def test_poll_now_on_several_feeds_is_handed_to_the_workers(
     browser: Browser, feed: Feed, published: Simulator, task_queue: TaskQueue
 ) -> None:
-    messages = browser.press("poll_now", feed, Feed.objects.get(pk="whiteout"))
+    messages = browser.press("poll_now", feed, Feed.objects.get(provider="whiteout"))
     assert task_queue.enqueued == [("poll", ["simulator"])]
     assert sorted(level for level, _words in messages) == ["success", "warning"]
 

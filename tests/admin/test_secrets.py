@@ -101,4 +101,4 @@ def _feed(browser: Browser) -> list[Any]:
     from giftcodes.models import Feed
 
     browser.open("feed_changelist")
-    return list(Feed.objects.filter(pk="simulator"))
+    return list(Feed.objects.filter(provider="simulator"))

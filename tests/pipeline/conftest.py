@@ -18,6 +18,7 @@ from django.db.models import F
 from giftcodes import tasks
 from giftcodes.models import (
     Attempt,
+    CodeSighting,
     Cursor,
     Feed,
     GiftCode,
@@ -118,7 +119,8 @@ class World:
             ],
             Member: ["refused_at", "refused_since"],
             Redemption: ["locked_at", "last_served_at", "unlocked_at"],
-            Feed: ["next_poll_at", "polled_at"],
+            Feed: ["next_poll_at", "polled_at", "judged_from", "created_at"],
+            CodeSighting: ["first_seen_at", "last_seen_at", "expires_at"],
             Heartbeat: ["at"],
             Cursor: ["at"],
         }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
@@ -62,4 +64,19 @@ def facts(code: GiftCode, person: scope.Person, *, shows_times: bool) -> list[Fa
     found.append(Fact(_("Closed by the answer"), reason if reason != code.reason else ""))
     if shows_times:
         found.append(Fact(_("Tries since it was closed"), str(code.probes or "")))
+    if scope.sees_all(person):
+        found += _seen_in(code)
     return [fact for fact in found if fact.words or fact.at]
+
+
+def _seen_in(code: GiftCode) -> Iterator[Fact]:
+    """Each feed that has listed the code, and since when."""
+    for row in code.sightings.select_related("feed"):
+        words = [row.feed.name]
+        if row.is_first:
+            words.append(_("was first"))
+        if not row.is_listed:
+            words.append(_("no longer listed"))
+        if row.expires_at:
+            words.append(_("ends %s") % date_format(row.expires_at, "j F Y, H:i"))
+        yield Fact(_("Seen in"), ", ".join(words), at=row.first_seen_at)

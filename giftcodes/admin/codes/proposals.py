@@ -41,18 +41,21 @@ TOLD_FOR = dt.timedelta(days=7)
 
 @admin.register(CodeProposal)
 class CodeProposalAdmin(History):
-    intro = _("Codes that officers entered. An administrator decides whether they are redeemed.")
+    intro = _(
+        "Codes that officers entered, and codes of feeds whose new codes wait for an "
+        "administrator. An administrator decides whether they are redeemed."
+    )
     empty_hint = _("No code has been proposed.")
     list_display = [
         "__str__",
         "provider",
         "state_shown",
-        "proposed_by",
+        "proposer",
         "proposed_at",
         "decided_by",
         "answer",
     ]
-    list_select_related = ["proposed_by", "decided_by", "gift_code"]
+    list_select_related = ["proposed_by", "feed", "decided_by", "gift_code"]
     list_filter = ["state", "provider"]
     search_fields = ["code"]
     actions = ["approve", "reject"]
@@ -84,9 +87,9 @@ class CodeProposalAdmin(History):
         return state_badge(row)
 
     # Names without links, because officers may not open the pages of users.
-    @admin.display(description=_("proposed by"))
+    @admin.display(description=_("proposed by"), ordering="proposed_by")
     def proposer(self, row: CodeProposal) -> str:
-        return str(row.proposed_by)
+        return row.proposer
 
     @admin.display(description=_("decided by"))
     def decider(self, row: CodeProposal) -> str:
@@ -109,12 +112,16 @@ class CodeProposalAdmin(History):
             if decision.must_fan_out:
                 tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.ADMIN, request.user.pk)
             # Officers of all guilds read these words in the code's history, so these name no one.
-            log(request, [code], gettext("Proposed by an officer, and approved."))
+            by_feed = gettext("Listed by a feed, and approved.")
+            by_officer = gettext("Proposed by an officer, and approved.")
+            log(request, [code], by_feed if row.feed_id else by_officer)
             log(request, [row], gettext("Approved."))
-            told = gettext(
-                "Code {} is approved, and is being redeemed now. {} sees the decision on Home."
-            )
-            report.done(format_html(told, link(code), row.proposed_by))
+            told = gettext("Code {} is approved, and is being redeemed now.")
+            if row.proposed_by:
+                told = gettext(
+                    "Code {} is approved, and is being redeemed now. {} sees the decision on Home."
+                )
+            report.done(format_html(told, link(code), row.proposer))
         report.tell(request)
 
     @admin.action(description=_("Reject"), permissions=["decide"])
@@ -127,8 +134,10 @@ class CodeProposalAdmin(History):
                 report.nothing(gettext("Another person has decided about code %s.") % row)
                 continue
             log(request, [row], gettext("Rejected."))
-            words = gettext("Code %(code)s is rejected. %(officer)s sees the decision on Home.")
-            report.done(words % {"code": row, "officer": row.proposed_by})
+            words = gettext("Code %(code)s is rejected.")
+            if row.proposed_by:
+                words = gettext("Code %(code)s is rejected. %(officer)s sees the decision on Home.")
+            report.done(words % {"code": row, "officer": row.proposer})
         report.tell(request)
 
 
@@ -148,7 +157,9 @@ def proposals_for(person: scope.Person) -> dict[str, Any]:
         in the last `TOLD_FOR`, each with its badge.
     """
     if may_decide(person):
-        waiting = CodeProposal.objects.waiting().select_related("proposed_by").order_by("pk")
+        waiting = (
+            CodeProposal.objects.waiting().select_related("proposed_by", "feed").order_by("pk")
+        )
         more = max(0, waiting.count() - SHOWN)
         return {"to_decide": waiting[:SHOWN], "to_decide_more": more, "own_proposals": []}
     recent = Q(state=ProposalState.WAITING) | Q(decided_at__gte=timezone.now() - TOLD_FOR)

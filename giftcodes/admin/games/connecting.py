@@ -104,7 +104,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "site_form": forms.get("site") or SiteForm(auto_id="site_%s"),
         "discord": bot(),
         "discord_url": reverse("admin:discord_bot"),
-        **_tested(ConnectionCheck.objects.filter(pk=OPERATOR_CHANNEL).first(), OPERATOR_CHANNEL),
+        **tested(ConnectionCheck.objects.filter(pk=OPERATOR_CHANNEL).first(), OPERATOR_CHANNEL),
     }
     return TemplateResponse(request, "admin/giftcodes/connecting/overview.html", context)
 
@@ -246,7 +246,7 @@ def live(request: HttpRequest, name: str) -> HttpResponse:
     refresh_stored_values()
     if name == OPERATOR_CHANNEL:
         template = "admin/giftcodes/connecting/tested.html"
-        context = _tested(ConnectionCheck.objects.filter(pk=name).first(), name)
+        context = tested(ConnectionCheck.objects.filter(pk=name).first(), name)
     else:
         _base(name)
         template = "admin/giftcodes/connecting/state.html"
@@ -263,11 +263,11 @@ def _part(connection: Connection) -> dict[str, Any]:
         "badge": badge(STATE_BADGES[connection.state], capfirst(str(connection.state.label))),
         "guild_url": model_url(Guild, "add"),
         "has_guild": Guild.objects.active().filter(provider=connection.config.name).exists(),
-        **_tested(connection.check, connection.config.name),
+        **tested(connection.check, connection.config.name),
     }
 
 
-def _tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
+def tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
     """What the last test found, for the templates."""
     now = database_now()
     is_under_way = check is not None and check.is_under_way(now)

@@ -128,29 +128,11 @@ class GameForm(forms.Form):
 
     def clean_feed_key(self) -> str:
         """Refuse a key that cannot be sent in a header."""
-        key: str = self.cleaned_data["feed_key"]
-        if _SCHEME.match(key):
-            raise ValidationError(_("This is an address. Did you mean the address of the feed?"))
-        if not is_sendable_key(key):
-            raise ValidationError(
-                _("Copy the key again: it has characters that cannot be sent, such as “ü”.")
-            )
-        return key
+        return checked_key(self.cleaned_data["feed_key"])
 
     def clean_feed_url(self) -> str:
         """Check the address, and the host in it. An address without a path is refused."""
-        address = _checked_address(self.cleaned_data["feed_url"])
-        parts = urlsplit(address)
-        if address and not (parts.path or parts.query):
-            meant = urlunsplit(parts._replace(path=_FEED_PATH))
-            raise ValidationError(
-                _(
-                    "The path is missing. Did you mean %(meant)s? If the address has no path, put "
-                    "a slash at its end."
-                ),
-                params={"meant": meant},
-            )
-        return address
+        return checked_feed_address(self.cleaned_data["feed_url"])
 
     def clean_api_url(self) -> str:
         """Check the address, and the host in it."""
@@ -168,7 +150,7 @@ class GameForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         for field, secret in SECRET_OF.items():
             is_kept = getattr(self.current, secret) and not cleaned.get(secret)
-            if is_kept and _moves(cleaned.get(field, ""), getattr(self.current, field)):
+            if is_kept and moves(cleaned.get(field, ""), getattr(self.current, field)):
                 self.add_error(
                     secret,
                     _("Enter this secret again, because the host of its address has changed."),
@@ -254,6 +236,41 @@ class SiteForm(forms.Form):
         return address
 
 
+def checked_key(key: str) -> str:
+    """The key of a feed.
+
+    Raises:
+        ValidationError: it is an address, or cannot be sent in a header.
+    """
+    if _SCHEME.match(key):
+        raise ValidationError(_("This is an address. Did you mean the address of the feed?"))
+    if not is_sendable_key(key):
+        raise ValidationError(
+            _("Copy the key again: it has characters that cannot be sent, such as “ü”.")
+        )
+    return key
+
+
+def checked_feed_address(address: str) -> str:
+    """The address of a feed.
+
+    Raises:
+        ValidationError: it is not complete, has no path, or leads into a private network.
+    """
+    address = _checked_address(address)
+    parts = urlsplit(address)
+    if address and not (parts.path or parts.query):
+        meant = urlunsplit(parts._replace(path=_FEED_PATH))
+        raise ValidationError(
+            _(
+                "The path is missing. Did you mean %(meant)s? If the address has no path, put "
+                "a slash at its end."
+            ),
+            params={"meant": meant},
+        )
+    return address
+
+
 def _checked_address(address: str) -> str:
     if not address:
         return ""
@@ -309,7 +326,7 @@ def _insist_on_public_host(host: str) -> None:
         )
 
 
-def _moves(address: str, before: str) -> bool:
+def moves(address: str, before: str) -> bool:
     """Whether the entered address has another scheme or host than the previous address.
 
     Also true if there is no previous address, because in that case the address for which the secret

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import model_url
+from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.estimates.formatting import pace_words
 from giftcodes.models import Feed, Guild, PauseKind, RateBudget
 
@@ -45,21 +45,27 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
     found = {
         **game,
         "guilds": guilds,
-        "has_feed": game["feed"] is not None,
+        "has_feed": game["feed"] is not None or bool(game["added_feeds"]),
         "is_foreign": not sees_all,
         "is_by_person": bool(game["pause"]) and game["pause"]["kind"] == PauseKind.OPERATOR,
         "pace": pace_words(game["budget"]),
     }
     if not sees_all:
         # The queue and the used requests would show what other guilds do.
-        return {**found, "feed": None, "queue": None, "budget": None}
+        return {**found, "feed": None, "added_feeds": [], "queue": None, "budget": None}
     return {
         **found,
         "waiting": _waiting(game),
         "next_at": _next_at(game),
         "url": model_url(RateBudget, "change", game["name"]),
-        "feed_url": model_url(Feed, "change", game["name"]),
+        "feed_url": _feed_url(game["feed"]),
+        "feeds": [{**one, "url": _feed_url(one)} for one in game["added_feeds"]],
     }
+
+
+def _feed_url(feed: dict[str, Any] | None) -> str:
+    """The page of a feed, or the list if the feed was never polled and so has no row."""
+    return model_url(Feed, "change", feed["id"]) if feed and feed["id"] else list_url(Feed)
 
 
 def _waiting(game: dict[str, Any]) -> str:

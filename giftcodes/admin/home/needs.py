@@ -294,9 +294,11 @@ def _requests(person: Any, more: More) -> Iterator[Need]:
 def _proposals(proposals: dict[str, Any], more: More) -> Iterator[Need]:
     for row in proposals["to_decide"]:
         title = _("%(who)s proposes the code %(code)s")
+        if row.feed_id:
+            title = _("%(who)s lists the code %(code)s, which waits for you")
         yield Need(
             Urgency.PROPOSAL,
-            title % {"who": row.proposed_by, "code": row.code},
+            title % {"who": row.proposer, "code": row.code},
             row.rewards,
             since=row.proposed_at,
             proposal=row,

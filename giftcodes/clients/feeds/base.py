@@ -47,6 +47,8 @@ class FeedConfig(Protocol):
     def from_browser(self) -> frozenset[str]: ...
     @property
     def feed_hosts(self) -> PrivateHosts | None: ...
+    @property
+    def feed_place(self) -> str: ...
 
 
 class FeedStatus(StrEnum):
@@ -270,7 +272,7 @@ def _check(config: FeedConfig, setting: str) -> str:
     """Where to check a value: where it was entered, or where the feed's address was entered."""
     is_unset = setting == "FEED_KEY" and not config.feed_key
     if setting.lower() in config.from_browser or (is_unset and "feed_url" in config.from_browser):
-        return f"Check the {_FIELDS[setting]} of the feed {ON_THE_PAGE}."
+        return f"Check the {_FIELDS[setting]} of the feed {config.feed_place or ON_THE_PAGE}."
     return f"Check {config.name.upper()}_{setting} in the settings."
 
 

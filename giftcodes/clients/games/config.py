@@ -81,6 +81,8 @@ class ProviderConfig:
     #: hosts are limited only if the address was entered in the browser.
     api_hosts: PrivateHosts | None = None
     feed_hosts: PrivateHosts | None = None
+    #: Where a person enters the address of the feed, if that is not “Connect a game”.
+    feed_place: str = ""
 
     def setting(self, field_name: str) -> str:
         """The name of the setting that fills a field: `salt` gives `WHITEOUT_SALT`."""

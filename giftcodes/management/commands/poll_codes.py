@@ -11,9 +11,11 @@ from giftcodes import tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import find_provider
 from giftcodes.clients.games.config import ProviderConfig
-from giftcodes.models import Trigger
+from giftcodes.models import Feed, Trigger
+from giftcodes.models.game_words import title_of
 from giftcodes.models.games import games
-from giftcodes.pipeline.poll import poll
+from giftcodes.models.start_rules import providers_on
+from giftcodes.pipeline.poll import PollResult, poll, poll_feed
 from giftcodes.services import feeds
 
 
@@ -38,24 +40,38 @@ class Command(ServerCommand):
             CommandError: there is no feed to poll, or a feed failed.
         """
         name = options["provider"]
-        chosen = [find_provider(name)] if name else _all_with_feed()
-        failed = [config.title for config in chosen if not self._poll(config)]
+        added = Feed.objects.polled().filter(provider__in=[name] if name else providers_on())
+        chosen = [find_provider(name)] if name else _all_with_feed(may_be_none=added.exists())
+        if name and not chosen[0].has_feed and added.exists():
+            chosen = []
+        failed = [config.title for config in chosen if not self._poll_main(config)]
+        failed += [_title(feed) for feed in added if not self._poll_added(feed)]
         if failed:
             raise CommandError(f"No usable answer from the feed of: {', '.join(failed)}.")
 
-    def _poll(self, config: ProviderConfig) -> bool:
+    def _poll_main(self, config: ProviderConfig) -> bool:
         with self.screen.spinner(f"Asking the feed of {config.title} …"):
             feeds.wait_for_feed(config.name)
-            result = poll(config.name, force=True)
+            return self._show(poll(config.name, force=True))
+
+    def _poll_added(self, feed: Feed) -> bool:
+        with self.screen.spinner(f"Asking the feed of {_title(feed)} …"):
+            return self._show(poll_feed(feed.pk, force=True))
+
+    def _show(self, result: PollResult) -> bool:
         (self.screen.good if result.ok else self.screen.bad)(result.message)
         for code_id in result.fresh_code_ids:
             tasks.enqueue_on_commit(tasks.fan_out, code_id, Trigger.POLL)
         return result.ok
 
 
-def _all_with_feed() -> list[ProviderConfig]:
+def _title(feed: Feed) -> str:
+    return f"{title_of(feed.provider)}, feed “{feed.name}”"
+
+
+def _all_with_feed(*, may_be_none: bool) -> list[ProviderConfig]:
     with_feed: list[ProviderConfig] = [config for config in games().values() if config.has_feed]
-    if not with_feed:
+    if not with_feed and not may_be_none:
         raise CommandError(
             "No game has a feed: set WHITEOUT_SALT and WHITEOUT_FEED_URL, or those of another game."
         )

@@ -34,6 +34,9 @@ class Command(ServerCommand):
             self.screen.line(json.dumps(found, ensure_ascii=False, indent=1))
             return
         self.screen.table(_games(found))
+        for game in found["providers"]:
+            for feed in game["added_feeds"]:
+                self._show_feed(game["title"], feed)
         self.screen.line()
         if found["running"]:
             self.screen.table(_runs(found["running"], found["redemptions"]["running"]))
@@ -47,6 +50,19 @@ class Command(ServerCommand):
         )
         self.screen.line(f"Duplicates refused in the last 24 h: {found['refused_last_24_h']}.")
         self._show_health(found)
+
+    def _show_feed(self, title: str, feed: dict[str, Any]) -> None:
+        """A feed that a person has added, in one line."""
+        answered, next_poll, errors = _feed_cells(feed)
+        parts = [f"last answer {answered}"]
+        if not feed["is_polled"]:
+            parts.append("switched off")
+        elif next_poll:
+            parts.append(f"next poll {next_poll}")
+        parts += [errors] if errors else []
+        parts += [] if feed["is_trusted"] else ["new codes wait for an administrator"]
+        say = self.screen.bad if feed["is_polled"] and feed["failures"] else self.screen.line
+        say(f"Feed “{feed['name']}” of {title}: {'; '.join(parts)}")
 
     def _show_recent(self, runs: list[dict[str, Any]]) -> None:
         """The runs that ended last, each with its result."""

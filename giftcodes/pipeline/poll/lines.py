@@ -129,7 +129,9 @@ class _Listing:
         if code is None or kind is FeedLineKind.REISSUED:
             if self._takes_room(line):
                 issue = 1 if code is None else code.issue + 1
-                self.fresh.append(_new(line, provider=self.feed.provider, issue=issue, now=self.now))
+                self.fresh.append(
+                    _new(line, provider=self.feed.provider, issue=issue, now=self.now)
+                )
             return
         if kind is FeedLineKind.REDATED:
             GiftCode.objects.filter(pk=code.pk).update(published_on=line.published_on)
@@ -244,9 +246,7 @@ class _Listing:
                 code.reopen(self.now)
                 self.again.add(pk)
                 fields = REOPENED_FIELDS
-                _note_open_again(
-                    code, f"🔁 Code {code} is open again: the feed has extended it."
-                )
+                _note_open_again(code, f"🔁 Code {code} is open again: the feed has extended it.")
             code.expires_at = code.feed_end = ends[pk]
             code.save(update_fields=fields)
 

@@ -68,7 +68,9 @@ def poll_feed(feed_id: int, *, force: bool = False) -> PollResult:
         return poll(feed.provider, force=force)
     config = game(feed.provider)
     if feed.is_pushed:
-        return PollResult(False, f"{feed} is not polled: another program sends its codes.", ok=False)
+        return PollResult(
+            False, f"{feed} is not polled: another program sends its codes.", ok=False
+        )
     if not config.is_on:
         setting = config.setting("salt")
         return PollResult(False, f"{feed} is not polled: {setting} is not set.", ok=False)
@@ -168,9 +170,7 @@ def _store_failure(feed: Feed, reading: FeedReading, *, title: str) -> PollResul
     return PollResult(True, message, ok=False)
 
 
-def _store(
-    feed: Feed, reading: FeedReading, *, config: ProviderConfig | FeedSource
-) -> PollResult:
+def _store(feed: Feed, reading: FeedReading, *, config: ProviderConfig | FeedSource) -> PollResult:
     now = database_now()
     is_same = reading.status is FeedStatus.NOT_MODIFIED
     stored = Stored() if is_same else store(feed, reading.codes, now=now)
