@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='feed',
             name='kind',
-            field=models.CharField(choices=[('main', 'the feed of the settings'), ('community', 'community list'), ('kingshot.net', 'list of kingshot.net'), ('json', 'JSON from any address'), ('rss', 'RSS or Atom'), ('web_page', 'web page'), ('pushed', 'webhook: another program sends the codes')], db_default='main', default='main', editable=False, max_length=20, verbose_name='kind'),
+            field=models.CharField(choices=[('main', 'the feed of the settings'), ('community', 'community list'), ('kingshot.net', 'list of kingshot.net'), ('json', 'JSON from any address'), ('rss', 'RSS or Atom'), ('page', 'web page'), ('pushed', 'webhook: another program sends the codes')], db_default='main', default='main', editable=False, max_length=20, verbose_name='kind'),
         ),
         migrations.AddField(
             model_name='feed',

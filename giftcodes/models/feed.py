@@ -32,7 +32,7 @@ class FeedKind(models.TextChoices):
     KINGSHOT_NET = "kingshot.net", _("list of kingshot.net")
     JSON = "json", _("JSON from any address")
     RSS = "rss", _("RSS or Atom")
-    WEB_PAGE = "web_page", _("web page")
+    WEB_PAGE = "page", _("web page")
     PUSHED = "pushed", _("webhook: another program sends the codes")
 
 

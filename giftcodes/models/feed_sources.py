@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from giftcodes.clients.feeds import SourceOptions
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.models.feed import Feed
@@ -26,7 +25,7 @@ class FeedSource:
     feed_format: str
     feed_hosts: PrivateHosts | None
     poll_seconds: float
-    feed_options: Mapping[str, Any]
+    feed_options: SourceOptions
     #: Where its address and key are entered, for the sentences about problems.
     feed_place: str
     from_browser: frozenset[str] = frozenset({"feed_url", "feed_key"})
@@ -55,6 +54,6 @@ def source_of(feed: Feed) -> FeedSource | ProviderConfig:
         feed_format=feed.kind,
         feed_hosts=private_hosts(),
         poll_seconds=float(feed.interval_seconds),
-        feed_options=feed.options,
+        feed_options=SourceOptions(**feed.options),
         feed_place="on the page of the feed",
     )

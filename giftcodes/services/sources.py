@@ -203,7 +203,7 @@ def why_closed(feed: Feed) -> str:
 
 def push(feed: Feed, body: bytes) -> Pushed:
     """Read the codes in a body, and store them."""
-    listing = pushed.read_list(body)
+    listing = pushed.read_pushed(body)
     skipped = [one_line(words, SKIPPED_LENGTH) for words in listing.skipped[:MAX_SKIPPED_KEPT]]
     if listing.problem or not listing.codes:
         return Pushed(problem=listing.problem or "The body has no readable code.", skipped=skipped)

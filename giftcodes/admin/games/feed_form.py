@@ -61,8 +61,8 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk is None:
             self.initial["name"] = ""
         if "address" in self.fields and self.instance.address:
-            words = _("In use: %s. Leave the field empty to keep the address.")
-            self.fields["address"].help_text = words % self.instance.host
+            in_use = _("In use: %s. Leave the field empty to keep the address.")
+            self.fields["address"].help_text = in_use % self.instance.host
         if "api_key" in self.fields and self.instance.api_key:
             self.fields["api_key"].help_text = _("A key is set. Leave the field empty to keep it.")
 
@@ -92,12 +92,14 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
         before = self.instance
         is_kept = before.api_key and cleaned.get("api_key") == before.api_key
         if is_kept and moves(cleaned.get("address", ""), before.address):
-            words = _("Enter this secret again, because the host of its address has changed.")
-            self.add_error("api_key", words)
+            self.add_error(
+                "api_key",
+                _("Enter this secret again, because the host of its address has changed."),
+            )
         options = {name: cleaned[name] for name in OPTIONS[self.kind] if cleaned.get(name)}
         if not self.errors:
-            for name, words in problems_of(self.kind, options):
-                self.add_error(name if name in self.fields else None, words)
+            for name, words in problems_of(self.kind, options).items():
+                self.add_error(name, words)
         cleaned["options"] = options
         return cleaned
 

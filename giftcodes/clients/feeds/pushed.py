@@ -6,10 +6,10 @@ import json
 
 from giftcodes.clients.feeds.base import CODE, Listing, PublishedCode, unique
 
-MAX_BYTES = 65_536
+MAX_PUSHED_BYTES = 65_536
 
 
-def read_list(body: bytes) -> Listing:
+def read_pushed(body: bytes) -> Listing:
     """Read the codes in a body."""
     try:
         sent = json.loads(body)
