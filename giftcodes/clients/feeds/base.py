@@ -13,6 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from giftcodes.clients.feeds.options import SourceOptions
 from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
 from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
@@ -49,6 +50,8 @@ class FeedConfig(Protocol):
     def feed_hosts(self) -> PrivateHosts | None: ...
     @property
     def feed_place(self) -> str: ...
+    @property
+    def feed_options(self) -> SourceOptions: ...
 
 
 class FeedStatus(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from giftcodes.clients.feeds.options import SourceOptions
 from giftcodes.clients.http.destinations import PrivateHosts
 
 #: The settings of a game that can also be entered in the browser: for each field of
@@ -83,6 +84,8 @@ class ProviderConfig:
     feed_hosts: PrivateHosts | None = None
     #: Where a person enters the address of the feed, if that is not “Connect a game”.
     feed_place: str = ""
+    #: How the answer of the feed is read. The formats in the settings need no options.
+    feed_options: SourceOptions = SourceOptions()
 
     def setting(self, field_name: str) -> str:
         """The name of the setting that fills a field: `salt` gives `WHITEOUT_SALT`."""
