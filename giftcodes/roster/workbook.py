@@ -7,49 +7,42 @@ set no limit when they read it.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from giftcodes.domain import log_lines
+from giftcodes.domain import limited_process, log_lines
+from giftcodes.domain.limited_process import TOO_MUCH, ProcessLimits
 from giftcodes.roster.limits import LIMITS, too_much
 from giftcodes.roster.values import UnreadableListError
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """The limits of the process that reads a workbook.
+class Archive:
+    """The limits of the archive that a workbook is.
 
     Args:
-        unpacked: bytes in the needed parts of the archive, after unpacking.
+        unpacked: bytes in the needed parts, after unpacking.
         marks: XML tags in the needed parts. A workbook of 20,000 members has about 600,000.
         other_marks: XML tags in those needed parts that have no cells, such as the styles.
-        memory_bytes: the address space, of which the interpreter needs about 60 MB.
-        cpu_seconds, wall_seconds: the time after which the process is killed.
     """
 
     unpacked: int = 20_000_000
     marks: int = 1_000_000
     other_marks: int = 100_000
-    memory_bytes: int = 256_000_000
-    cpu_seconds: int = 6
-    wall_seconds: int = 15
 
 
-PROCESS = Process()
+ARCHIVE = Archive()
+PROCESS = ProcessLimits()
 #: How long a workbook waits for the one that is being read. There is one process at a time.
 WAIT_SECONDS = 5.0
 #: How many workbooks may wait at the same time. Each holds a thread of the site.
 MOST_WAITING = 2
 
-_READER = Path(__file__).with_name("workbook_reader.py")
-#: The environment variables that the process gets: those that Python itself may need.
-_ENVIRONMENT = ("LANG", "LD_LIBRARY_PATH")
+READER = Path(__file__).with_name("workbook_reader.py")
 _TOO_LARGE = "This workbook is too large. Copy the list into a new workbook, and save that."
 _UNREADABLE = "This workbook cannot be read. Open it and save it again as xlsx, or as CSV."
 _REFUSED = {
@@ -63,8 +56,6 @@ _TOO_SLOW = (
     "and import this workbook again."
 )
 _BUSY = "The server is reading other workbooks. Wait a minute, and import this one again."
-#: Signals of the system that end the process when it needs too much time or memory.
-_TOO_MUCH = (signal.SIGXCPU, signal.SIGKILL)
 _turn = threading.Lock()
 _places = threading.BoundedSemaphore(1 + MOST_WAITING)
 
@@ -101,11 +92,6 @@ def csv_of_workbook(data: bytes) -> str:
     return text
 
 
-def command() -> list[str]:
-    """The command that reads a workbook from its standard input."""
-    return [sys.executable, "-I", str(_READER), json.dumps({**asdict(LIMITS), **asdict(PROCESS)})]
-
-
 def _run_in_turn(data: bytes) -> tuple[int, bytes]:
     """Wait for the workbooks before this one, and run the process.
 
@@ -116,40 +102,22 @@ def _run_in_turn(data: bytes) -> tuple[int, bytes]:
     if not _turn.acquire(timeout=WAIT_SECONDS):
         raise UnreadableListError(_BUSY)
     try:
-        return _run(data)
+        return limited_process.run(READER, budget(), data, PROCESS)
+    except subprocess.TimeoutExpired as error:
+        raise UnreadableListError(_TOO_SLOW) from error
     finally:
         _turn.release()
 
 
-def _run(data: bytes) -> tuple[int, bytes]:
-    """Run the process. Returns its exit status and output, after it has ended.
-
-    Raises:
-        OSError: it cannot be started.
-        UnreadableListError: it took too long.
-    """
-    with subprocess.Popen(  # noqa: S603 - our own program
-        command(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-        cwd="/",
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _errors = process.communicate(data, timeout=PROCESS.wall_seconds)
-        except subprocess.TimeoutExpired as error:
-            raise UnreadableListError(_TOO_SLOW) from error
-        finally:
-            process.kill()
-    return process.returncode, output
+def budget() -> str:
+    """The argument of the program: how much it may read."""
+    return json.dumps({**asdict(LIMITS), **asdict(ARCHIVE)})
 
 
 def _answer(status: int, output: bytes) -> str:
     if status == -signal.SIGALRM:
         raise UnreadableListError(_TOO_SLOW)
-    if -status in _TOO_MUCH:
+    if -status in TOO_MUCH:
         raise UnreadableListError(_TOO_LARGE)
     if status > 0:
         log_lines.warning(f"The process that reads workbooks failed with status {status}.")

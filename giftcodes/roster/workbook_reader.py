@@ -1,9 +1,10 @@
-"""A program that reads one workbook from standard input, within limits of memory and time.
+"""A program that reads one workbook from standard input.
 
     python -I workbook_reader.py LIMITS < members.xlsx
 
-It is run as a file, so that it imports nothing of this application: no settings, and no secrets.
-LIMITS is a JSON object of the fields of `Limits` and `Process`. The answer on standard output is a
+`giftcodes.domain.limited_process` runs it as a file, so that it imports nothing of this
+application: no settings, and no secrets. LIMITS is a JSON object of the fields of `Limits` and
+`Archive`. The answer on standard output is a
 JSON object with one of these keys:
 
 - `csv`: the rows of the sheet, as CSV.
@@ -19,13 +20,10 @@ import io
 import json
 import os
 import re
-import resource
-import signal
 import sys
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -335,29 +333,9 @@ def _text(value: Any, budget: Budget) -> str:
     return " ".join(text.splitlines())
 
 
-def _restrict(memory_bytes: int, cpu_seconds: int, wall_seconds: int) -> None:
-    """Limit this process permanently. If its parent dies, these limits end this process."""
-    signal.alarm(wall_seconds)
-    for kind, most in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 16),
-    ):
-        _soft, hard = resource.getrlimit(kind)
-        lowest = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (lowest, lowest))
-    os.nice(5)
-    # If the machine runs out of memory, end this process, not its parent.
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
-        score.write("1000")
-
-
 def main(argument: str) -> dict[str, str]:
     """Read the workbook on standard input. Returns the answer."""
     limits = json.loads(argument)
-    _restrict(limits["memory_bytes"], limits["cpu_seconds"], limits["wall_seconds"])
     budget = Budget(**{name: limits[name] for name in Budget.__slots__})
     try:
         return {"csv": csv_of(sys.stdin.buffer.read(), budget)}

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from giftcodes.domain import limited_process
 from giftcodes.roster import (
     UnreadableListError,
     limits,
@@ -45,14 +46,18 @@ sys.stderr.write(json.dumps([status, most * 1024]))
 
 
 def budget(**changed: int) -> Budget:
-    all_limits = {**asdict(limits.LIMITS), **asdict(workbook.PROCESS), **changed}
+    all_limits = {**asdict(limits.LIMITS), **asdict(workbook.ARCHIVE), **changed}
     return Budget(**{name: all_limits[name] for name in Budget.__slots__})
 
 
 def answer_of(data: bytes, **changed: int) -> tuple[int, dict[str, str], int]:
     """Status, answer and bytes of memory of the process that reads a workbook."""
-    command = workbook.command()
-    command[-1] = json.dumps({**json.loads(command[-1]), **changed})
+    of_process = {name: changed.pop(name) for name in asdict(workbook.PROCESS) if name in changed}
+    command = limited_process.command(
+        workbook.READER,
+        json.dumps({**json.loads(workbook.budget()), **changed}),
+        replace(workbook.PROCESS, **of_process),
+    )
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, json.dumps(command)],
         input=data,
@@ -168,7 +173,7 @@ def test_parts_that_are_not_needed_are_not_unpacked() -> None:
     text = csv_of(bombs.workbook("<row><c><v>123456789</v></c></row>", more=pictures), left)
 
     assert text == "123456789\n"
-    assert left.unpacked > workbook.PROCESS.unpacked - 10_000
+    assert left.unpacked > workbook.ARCHIVE.unpacked - 10_000
 
 
 def test_an_honest_workbook_needs_a_small_part_of_the_limits() -> None:
@@ -212,8 +217,9 @@ def test_the_process_ends_when_its_processor_time_is_used_up() -> None:
 
 
 def test_the_process_ends_in_time_even_if_its_parent_does_not_end_it() -> None:
-    command = workbook.command()
-    command[-1] = json.dumps({**json.loads(command[-1]), "wall_seconds": 1})
+    command = limited_process.command(
+        workbook.READER, workbook.budget(), replace(workbook.PROCESS, wall_seconds=1)
+    )
 
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.wait(timeout=60) == -signal.SIGALRM
@@ -223,7 +229,7 @@ def test_the_process_ends_in_time_even_if_its_parent_does_not_end_it() -> None:
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The program that is run in place of the reader."""
     path = tmp_path / "reader.py"
-    monkeypatch.setattr(workbook, "_READER", path)
+    monkeypatch.setattr(workbook, "READER", path)
     return path
 
 
@@ -547,11 +553,11 @@ def test_only_two_workbooks_wait_and_others_are_refused_at_once(
     go, seconds = threading.Event(), 60.0
     monkeypatch.setattr(workbook, "WAIT_SECONDS", seconds)
 
-    def read(_data: bytes) -> tuple[int, bytes]:
+    def read(*_arguments: Any) -> tuple[int, bytes]:
         go.wait(seconds)
         return 0, json.dumps({"csv": "300000001"}).encode()
 
-    monkeypatch.setattr(workbook, "_run", read)
+    monkeypatch.setattr(limited_process, "run", read)
     with ThreadPoolExecutor(3) as pool:
         read_or_wait = [pool.submit(workbook.csv_of_workbook, b"") for _ in range(3)]
         wait_for(lambda: workbook._places._value == 0, "three workbooks to be read or to wait")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from giftcodes.clients.feeds import community, kingshot_net
+from giftcodes.clients.feeds import community, json_path, kingshot_net, pages
 from giftcodes.clients.feeds.base import (
     FeedConfig,
     FeedReading,
@@ -13,14 +13,70 @@ from giftcodes.clients.feeds.base import (
     PublishedCode,
     read_feed,
 )
+from giftcodes.clients.feeds.options import (
+    SourceOptions,
+    problems_of_path,
+    problems_of_template,
+)
 
-__all__ = ["FORMATS", "FeedConfig", "FeedReading", "FeedStatus", "PublishedCode", "fetch"]
+__all__ = [
+    "FORMATS",
+    "FORMATS_WITH_OPTIONS",
+    "FeedConfig",
+    "FeedReading",
+    "FeedStatus",
+    "PublishedCode",
+    "SourceOptions",
+    "fetch",
+    "problems_of_options",
+]
 
 #: The function that reads a body, by the value of `<GAME>_FEED_FORMAT`.
 FORMATS: dict[str, Callable[[bytes], Listing]] = {
     "community": community.read_list,
     "kingshot.net": kingshot_net.read_list,
 }
+
+#: The functions that read a body with the options of its source, by the name of the format.
+FORMATS_WITH_OPTIONS: dict[str, Callable[[bytes, SourceOptions], Listing]] = {
+    "json": json_path.read_list,
+    "rss": pages.read_rss,
+    "page": pages.read_page,
+}
+
+
+def problems_of_options(feed_format: str, options: SourceOptions) -> dict[str, str]:
+    """What is wrong with the options of a source.
+
+    Args:
+        feed_format: a key of `FORMATS` or `FORMATS_WITH_OPTIONS`.
+        options: what an administrator entered. Options that the format does not use are ignored.
+
+    Returns:
+        A sentence that says what to do, by the name of the option. Empty if they can be used.
+    """
+    found: dict[str, str] = {}
+    if feed_format == "json":
+        for name in ("entries", "code", "published", "ends"):
+            found[name] = problems_of_path(getattr(options, name))
+    elif feed_format == "rss":
+        found["template"] = problems_of_template(options.template)
+    elif feed_format == "page":
+        for name in ("entries", "code", "published", "ends"):
+            found[name] = _problem_of_selector(
+                getattr(options, name), may_be_empty=name != "entries"
+            )
+        if options.template:
+            found["template"] = problems_of_template(options.template)
+    return {name: problem for name, problem in found.items() if problem}
+
+
+def _problem_of_selector(selector: str, *, may_be_empty: bool) -> str:
+    if not selector:
+        return "" if may_be_empty else "Enter a CSS selector, such as ul.codes li."
+    if pages.is_selector(selector):
+        return ""
+    return "This is not a CSS selector. An example is: ul.codes li"
 
 
 def fetch(

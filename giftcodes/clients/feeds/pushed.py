@@ -1,0 +1,46 @@
+"""What another program sends to the webhook of a source: JSON, or a text with a code in a line."""
+
+from __future__ import annotations
+
+import json
+
+from giftcodes.clients.feeds.base import Listing
+from giftcodes.clients.feeds.entries import Entry, listing_of
+
+#: The largest body, in bytes.
+MAX_PUSHED_BYTES = 64 * 1024
+#: The highest number of codes in a body.
+MAX_PUSHED_CODES = 100
+_FORM = (
+    'Send {"code": "…"} or {"codes": ["…", {"code": "…", "published": "…", "expires": "…"}]}, or a '
+    "text with one code in each line."
+)
+
+
+def read_pushed(body: bytes) -> Listing:
+    """Read a body. A body without a code is a problem."""
+    text = body.decode("utf-8", "replace").strip()
+    if text[:1] in ("{", "["):
+        entries = _of_json(text)
+    else:
+        entries = [Entry(line) for line in text.splitlines() if line.strip()]
+    if not entries:
+        return Listing(problem=f"There is no code in it. {_FORM}")
+    if len(entries) > MAX_PUSHED_CODES:
+        return Listing(problem=f"It has more than {MAX_PUSHED_CODES} codes. Send fewer at a time.")
+    return listing_of(entries)
+
+
+def _of_json(text: str) -> list[Entry]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    if isinstance(found, dict):
+        found = found["codes"] if isinstance(found.get("codes"), list) else [found]
+    return [
+        Entry(one.get("code"), one.get("published"), one.get("expires"))
+        if isinstance(one, dict)
+        else Entry(one)
+        for one in found
+    ]
