@@ -25,7 +25,7 @@ class FeedSource:
     feed_format: str
     feed_hosts: PrivateHosts | None
     poll_seconds: float
-    feed_options: SourceOptions
+    feed_options: SourceOptions | None
     #: Where its address and key are entered, for the sentences about problems.
     feed_place: str
     from_browser: frozenset[str] = frozenset({"feed_url", "feed_key"})

@@ -53,6 +53,7 @@ def test_the_json_for_programs_has_exactly_these_keys() -> None:
         "pause",
         "budget",
         "feed",
+        "added_feeds",
         "queue",
     }
     expected = {"requests", "seconds", "finished_at", "words"}

@@ -35,7 +35,9 @@ def names(model: Any, **filters: Any) -> list[str]:
 @pytest.mark.django_db
 def test_each_feed_becomes_the_main_feed_of_its_game() -> None:
     old = migrate(BEFORE)
-    make = {name: old.get_model("giftcodes", name).objects for name in ("Feed", "GiftCode", "Alarm")}
+    make = {
+        name: old.get_model("giftcodes", name).objects for name in ("Feed", "GiftCode", "Alarm")
+    }
     now = timezone.now()
     make["Feed"].create(provider="simulator", etag="x", answered_at=now, failures=2, enabled=False)
     make["Feed"].create(provider="whiteout")

@@ -145,8 +145,7 @@ class Sources:
         for _ in range(pick.choice([0, 0, 1, 3])):
             self.lies.add(f"Lie{len(self.lies):03d}")
         lines: list[Any] = [
-            {"code": name, "createdAt": now.isoformat()}
-            for name in sorted(self.lies)[-8:]
+            {"code": name, "createdAt": now.isoformat()} for name in sorted(self.lies)[-8:]
         ]
         for name, (first, _last) in self.real.items():
             if first - 3 <= self.day < first and name not in self.early and pick.random() < 0.4:

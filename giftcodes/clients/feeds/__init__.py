@@ -95,7 +95,7 @@ def fetch(
         total_seconds: the limit for the request.
         connect_seconds: the part of `total_seconds` that connecting may take.
     """
-    read = FORMATS.get(config.feed_format)
+    read = _reader_of(config)
     if read is None:
         setting, known = f"{config.name.upper()}_FEED_FORMAT", ", ".join(FORMATS)
         return FeedReading(
@@ -109,3 +109,11 @@ def fetch(
         total_seconds=total_seconds,
         connect_seconds=connect_seconds,
     )
+
+
+def _reader_of(config: FeedConfig) -> Callable[[bytes], Listing] | None:
+    options = config.feed_options
+    with_options = FORMATS_WITH_OPTIONS.get(config.feed_format)
+    if with_options is None or options is None:
+        return FORMATS.get(config.feed_format)
+    return lambda body: with_options(body, options)

@@ -84,8 +84,8 @@ class ProviderConfig:
     feed_hosts: PrivateHosts | None = None
     #: Where a person enters the address of the feed, if that is not “Connect a game”.
     feed_place: str = ""
-    #: How the answer of the feed is read. The formats in the settings need no options.
-    feed_options: SourceOptions = SourceOptions()
+    #: How the answer of the feed is read. None: the formats that settings can name need no options.
+    feed_options: SourceOptions | None = None
 
     def setting(self, field_name: str) -> str:
         """The name of the setting that fills a field: `salt` gives `WHITEOUT_SALT`."""
