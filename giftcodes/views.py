@@ -57,9 +57,8 @@ def receive_codes(request: HttpRequest, feed_id: int) -> JsonResponse:
     if problem := sources.why_closed(feed):
         return _refused(409, problem)
     if len(request.body) > pushed.MAX_PUSHED_BYTES:
-        return _refused(
-            413, f"A body may have at most {pushed.MAX_PUSHED_BYTES} bytes. Send fewer codes."
-        )
+        most = pushed.MAX_PUSHED_BYTES
+        return _refused(413, f"A body may have at most {most} bytes. Send fewer codes.")
     result = sources.push(feed, request.body)
     tasks.fan_out_each(result.fresh_code_ids)
     if result.problem:

@@ -139,12 +139,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='feed',
             name='address',
-            field=models.TextField(blank=True, db_default='', editable=False, verbose_name='address'),
+            field=models.TextField(blank=True, db_default='', default='', verbose_name='address'),
         ),
         migrations.AddField(
             model_name='feed',
             name='api_key',
-            field=models.TextField(blank=True, db_default='', editable=False, verbose_name='API key'),
+            field=models.TextField(blank=True, db_default='', default='', verbose_name='API key'),
         ),
         migrations.AddField(
             model_name='feed',
@@ -189,7 +189,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='feed',
             name='token_hash',
-            field=models.CharField(blank=True, db_default='', editable=False, max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=64),
         ),
         migrations.AddField(
             model_name='feed',

@@ -93,12 +93,14 @@ class Feed(models.Model):
         db_default=FeedKind.MAIN,
         editable=False,
     )
-    address = EncryptedTextField(_("address"), blank=True, db_default="", editable=False)
-    api_key = EncryptedTextField(_("API key"), blank=True, db_default="", editable=False)
+    address = EncryptedTextField(_("address"), blank=True, default="", db_default="")
+    api_key = EncryptedTextField(_("API key"), blank=True, default="", db_default="")
     #: How the answer is read, as the fields of `SourceOptions`.
     options = models.JSONField(default=dict, db_default={}, editable=False)
     #: The hash of the token with which another program sends codes. Empty if there is no token.
-    token_hash = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    token_hash = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
     interval_seconds = models.PositiveIntegerField(
         _("seconds between two polls"),
         default=USUAL_INTERVAL,

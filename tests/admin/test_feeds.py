@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -30,16 +31,16 @@ from tests.factories import gift_code, guild
 
 KEY = "a-very-secret-key"
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
-def game(simulator: Simulator, settings: Any) -> Iterator[Simulator]:
+def game(simulator: Simulator, settings: Any) -> Simulator:
     """A game that is on, and lists codes in several forms on this machine."""
-    from dataclasses import replace
-
     settings.GAME_PRIVATE_HOSTS = ["127.0.0.1"]
     here = replace(settings.PROVIDERS["simulator"], api_url=simulator.api_url, feed_url="")
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": here}
-    yield simulator
+    return simulator
 
 
 def feed(**fields: Any) -> Feed:
@@ -142,8 +143,6 @@ def test_neither_the_address_nor_the_key_is_shown_again(browser: Browser, game: 
     for page in (browser.open("feed_change", row.pk), browser.open("feed_changelist")):
         assert KEY not in page.content.decode()
     assert game.url in browser.open("feed_change", row.pk).content.decode()
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("SELECT address, api_key FROM giftcodes_feed WHERE id = %s", [row.pk])
         assert all(KEY not in text for text in cursor.fetchone())
@@ -415,8 +414,6 @@ def test_a_feed_or_a_game_that_is_off_takes_nothing(hook: tuple[Feed, str], sett
     sources.switch(hook[0], is_on=False)
     assert push(hook, {"code": "FROST"}).status_code == 409
     sources.switch(hook[0], is_on=True)
-    from dataclasses import replace
-
     off = replace(settings.PROVIDERS["simulator"], salt="")
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": off}
     assert push(hook, {"code": "FROST"}).status_code == 409

@@ -51,7 +51,8 @@ def _autovacuum() -> Iterator[None]:
 
 
 @pytest.fixture
-def clock(world: World) -> Iterator[TravellingClock]:
+def clock(world: World, settings: Any) -> Iterator[TravellingClock]:
+    settings.GAME_PRIVATE_HOSTS = ["127.0.0.1"]
     with TravellingClock() as travelling:
         yield travelling
 
@@ -77,6 +78,9 @@ class Sources:
     early: dict[str, tuple[int, str]] = field(default_factory=dict)
     stamps: dict[str, str] = field(default_factory=dict)
     happened: Counter[str] = field(default_factory=Counter)
+    liar: Feed = field(init=False)
+    late: Feed = field(init=False)
+    dies_on: int = field(init=False)
 
     def begin(self, codes: int) -> None:
         """Make the guilds, the codes and the feeds. The main feed is the one that dies."""
@@ -204,8 +208,11 @@ class Sources:
         self.world.drain(limit=100_000)
 
     def _check_alarms(self) -> None:
-        tasks.alarms()
-        self.world.drain(limit=100_000)
+        """Run the alarm task once, or after the feed's death as often as beat does in an hour."""
+        for _ in range(17 if self.day == self.dies_on else 1):
+            tasks.alarms()
+            self.world.drain(limit=100_000)
+            self.clock.go(240)
 
 
 def lived(world: World, clock: TravellingClock, *, days: int, codes: int, seed: int) -> Sources:

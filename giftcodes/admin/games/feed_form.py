@@ -58,6 +58,8 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in OPTIONS.get(self.kind, ()):
             if name in self.fields:
                 self.initial[name] = self.instance.options.get(name, "")
+        # The stored values are not shown, and an empty field changes nothing.
+        self.initial.update({"address": "", "api_key": ""})
         if self.instance.pk is None:
             self.initial["name"] = ""
         if "address" in self.fields and self.instance.address:
@@ -104,12 +106,9 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def save(self, commit: bool = True) -> Any:
-        """Put the values that are no fields of the model's form into the row."""
+        """Put the kind and the options into the row."""
         feed = self.instance
         feed.kind, feed.options = self.kind, self.cleaned_data["options"]
-        for name in ("address", "api_key"):
-            if name in self.cleaned_data:
-                setattr(feed, name, self.cleaned_data[name])
         return super().save(commit)
 
 
