@@ -228,6 +228,11 @@ def _feeds(request: HttpRequest) -> CardState:
         if row.answered_at is None:
             words = _("The feed of {game} has never given a good answer")
         return _state(Tone.BAD, words, at=row.answered_at, game=title_of(row.provider))
+    if wrong := [row for row in found if row.enabled and row.distrusted_at]:
+        words = ngettext(
+            "{number} feed is no longer trusted", "{number} feeds are no longer trusted", len(wrong)
+        )
+        return _state(Tone.BAD, words, number=_number(len(wrong)))
     if off := [row for row in rows if not row.enabled]:
         words = ngettext("{number} feed is not read", "{number} feeds are not read", len(off))
         return _state(Tone.ATTENTION, words, number=_number(len(off)))

@@ -25,6 +25,7 @@ from giftcodes.models import (
     Channel,
     CodeProposal,
     ConnectionCheck,
+    Feed,
     GiftCode,
     Guild,
     Heartbeat,
@@ -151,7 +152,7 @@ def test_each_line_says_what_to_do_and_its_links_work(browser: Browser) -> None:
         ("no_members", guild().pk),
         ("code_odd", gift_code().pk),
         ("no_progress", past.redemption().pk),
-        ("feed_silent", "simulator"),
+        ("feed_silent", Feed.objects.main_of("simulator").pk),
         ("directory_failing", "simulator"),
     ):
         Alarm.objects.create(kind=kind, subject=str(subject), message=f"The alarm {kind}.")

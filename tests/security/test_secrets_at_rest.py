@@ -28,6 +28,7 @@ from giftcodes import encryption, tasks
 from giftcodes.checks.secrets import check_encryption_keys, check_key_strength
 from giftcodes.models import Alarm, Announcement, Channel, Feed, Guild, JoinLink, Member, OptOut
 from giftcodes.models.encrypted import Unreadable
+from giftcodes.models.feed import FeedKind
 from giftcodes.models.games import games
 from giftcodes.notifications import announcements, causes
 from giftcodes.queries.player_data import data_of
@@ -113,6 +114,8 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
         "operator": "OperatorsToken",
         "entered salt": "SaltOfTheBrowser",
         "entered key": "KeyOfTheBrowser",
+        "address of a feed": "PathOfTheFeed",
+        "key of a feed": "KeyOfTheAddedFeed",
         "site": settings.SECRET_KEY,
         "password": "correct-horse-battery",
         "wrong password": "wrong-horse-battery",
@@ -157,9 +160,24 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
     entered = {"salt": secrets["entered salt"], "feed_key": secrets["entered key"], "act": "save"}
     connect = reverse("admin:connect_one_game", args=["kingshot"])
     assert client.post(connect, entered).status_code == 302
-    Feed.objects.get_or_create(provider="simulator")
-    press = {"action": "poll_now", "_selected_action": "simulator", "index": 0}
-    assert client.post(reverse("admin:giftcodes_feed_changelist"), press).status_code == 302
+    added = {
+        "provider": "simulator",
+        "name": "second",
+        "address": f"http://127.0.0.1:9/{secrets['address of a feed']}",
+        "api_key": secrets["key of a feed"],
+        "trust": "trusted",
+        "interval_seconds": 60,
+    }
+    settings.GAME_PRIVATE_HOSTS = ["127.0.0.1"]
+    add = reverse("admin:giftcodes_feed_add")
+    assert client.post(f"{add}?kind=community", added).status_code == 302
+    feeds = reverse("admin:giftcodes_feed_changelist")
+    pushed = Feed.objects.create(provider="simulator", name="hook", kind=FeedKind.PUSHED)
+    for feed in Feed.objects.filter(provider="simulator").exclude(pk=pushed.pk):
+        press = {"action": "poll_now", "_selected_action": feed.pk, "index": 0}
+        assert client.post(feeds, press).status_code == 302
+    press = {"action": "new_token", "_selected_action": pushed.pk, "index": 0}
+    secrets["token of a feed"] = client.post(feeds, press).context["token"]
     Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, "1", "A row.")
     call_command("status", stdout=io.StringIO())
 

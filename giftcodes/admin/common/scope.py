@@ -33,6 +33,7 @@ from giftcodes.models import (
     Attempt,
     Channel,
     CodeProposal,
+    CodeSighting,
     ConnectionCheck,
     Directory,
     DirectoryLookup,
@@ -229,6 +230,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     **dict.fromkeys(
         (
             AlarmNotice,
+            CodeSighting,
             ConnectionCheck,
             Directory,
             DirectoryLookup,

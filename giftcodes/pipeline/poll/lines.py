@@ -82,6 +82,10 @@ def store(
         now: the database's time.
         is_whole: whether the lines are all that the feed lists now. A webhook sends only new ones.
     """
+    # The feeds of a game are stored one after the other. Otherwise two of them could lock the same
+    # codes in different orders, and neither would see the end that the other one gives.
+    main = Feed.objects.main_of(feed.provider).pk
+    Feed.objects.select_for_update(no_key=True).get(pk=main)
     return _Listing(feed, lines, now).store(is_whole=is_whole)
 
 
