@@ -35,6 +35,7 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.models.feed import FeedKind
 from giftcodes.models.games import games
 from giftcodes.models.kept_figure import CURSOR
 from giftcodes.models.outbox import UNFINISHED
@@ -76,6 +77,7 @@ class Metric:
 
 
 _GAME = ("game",)
+_FEED = ("game", "feed")
 #: Every metric, by its name.
 METRICS = {
     metric.name: metric
@@ -114,17 +116,17 @@ METRICS = {
         ),
         Metric(
             "redeemer_feed_polled",
-            "1 if the feed of this game is polled, 0 if a person has switched the polling off. A "
-            "game without a feed is missing.",
-            _GAME,
+            "1 if this feed of the game is polled, 0 if a person has switched it off. The feed of "
+            "the settings is `main`. A webhook is missing, because it is not polled.",
+            _FEED,
         ),
-        Metric("redeemer_feed_poll_age_seconds", "The seconds since the last poll.", _GAME),
+        Metric("redeemer_feed_poll_age_seconds", "The seconds since the last poll.", _FEED),
         Metric(
             "redeemer_feed_answer_age_seconds",
             "The seconds since the feed's last good answer. Missing until there is one.",
-            _GAME,
+            _FEED,
         ),
-        Metric("redeemer_feed_failures", "How many polls in a row have failed.", _GAME),
+        Metric("redeemer_feed_failures", "How many polls in a row have failed.", _FEED),
         Metric(
             "redeemer_queue",
             "The open member redemptions: `pending`, `in_flight` or `unconfirmed`. If more than "
@@ -227,27 +229,30 @@ class _Found:
         }
 
     def feeds(self) -> dict[str, Samples]:
-        """The feed of each game that has one."""
-        rows = Feed.objects.in_bulk()
+        """The feeds that are polled, or that a person has switched off."""
+        rows = list(Feed.objects.exclude(kind=FeedKind.PUSHED))
+        with_row = {feed.provider for feed in rows if feed.is_main}
+        rows += [Feed(provider=name) for name in self._games if name not in with_row]
         feeds = {
-            name: rows.get(name) or Feed(provider=name)
-            for name, config in self._games.items()
-            if config.has_feed
+            (feed.provider, feed.name): feed
+            for feed in rows
+            if feed.provider in self._games
+            and (self._games[feed.provider].has_feed or not feed.is_main)
         }
-        polled = {name: feed for name, feed in feeds.items() if feed.enabled}
+        polled = {labels: feed for labels, feed in feeds.items() if feed.enabled}
         return {
-            "redeemer_feed_polled": {(name,): float(feed.enabled) for name, feed in feeds.items()},
+            "redeemer_feed_polled": {labels: float(feed.enabled) for labels, feed in feeds.items()},
             "redeemer_feed_poll_age_seconds": {
-                (name,): self._age(feed.polled_at)
-                for name, feed in polled.items()
+                labels: self._age(feed.polled_at)
+                for labels, feed in polled.items()
                 if feed.polled_at
             },
             "redeemer_feed_answer_age_seconds": {
-                (name,): self._age(feed.answered_at)
-                for name, feed in polled.items()
+                labels: self._age(feed.answered_at)
+                for labels, feed in polled.items()
                 if feed.answered_at
             },
-            "redeemer_feed_failures": {(name,): feed.failures for name, feed in polled.items()},
+            "redeemer_feed_failures": {labels: feed.failures for labels, feed in polled.items()},
         }
 
     def work(self) -> dict[str, Samples]:

@@ -223,14 +223,23 @@ def test_a_feed_is_shown_with_its_ages_and_failures_unless_it_is_switched_off(
     Feed.objects.update(answered_at=F("answered_at") - timedelta(seconds=500), failures=4)
 
     found = metrics()
-    assert found["redeemer_feed_answer_age_seconds"][GAME,] >= 500
-    assert found["redeemer_feed_poll_age_seconds"][GAME,] < 500
-    assert found["redeemer_feed_failures"][GAME,] == 4
+    assert found["redeemer_feed_answer_age_seconds"][GAME, "main"] >= 500
+    assert found["redeemer_feed_poll_age_seconds"][GAME, "main"] < 500
+    assert found["redeemer_feed_failures"][GAME, "main"] == 4
 
     Feed.objects.update(enabled=False)
     found = metrics()
-    assert found["redeemer_feed_polled"][GAME,] == 0
-    assert (GAME,) not in found["redeemer_feed_failures"]
+    assert found["redeemer_feed_polled"][GAME, "main"] == 0
+    assert (GAME, "main") not in found["redeemer_feed_failures"]
+
+
+def test_each_added_feed_is_shown_by_its_name_except_a_webhook(world: World) -> None:
+    for name, kind in (("second", "rss"), ("hook", "pushed")):
+        Feed.objects.create(provider=GAME, name=name, kind=kind, failures=2)
+
+    found = metrics()
+    assert found["redeemer_feed_failures"][GAME, "second"] == 2
+    assert set(found["redeemer_feed_polled"]) == {(GAME, "main"), (GAME, "second")}
 
 
 def test_alarms_and_messages_are_counted_by_kind(db: None) -> None:

@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('admin', '0003_logentry_add_action_flag_choices'),
-        ('giftcodes', '0040_messages_by_bot'),
+        ('giftcodes', '0041_kept_figures'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
