@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='feed',
             name='interval_seconds',
-            field=models.PositiveIntegerField(db_default=60, default=60, validators=[django.core.validators.MinValueValidator(30), django.core.validators.MaxValueValidator(86400)], verbose_name='seconds between two polls'),
+            field=models.PositiveIntegerField(db_default=60, default=60, validators=[django.core.validators.MinValueValidator(30), django.core.validators.MaxValueValidator(1800)], verbose_name='seconds between two polls'),
         ),
         migrations.AddField(
             model_name='feed',

@@ -20,7 +20,7 @@ from giftcodes.models.game_words import title_of
 #: The name of the feed that the settings of a game describe.
 MAIN_NAME = "main"
 #: The shortest and the longest time between two polls of a feed, in seconds.
-SHORTEST_INTERVAL, LONGEST_INTERVAL = 30, 86_400
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 30, 1_800
 USUAL_INTERVAL = 60
 
 

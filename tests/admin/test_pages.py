@@ -35,10 +35,10 @@ from tests.factories import guild
 
 #: These models have no list. Most are shown on other pages: join links and join requests on a page
 #: of the guild, a personal link on its member's page, the settings of a game and their tests on the
-#: page “Connect a game”, the Discord bot on its own page, its servers on the guild's page, and which
-#: feeds list a code on the page of the code.
-#: Password links and the rules for officers have their own pages. Cursors of periodic steps, counts
-#: of uses, requested runs and the figures of /metrics are shown nowhere.
+#: page “Connect a game”, the Discord bot on its own page, its servers on the guild's page, and the
+#: feeds that list a code on the page of the code. Password links and the rules for officers have
+#: their own pages. Cursors of periodic steps, counts of uses, requested runs and the figures of
+#: /metrics are shown nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),

@@ -279,6 +279,7 @@ def test_no_label_has_the_name_of_a_guild_or_a_player(world: World) -> None:
         ("process",),
         ("kind",),
         ("game",),
+        ("game", "feed"),
         ("game", "kind"),
         ("game", "state"),
         ("game", "outcome"),

@@ -210,6 +210,8 @@ class Sources:
     def _check_alarms(self) -> None:
         """Run the alarm task once, or after the feed's death as often as beat does in an hour."""
         for _ in range(17 if self.day == self.dies_on else 1):
+            tasks.poll(force=True)
+            self.world.drain(limit=100_000)
             tasks.alarms()
             self.world.drain(limit=100_000)
             self.clock.go(240)
