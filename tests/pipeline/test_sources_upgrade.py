@@ -16,7 +16,7 @@ from giftcodes.models import Alarm, CodeSighting, Feed, GiftCode
 from giftcodes.models.feed import FeedKind
 from giftcodes.pipeline.poll import poll
 
-BEFORE, AFTER = ("giftcodes", "0041_kept_figures"), ("giftcodes", "0042_sources")
+BEFORE, AFTER = ("giftcodes", "0042_threads"), ("giftcodes", "0043_sources")
 END = dt.datetime(2090, 1, 1, tzinfo=dt.UTC)
 
 

@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('admin', '0003_logentry_add_action_flag_choices'),
-        ('giftcodes', '0041_kept_figures'),
+        ('giftcodes', '0042_threads'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -199,7 +199,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='alarm',
             name='kind',
-            field=models.CharField(choices=[('provider_paused', 'game paused'), ('captcha', 'the game asks for a captcha'), ('forbidden', "the game's server refuses us"), ('code_odd', 'code with unclear answers'), ('no_progress', 'run without progress'), ('feed_silent', 'feed silent or failing'), ('feed_wrong', 'feed no longer trusted'), ('uncovered', 'guild without a run for an active code'), ('no_members', 'guild without members'), ('channel_gone', 'channel gone'), ('channel_silent', 'channel takes no messages'), ('beat_silent', 'beat does not tick'), ('bad_row', 'a row that cannot be worked on'), ('directory_key', 'key of a directory of players refused'), ('directory_failing', 'directory of players failing'), ('unserved', 'guild gets nothing from a code'), ('uncorrected', 'members need a correction for days'), ('discord_bot', 'Discord bot not connected')], max_length=20, verbose_name='kind'),
+            field=models.CharField(choices=[('provider_paused', 'game paused'), ('captcha', 'the game asks for a captcha'), ('forbidden', "the game's server refuses us"), ('code_odd', 'code with unclear answers'), ('no_progress', 'run without progress'), ('feed_silent', 'feed silent or failing'), ('feed_wrong', 'feed no longer trusted'), ('uncovered', 'guild without a run for an active code'), ('no_members', 'guild without members'), ('channel_gone', 'channel gone'), ('channel_silent', 'channel takes no messages'), ('beat_silent', 'beat does not tick'), ('bad_row', 'a row that cannot be worked on'), ('directory_key', 'key of a directory of players refused'), ('directory_failing', 'directory of players failing'), ('unserved', 'guild gets nothing from a code'), ('uncorrected', 'members need a correction for days'), ('discord_bot', 'Discord bot not connected'), ('no_thread', 'no thread in a channel')], max_length=20, verbose_name='kind'),
         ),
         migrations.AlterField(
             model_name='codeproposal',
