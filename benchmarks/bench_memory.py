@@ -1,19 +1,31 @@
-"""Measures how much the workers' memory grows during a run."""
+"""Measures how much the memory of each process grows during a long run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import requests
+
 from benchmarks.conftest import report
+from tests.browser.real_system import LEADER, PASSWORD, add_leader, serve
 from tests.system.machinery import System, system
 from tests.waiting import wait_for
 
 #: The number of members in each run. The first run loads all modules and uses every thread once.
 #: The growth is measured during the second run.
-WARM_UP, REDEMPTIONS = 1_000, 3_000
+WARM_UP, REDEMPTIONS = 1_000, 10_000
+#: How often each page is requested in each run.
+REQUESTS = 100
+PAGES = (
+    "/admin/",
+    "/admin/giftcodes/redemption/",
+    "/admin/giftcodes/memberredemption/",
+    "/admin/giftcodes/attempt/",
+)
+PROCESSES = ("redeem", "control", "beat", "web")
 
 
-def bench_the_memory_of_the_workers(tmp_path: Path) -> None:
+def bench_the_memory_of_all_processes(tmp_path: Path) -> None:
     with system(
         tmp_path,
         SIMULATOR_SALT="memory",
@@ -28,17 +40,44 @@ def bench_the_memory_of_the_workers(tmp_path: Path) -> None:
             _guild(running, tmp_path, name, number)
         running.world(options={"player_gap": 0}, codes={"EARLY": {}, "LATE": {}})
         running.start_workers()
+        add_leader(running)
+        browser = _Browser(serve(running))
         _redeem(running, "EARLY", "Early", WARM_UP)
-        before = {name: _memory_mb(running, name) for name in ("redeem", "control", "beat")}
+        browser.look_around()
+        before = {name: _memory_mb(running, name) for name in PROCESSES}
         _redeem(running, "LATE", "Late", WARM_UP + REDEMPTIONS)
+        browser.look_around()
         for name, was in before.items():
             growth = _memory_mb(running, name) - was
             report(
                 f"Memory growth of {name} over {REDEMPTIONS:,} redemptions",
                 growth,
-                limit=20,
+                limit=10,
                 unit="MB",
             )
+
+
+class _Browser:
+    """A person who is logged in, and looks at pages."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._session = requests.Session()
+        login = f"{address}/admin/login/"
+        self._session.get(login, timeout=30)
+        form = {
+            "username": LEADER,
+            "password": PASSWORD,
+            "csrfmiddlewaretoken": self._session.cookies["csrftoken"],
+        }
+        answer = self._session.post(login, form, timeout=30)
+        assert answer.url != login, answer.text
+
+    def look_around(self) -> None:
+        for _ in range(REQUESTS):
+            for page in PAGES:
+                answer = self._session.get(f"{self._address}{page}", timeout=60)
+                assert answer.status_code == 200, (page, answer.status_code)
 
 
 def _guild(running: System, folder: Path, name: str, number: int) -> None:
@@ -59,7 +98,7 @@ def _redeem(running: System, code: str, guild: str, redeemed: int) -> None:
     )
     running.manage("redeem", code, "--guild", guild)
     done = f"SELECT count(*) >= {redeemed} FROM giftcodes_memberredemption WHERE state = 'redeemed'"
-    wait_for(lambda: bool(running.rows(done)[0][0]), f"{guild} to be done", seconds=150)
+    wait_for(lambda: bool(running.rows(done)[0][0]), f"{guild} to be done", seconds=600)
 
 
 def _memory_mb(running: System, name: str) -> float:

@@ -161,8 +161,25 @@ def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
             "From the feed's answer that holds a new code to the first request for it",
             seconds,
             unit="s",
-            limit=1.5,
+            limit=0.15,
         )
+
+
+def bench_the_first_request_of_each_window(tmp_path: Path) -> None:
+    """How soon the first request comes after a window is known to have opened."""
+    windows = 8
+    members = windows * LIMIT
+    with (
+        _running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
+        _window_ends(running) as ends,
+    ):
+        found = _redeem(running)
+    delays = sorted(found.first_after(end) - end for end in sorted(ends)[: windows - 1])
+    assert len(delays) == windows - 1
+    name = f"{windows} windows of 30 in 6 s: from a window's opening to its first request"
+    median = delays[len(delays) // 2]
+    report(f"{name}, median", 1_000 * median, unit="ms", limit=50)
+    report(f"{name}, worst", 1_000 * delays[-1], unit="ms", limit=50)
 
 
 # --- The system under test ------------------------------------------------------------------------
@@ -256,6 +273,32 @@ def _others(running: System, *, number: int) -> Iterator[list[float]]:
         thread.join()
 
 
+@contextmanager
+def _window_ends(running: System) -> Iterator[set[float]]:
+    """Watch the game's budget, and collect the Unix times at which its windows end.
+
+    The next window opens at that moment: Redeemer may send again.
+    """
+    ends: set[float] = set()
+    is_over = threading.Event()
+    statement = (
+        "SELECT extract(epoch FROM window_ends_at)::float FROM giftcodes_ratebudget "
+        "WHERE window_ends_at IS NOT NULL"
+    )
+
+    def watch() -> None:
+        while not is_over.wait(0.5):
+            ends.update(end for (end,) in running.rows(statement))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield ends
+    finally:
+        is_over.set()
+        thread.join()
+
+
 # --- What the game saw ----------------------------------------------------------------------------
 class Found:
     """Our own requests in the game's ledger."""
@@ -279,6 +322,10 @@ class Found:
     def refused(self, begin: float = 0.0, end: float = math.inf) -> int:
         """Return the number of our requests that got a 429 between two Unix times."""
         return sum(one["status"] == 429 and begin <= one["at"] < end for one in self._ours)
+
+    def first_after(self, moment: float) -> float:
+        """Return when our first request after a Unix time arrived."""
+        return float(min(one["at"] for one in self._ours if one["at"] >= moment))
 
     @property
     def most(self) -> int:

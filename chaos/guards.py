@@ -139,8 +139,8 @@ GUARDS = (
         (
             (
                 _DISPATCH,
-                "RateBudget.objects.select_for_update().get(provider",
-                "RateBudget.objects.get(provider",
+                "RateBudget.objects.select_for_update().get_or_create(provider",
+                "RateBudget.objects.get_or_create(provider",
             ),
         ),
         "tests/lock/test_dispatch.py::test_a_second_dispatcher_waits_and_gives_no_permit_twice",

@@ -22,6 +22,7 @@ from typing import Any
 from celery import shared_task
 from django.db import transaction
 
+from giftcodes import messages
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import (
     Channel,
@@ -72,15 +73,19 @@ def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
 
     def publish() -> None:
         try:
-            task.apply_async(args=args, kwargs=kwargs)
+            messages.publish(task, args, kwargs)
         except Exception as error:  # noqa: BLE001
-            log_lines.warning(
-                "The broker did not take a message; the next tick does the work.",
-                task=task.name,
-                error=type(error).__name__,
-            )
+            _report_not_taken(task, error)
 
     transaction.on_commit(publish, robust=True)
+
+
+def _report_not_taken(task: Any, error: Exception) -> None:
+    log_lines.warning(
+        "The broker did not take a message; the next tick does the work.",
+        task=task.name,
+        error=type(error).__name__,
+    )
 
 
 def for_each(providers: list[str], work: Callable[[str], Any]) -> None:
@@ -204,9 +209,16 @@ def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> N
 @shared_task
 def dispatch(provider: str) -> None:
     """Claim the next rows, and enqueue one message for each."""
-    for claim in dispatch_step.dispatch(provider):
-        failpoints.hit("before-publish")
-        enqueue_on_commit(redeem_member, claim.member_redemption_id, claim.token)
+    claims = dispatch_step.dispatch(provider)
+    if not claims:
+        return
+    try:
+        with messages.together(redeem_member.app):
+            for claim in claims:
+                failpoints.hit("before-publish")
+                enqueue_on_commit(redeem_member, claim.member_redemption_id, claim.token)
+    except Exception as error:  # noqa: BLE001
+        _report_not_taken(redeem_member, error)
 
 
 @shared_task

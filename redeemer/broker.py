@@ -1,4 +1,4 @@
-"""Celery's transport for Redis, adapted so that a list element that is not a message is dropped.
+"""Celery's transport for Redis, which drops list elements that are not messages, and saves time.
 
 Kombu reads an element of a list and delivers it in one step. An element that is not a message
 raises an error in the worker's event loop, which ends the worker. Such elements can come from other
@@ -23,13 +23,26 @@ _SECONDS_BETWEEN_LINES = 60.0
 
 
 class TolerantChannel(redis.Channel):
-    """A channel that drops elements that are not messages.
+    """A channel that drops elements that are not messages, and keeps one client.
 
     No work can be lost with them, because the database is the queue.
     """
 
     _reported_at: float | None = None
     _dropped = 0
+    _shared_client: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Return a client of the broker.
+
+        Kombu makes a new one for each command, which takes longer than the command. A client of the
+        pool has no state, so threads may share it.
+        """
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]
+        if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
+            self._shared_client = super()._create_client()  # type: ignore[misc]
+        return self._shared_client
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read and deliver one element.

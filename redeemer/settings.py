@@ -242,6 +242,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 25,
+    # A worker notes in its memory, and not in Redis, which messages it has not begun (decision 2).
+    "ack_emulation": False,
 }
 # A lost message delays the work by one tick, so publishing does not retry when the broker is down.
 CELERY_TASK_PUBLISH_RETRY = False

@@ -24,11 +24,16 @@ class Attempt(models.Model):
     member_redemption = models.ForeignKey(
         "giftcodes.MemberRedemption",
         on_delete=models.PROTECT,
+        db_index=False,  # The constraint `one_attempt_for_each_claim` has an index that begins so.
         related_name="attempts",
         verbose_name=_("member redemption"),
     )
     gift_code = models.ForeignKey(
-        GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code")
+        GiftCode,
+        on_delete=models.PROTECT,
+        db_index=False,  # The index `attempt_of_player` begins with it.
+        related_name="+",
+        verbose_name=_("gift code"),
     )
     player_id = models.CharField(_("player ID"), max_length=20)
     realm = models.PositiveIntegerField(_("state or kingdom"))

@@ -260,6 +260,7 @@ class MemberRedemption(models.Model):
     redemption = models.ForeignKey(
         Redemption,
         on_delete=models.PROTECT,
+        db_index=False,  # The constraint `one_share_for_each_member` has an index that begins so.
         related_name="member_redemptions",
         verbose_name=_("redemption"),
     )
@@ -270,7 +271,11 @@ class MemberRedemption(models.Model):
         verbose_name=_("member"),
     )
     gift_code = models.ForeignKey(
-        GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code")
+        GiftCode,
+        on_delete=models.PROTECT,
+        db_index=False,  # The index `share_twins` begins with it.
+        related_name="+",
+        verbose_name=_("gift code"),
     )
     player_id = models.CharField(_("player ID"), max_length=20)
     state = models.CharField(
@@ -291,6 +296,7 @@ class MemberRedemption(models.Model):
         "self",
         on_delete=models.PROTECT,
         null=True,
+        db_index=False,  # The index `share_covered` has the few rows that are covered.
         related_name="covers",
         verbose_name=_("covered by"),
     )
@@ -354,6 +360,11 @@ class MemberRedemption(models.Model):
                 condition=Q(state="not_eligible"),
             ),
             models.Index(fields=["gift_code", "player_id"], name="share_twins"),
+            models.Index(
+                fields=["covered_by"],
+                name="share_covered",
+                condition=Q(covered_by__isnull=False),
+            ),
             # For the sweep: rows that had a request and are not settled, and rows that were settled
             # recently (decision 10).
             models.Index(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -124,6 +126,25 @@ class RateBudget(models.Model):
 
     def __str__(self) -> str:
         return title_of(self.provider)
+
+    # --- Reading it with other tables -------------------------------------------------------------
+    @classmethod
+    def columns(cls, table: str) -> str:
+        """The names of all columns, for a statement that calls the table `table`."""
+        return ", ".join(f"{table}.{field.column}" for field in cls._meta.concrete_fields)
+
+    @classmethod
+    def of_columns(cls, values: Sequence[Any]) -> RateBudget:
+        """The instance with these values of `columns`. Django's `raw()` takes ten times as long."""
+        fields = cls._meta.concrete_fields
+        return cls.from_db(
+            None,
+            [field.attname for field in fields],
+            [
+                json.loads(value) if isinstance(field, models.JSONField) else value
+                for field, value in zip(fields, values, strict=True)
+            ],
+        )
 
     # --- The window -------------------------------------------------------------------------------
     def limit(self, rate: Rate | None) -> int:

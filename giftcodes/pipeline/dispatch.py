@@ -60,15 +60,13 @@ def dispatch(provider: str) -> list[Claim]:
     config = game(provider)
     if not config.is_on or not _has_work(provider):
         return []
-    RateBudget.objects.get_or_create(provider=provider)
     with transaction.atomic():
-        budget = RateBudget.objects.select_for_update().get(provider=provider)
-        now = database_now()
-        if budget.is_paused(now):
-            return []
-        ((in_flight, openers, probes),) = fetch(
+        budget, _ = RateBudget.objects.select_for_update().get_or_create(provider=provider)
+        ((now, in_flight, openers, probes),) = fetch(
             statement("dispatch", "in_flight"), provider=provider
         )
+        if budget.is_paused(now):
+            return []
         permits = min(
             budget.permits(rate=config.rate, now=now, openers_out=openers),
             settings.IN_FLIGHT_MAX - in_flight,

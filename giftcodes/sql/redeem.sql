@@ -43,9 +43,9 @@ SELECT written.id, written.sent_at, known.* FROM written CROSS JOIN known
 
 -- name: snapshot
 -- The game's budget with what is known about the code, read without a lock.
-SELECT b.*, clock_timestamp() AS now, c.state AS code_state,
+SELECT clock_timestamp() AS now, c.state AS code_state,
        c.proven_at IS NOT NULL AND c.doubted_at IS NULL AS code_is_proven,
-       c.odd_since IS NOT NULL AS code_is_odd, c.held_until IS NOT NULL AS code_is_held
+       c.odd_since IS NOT NULL AS code_is_odd, c.held_until IS NOT NULL AS code_is_held, {budget}
 FROM giftcodes_ratebudget b
 JOIN giftcodes_giftcode c ON c.provider = b.provider
 WHERE c.id = %(code)s
@@ -74,9 +74,12 @@ SELECT NOT EXISTS (
            SELECT FROM giftcodes_memberredemption other
            WHERE other.gift_code_id = %(code)s AND other.player_id = %(player)s
              AND other.id <> %(row)s) AS has_duplicates,
-       (SELECT count(*) FROM giftcodes_memberredemption m
+       -- `OFFSET 0`: the rows in flight are few, and are read first (see dispatch.sql).
+       (SELECT count(*)
+        FROM (SELECT gift_code_id FROM giftcodes_memberredemption
+              WHERE state = 'in_flight' ORDER BY lease_until OFFSET 0) m
         JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
-        WHERE m.state = 'in_flight') AS in_flight
+       ) AS in_flight
 
 -- name: claim_limits
 -- How many players and how many guilds have met a claim limit since the code was last granted. The

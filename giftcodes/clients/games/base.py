@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from giftcodes.clients.games.config import ProviderConfig
@@ -96,6 +96,7 @@ class GameClient(ABC):
             max_bytes=MAX_BYTES,
             private_hosts=config.api_hosts,
         )
+        self._hide = Redactor(config.salt, config.feed_key)
 
     def redeem(self, *, player_id: str, code: str, realm: int) -> Answer:
         """Send one request, once. Never raises and never sleeps; takes at most `total_seconds`.
@@ -110,11 +111,11 @@ class GameClient(ABC):
             realm: the number of the state or kingdom.
         """
         started = time.monotonic()
-        hide = Redactor(self.config.salt, self.config.feed_key)
+        hide_request = Redactor()
         response: Response | None = None
         try:
             request = self.sign_redeem(player_id=player_id, code=code, realm=realm)
-            hide = Redactor(self.config.salt, self.config.feed_key, *request.secrets)
+            hide_request = Redactor(*request.secrets)
             response = self._transport.exchange(
                 "POST", self.config.api_url, headers=request.headers, form=request.fields
             )
@@ -127,7 +128,10 @@ class GameClient(ABC):
             broken = Outcome.UNREADABLE if response else Outcome.UNREACHABLE
             translation = Translation(broken, detail=f"{type(error).__name__}: {error}")
         return _answer(
-            translation, response, hide, latency_ms=round((time.monotonic() - started) * 1000)
+            translation,
+            response,
+            lambda text: self._hide(hide_request(text)),
+            latency_ms=round((time.monotonic() - started) * 1000),
         )
 
     def check_health(self) -> HealthReport | None:
@@ -139,7 +143,7 @@ class GameClient(ABC):
         if not url or request is None:
             return None
         started = time.monotonic()
-        hide = Redactor(self.config.salt, self.config.feed_key, *request.secrets)
+        hide_request = Redactor(*request.secrets)
         status: int | None = None
         try:
             response = self._transport.exchange(
@@ -149,7 +153,8 @@ class GameClient(ABC):
         except Exception as error:  # noqa: BLE001 (the report describes every error)
             health, detail = Health.DOWN, str(error) or type(error).__name__
         latency_ms = round((time.monotonic() - started) * 1000)
-        return HealthReport(health, status, latency_ms, one_line(hide(detail), MSG_LENGTH))
+        detail = self._hide(hide_request(detail))
+        return HealthReport(health, status, latency_ms, one_line(detail, MSG_LENGTH))
 
     def sign_health_check(self) -> SignedRequest | None:
         """Return the signed health check, or None if the protocol has none."""
@@ -201,7 +206,11 @@ class GameClient(ABC):
 
 
 def _answer(
-    translation: Translation, response: Response | None, hide: Redactor, *, latency_ms: int
+    translation: Translation,
+    response: Response | None,
+    hide: Callable[[str], str],
+    *,
+    latency_ms: int,
 ) -> Answer:
     kept = (
         response.body.decode("utf-8", "replace")

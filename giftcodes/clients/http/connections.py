@@ -1,6 +1,6 @@
 """Connections that keep to the budget of their exchange.
 
-The timeouts of `requests` apply to each read, so a server that sends a byte now and then, even in
+The timeouts of `urllib3` apply to each read, so a server that sends a byte now and then, even in
 its headers, can block a thread forever. These timeouts do not cover DNS either. Here, the timeout
 of every read from the socket is the time that is left for the whole exchange.
 """
@@ -16,8 +16,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import certifi
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -123,20 +123,23 @@ class _BoundedTLSPool(HTTPSConnectionPool):
     ConnectionCls = _BoundedTLSConnection
 
 
-class BoundedAdapter(HTTPAdapter):
-    """The adapter of `requests` with bounded connections.
+def bounded_pools(verify: bool | str) -> urllib3.PoolManager:
+    """Return pools of bounded connections, one for each host.
 
-    It never retries: a redeem POST is sent once. It is used without a `requests.Session`. A session
-    would read .netrc and proxies from the environment (but fair use allows only our own IP address,
-    not that of a proxy), keep cookies, and read the whole body of a redirect that is not followed.
+    They are used without `requests`. A session of `requests` would read .netrc and proxies from the
+    environment (but fair use allows only our own IP address, not that of a proxy), keep cookies,
+    and read the whole body of a redirect that is not followed.
+
+    Args:
+        verify: True, or a file with the certificates to trust.
     """
-
-    def __init__(self) -> None:
-        super().__init__(pool_maxsize=POOL_SIZE, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _BoundedPool, "https": _BoundedTLSPool}
+    pools = urllib3.PoolManager(
+        maxsize=POOL_SIZE,
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=verify if isinstance(verify, str) else certifi.where(),
+    )
+    pools.pool_classes_by_scheme = {"http": _BoundedPool, "https": _BoundedTLSPool}
+    return pools
 
 
 def connect(host: str, port: int, budget: Budget) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "[hidden]"
@@ -13,15 +14,22 @@ class Redactor:
     """Replaces secrets in a text, including quoted, escaped and URL-encoded ones."""
 
     def __init__(self, *secrets: str) -> None:
-        spellings = {
+        self._spellings = {
             spelling for secret in secrets if secret.strip() for spelling in _spellings(secret)
         }
-        longest_first = "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
-        self._pattern = re.compile(longest_first, re.IGNORECASE) if spellings else None
+        self._shortest = min(map(len, self._spellings), default=0)
 
     def __call__(self, text: str) -> str:
         """Replace each secret in a text. Redact before you cut: a cut secret is not recognised."""
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+        if not self._spellings or len(text) < self._shortest:
+            return text
+        return self._pattern.sub(HIDDEN, text)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """The spellings as one pattern. Most texts are too short to need it, and it takes time."""
+        longest_first = sorted(self._spellings, key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
 
 
 def _spellings(secret: str) -> set[str]:

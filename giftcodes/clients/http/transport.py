@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from functools import lru_cache
+from urllib.parse import urlencode, urlsplit
 
 import requests
+from urllib3 import BaseHTTPResponse, Timeout
 
 from giftcodes import __version__
-from giftcodes.clients.http.connections import BoundedAdapter
+from giftcodes.clients.http.connections import bounded_pools
 from giftcodes.clients.http.destinations import ForbiddenAddressError, PrivateHosts
 from giftcodes.clients.http.exchange_budget import CURRENT, AnswerTooLongError, Budget
 
@@ -90,9 +92,8 @@ class Transport:
         self._total_seconds = total_seconds
         self._connect_seconds = connect_seconds
         self._max_bytes = max_bytes
-        self._verify = verify
         self._private_hosts = private_hosts
-        self._adapter = BoundedAdapter()
+        self._pools = bounded_pools(verify)
 
     def exchange(
         self,
@@ -117,7 +118,7 @@ class Transport:
         """
         with self._budget() as budget:
             try:
-                return self._exchange(method, url, headers, form if body is None else body)
+                return self._exchange(method, url, headers, form, body)
             except Exception as error:  # noqa: BLE001 (urllib3 raises many kinds)
                 # `from None`, because the chained traceback could contain the feed key.
                 if not budget.sent and _is_forbidden(error):
@@ -127,7 +128,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._adapter.close()
+        self._pools.clear()
 
     @contextmanager
     def _budget(self) -> Iterator[Budget]:
@@ -148,19 +149,32 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        data: Mapping[str, str] | bytes | None,
+        form: Mapping[str, str] | None,
+        body: bytes | None,
     ) -> Response:
+        url, of_url = _prepared(method, url)
         always = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        request = requests.Request(method, url, headers={**always, **headers}, data=data).prepare()
-        timeout = (self._connect_seconds, self._total_seconds)
-        response = self._adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
-        body, truncation = self._read(response)
-        return Response(response.status_code, response.headers, body, truncation)
+        if body is None and form is not None:
+            body = urlencode(form).encode("ascii")
+            always["Content-Type"] = "application/x-www-form-urlencoded"
+        response = self._pools.urlopen(
+            method,
+            url,
+            headers={**always, **headers, **of_url},
+            body=body,
+            timeout=Timeout(connect=self._connect_seconds, read=self._total_seconds),
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        content, truncation = self._read(response)
+        return Response(response.status, response.headers, content, truncation)
 
-    def _read(self, response: requests.Response) -> tuple[bytes, Truncation]:
+    def _read(self, response: BaseHTTPResponse) -> tuple[bytes, Truncation]:
         body = bytearray()
         try:
-            for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=True):
+            for chunk in response.stream(_CHUNK_BYTES, decode_content=True):
                 body += chunk
                 if len(body) > self._max_bytes:
                     return self._cut(response, body, Truncation.TOO_LONG)
@@ -169,11 +183,26 @@ class Transport:
         return bytes(body), Truncation.NONE
 
     def _cut(
-        self, response: requests.Response, body: bytearray, truncation: Truncation
+        self, response: BaseHTTPResponse, body: bytearray, truncation: Truncation
     ) -> tuple[bytes, Truncation]:
         # The rest of the answer may still arrive, so the connection must not be reused.
-        response.raw.close()
+        response.close()
         return bytes(body[: self._max_bytes]), truncation
+
+
+@lru_cache(maxsize=64)
+def _prepared(method: str, url: str) -> tuple[str, dict[str, str]]:
+    """Check and quote a URL, which takes as long as all else that is done for an exchange.
+
+    Returns:
+        The URL, and the headers that it needs: `Authorization`, if it names a user.
+
+    Raises:
+        requests.RequestException: the URL cannot be used.
+    """
+    request = requests.Request(method, url).prepare()
+    of_url = {name: value for name, value in request.headers.items() if name == "Authorization"}
+    return str(request.url), of_url
 
 
 def root_cause(error: BaseException) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.db import transaction
 
@@ -54,18 +53,18 @@ class Snapshot:
     @classmethod
     def of(cls, intent: Intent) -> Snapshot:
         """Read everything in one statement, because this runs for each answer."""
-        rows = RateBudget.objects.raw(
-            statement("redeem", "snapshot"), {"code": intent.gift_code_id}
+        ((now, state, is_proven, is_odd, is_held, *budget),) = fetch(
+            statement("redeem", "snapshot", budget=RateBudget.columns("b")),
+            code=intent.gift_code_id,
         )
-        budget: Any = rows[0]
         return cls(
-            now=budget.now,
-            budget=budget,
-            code_is_open=budget.code_state in OPEN_STATES,
-            code_is_proven=budget.code_is_proven and budget.code_state == CodeState.ACTIVE,
-            code_is_probed=budget.code_state == CodeState.PROBING,
-            code_is_odd=budget.code_is_odd,
-            code_is_held=budget.code_is_held,
+            now=now,
+            budget=RateBudget.of_columns(budget),
+            code_is_open=state in OPEN_STATES,
+            code_is_proven=is_proven and state == CodeState.ACTIVE,
+            code_is_probed=state == CodeState.PROBING,
+            code_is_odd=is_odd,
+            code_is_held=is_held,
         )
 
 

@@ -179,8 +179,18 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
         provider=intent.provider,
         finished=own + _without_open_rows(settled) + _without_open_rows(followed.parked),
         behind_guild_id=intent.guild_id if followed.are_due else None,
-        has_room=found.in_flight <= settings.IN_FLIGHT_MAX // 2,
+        has_room=_is_time_to_dispatch(found.in_flight),
     )
+
+
+def _is_time_to_dispatch(in_flight: int) -> bool:
+    """Whether this answer enqueues a dispatch: at a half, a quarter and none of IN_FLIGHT_MAX.
+
+    If each answer below a half did, several would while the first one's message is on its way. Two
+    answers at the same time may both miss a half or a quarter, but the last answer sees that no
+    request is in flight.
+    """
+    return in_flight in (settings.IN_FLIGHT_MAX // 2, settings.IN_FLIGHT_MAX // 4, 0)
 
 
 def _after_late_answer(intent: Intent, outcome: Outcome) -> FollowUp:

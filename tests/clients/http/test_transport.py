@@ -335,6 +335,26 @@ def test_proxies_and_passwords_of_the_environment_are_not_used(
     assert "authorization" not in server.requests[0].headers
 
 
+def test_an_address_may_name_a_user(serve: Serve) -> None:
+    server = serve(answering(SUCCESS))
+    transport = Transport(total_seconds=60, connect_seconds=60, max_bytes=1000)
+    address = server.url.replace("http://", "http://name:word@")
+    for _ in range(2):
+        assert transport.exchange("GET", address, headers={}).status == 200
+    assert {request.headers.get("authorization") for request in server.requests} == {
+        "Basic bmFtZTp3b3Jk"
+    }
+
+
+def test_an_address_is_quoted_and_its_fragment_is_not_sent(serve: Serve) -> None:
+    server = serve(answering(SUCCESS))
+    transport = Transport(total_seconds=60, connect_seconds=60, max_bytes=1000)
+
+    transport.exchange("GET", f"{server.url}/a b?c=d e#f", headers={})
+
+    assert server.requests[0].line.split()[1].endswith("/a%20b?c=d%20e")
+
+
 def test_a_request_with_an_invalid_header_is_not_sent(serve: Serve) -> None:
     server = serve(answering(SUCCESS))
     transport = Transport(total_seconds=60, connect_seconds=60, max_bytes=1000)
