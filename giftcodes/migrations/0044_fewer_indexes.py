@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('giftcodes', '0040_messages_by_bot'),
+        ('giftcodes', '0043_sources'),
     ]
 
     operations = [
