@@ -124,7 +124,7 @@ def test_if_a_corrected_id_is_that_of_a_known_member_the_effect_is_shown_before_
     assert again.row("300000002").effect == "Changes name Beech → Amber"
     assert wolves.members.get(player_id="300000002").nickname == "Beech"
 
-    assert "updated 1" in again.press("apply")
+    assert "changed 1" in again.press("apply")
     assert wolves.members.get(player_id="300000002").nickname == "Amber"
 
 
