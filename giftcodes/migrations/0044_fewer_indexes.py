@@ -30,11 +30,6 @@ class Migration(migrations.Migration):
             name='gift_code',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='giftcodes.giftcode', verbose_name='gift code'),
         ),
-        migrations.AlterField(
-            model_name='memberredemption',
-            name='redemption',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='member_redemptions', to='giftcodes.redemption', verbose_name='redemption'),
-        ),
         migrations.AddIndex(
             model_name='memberredemption',
             index=models.Index(condition=models.Q(('covered_by__isnull', False)), fields=['covered_by'], name='share_covered'),

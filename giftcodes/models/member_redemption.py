@@ -260,7 +260,6 @@ class MemberRedemption(models.Model):
     redemption = models.ForeignKey(
         Redemption,
         on_delete=models.PROTECT,
-        db_index=False,  # The constraint `one_share_for_each_member` has an index that begins so.
         related_name="member_redemptions",
         verbose_name=_("redemption"),
     )
