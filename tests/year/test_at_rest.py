@@ -15,7 +15,6 @@ from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Heartbeat, Member, Throttle
 from giftcodes.models.clock import clock_plus
@@ -34,6 +33,19 @@ PERIOD_DAYS = 2
 KEPT_DAYS = 3
 HALF_DAYS = 4 * PERIOD_DAYS
 PASSWORD = "only-for-tests-1"
+#: The tasks that beat sends. Another test may have deleted the rows of the schedule.
+SCHEDULED = (
+    "tick",
+    "poll",
+    "sweep",
+    "catch_up",
+    "announce",
+    "alarms",
+    "directory",
+    "weekly",
+    "keep_figures",
+    "prune",
+)
 
 
 @pytest.fixture
@@ -90,8 +102,8 @@ def live(world: World, clock: TravellingClock, days: range) -> None:
             clock.go(DAY / 3)
             # A tick that follows another one at once does nothing.
             Heartbeat.objects.update(at=F("at") - dt.timedelta(seconds=1))
-            for task in PeriodicTask.objects.filter(enabled=True, task__startswith="giftcodes."):
-                current_app.tasks[task.task]()
+            for task in SCHEDULED:
+                current_app.tasks[f"giftcodes.tasks.{task}"]()
                 world.drain()
 
 
