@@ -117,7 +117,7 @@ def form_of(kind: FeedKind) -> type[FeedForm]:
     fields: dict[str, Any] = {"kind": kind}
     if kind != FeedKind.PUSHED:
         fields["address"] = CleanCharField(
-            label=_("address"),
+            label=_("Address"),
             required=False,
             max_length=MOST_ADDRESS,
             clean_text=clean_secret,

@@ -26,7 +26,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 _FIELDS: dict[str, dict[str, tuple[Any, Any, str]]] = {
     FeedKind.JSON: {
         "entries": (
-            _("path of the list"),
+            _("Path of the list"),
             _(
                 "The names that lead to the list of codes, with dots between them. Leave it empty "
                 "if the answer itself is the list."
@@ -34,41 +34,41 @@ _FIELDS: dict[str, dict[str, tuple[Any, Any, str]]] = {
             "data.codes",
         ),
         "code": (
-            _("path of the code"),
+            _("Path of the code"),
             _("Within an entry of the list. Leave it empty if each entry is the code itself."),
             "code",
         ),
         "published": (
-            _("path of the published day"),
+            _("Path of the published day"),
             _("Within an entry. Leave it empty if the list does not say it."),
             "createdAt",
         ),
         "ends": (
-            _("path of the end"),
+            _("Path of the end"),
             _("Within an entry. Leave it empty if the list does not say when a code ends."),
             "expiresAt",
         ),
     },
     FeedKind.RSS: {
         "template": (
-            _("words around a code"),
+            _("Words around a code"),
             _("Write {code} where the code stands. Capitals and signs do not matter."),
             "Gift code: {code}",
         ),
     },
     FeedKind.WEB_PAGE: {
         "entries": (
-            _("selector of the codes"),
+            _("Selector of the codes"),
             _("The CSS selector of the elements that each hold one code."),
             "ul.codes li",
         ),
         "code": (
-            _("selector of the code"),
+            _("Selector of the code"),
             _("Within such an element. Leave it empty if the element holds only the code."),
             "strong",
         ),
         "template": (
-            _("words around a code"),
+            _("Words around a code"),
             _(
                 "Only if a code stands in a sentence. Write {code} where the code stands. Capitals "
                 "and signs do not matter."
@@ -76,12 +76,12 @@ _FIELDS: dict[str, dict[str, tuple[Any, Any, str]]] = {
             "Gift code: {code}",
         ),
         "published": (
-            _("selector of the published day"),
+            _("Selector of the published day"),
             _("Within such an element. Leave it empty if the page does not say it."),
             "time",
         ),
         "ends": (
-            _("selector of the end"),
+            _("Selector of the end"),
             _("Within such an element. Leave it empty if the page does not say it."),
             ".ends",
         ),
