@@ -24,8 +24,8 @@ What it serves
 
 How faults are set
     Post them to /_sim/world: `{"faults": [{"fault": "429", "times": 3}]}` makes the next three
-    requests fail with HTTP 429. `feed_faults` does the same for /feed. simulator/faults.py lists
-    the kinds and their fields.
+    requests fail with HTTP 429. `feed_faults` does the same for /feed. null removes all faults.
+    simulator/faults.py lists the kinds and their fields.
 
 How the other feeds are changed
     They list what /feed lists, until `{"feeds": {"json": {"lines": ["FROST 05.07.2026"]}}}` gives

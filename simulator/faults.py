@@ -164,9 +164,14 @@ class FaultScript:
     faults: list[Fault] = field(default_factory=list)
     _added: int = 0
 
-    def add(self, faults: Iterable[Fault]) -> None:
-        """Append faults. Each gets a number, so that equal faults draw different random numbers."""
-        for fault in faults:
+    def change(self, faults: Iterable[Fault] | None) -> None:
+        """Append faults. If `faults` is None, remove all.
+
+        Each fault gets a number, so that equal faults draw different random numbers.
+        """
+        if faults is None:
+            self.faults.clear()
+        for fault in faults or ():
             self._added += 1
             fault.number = self._added
             self.faults.append(fault)

@@ -101,7 +101,10 @@ class OtherFeed:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change to merge into the world. A player or code that is None is removed."""
+    """A change to merge into the world.
+
+    A player or code that is None is removed. Faults that are None are removed, all of them.
+    """
 
     players: dict[str, Fields | None]
     codes: dict[str, Fields | None]
@@ -109,8 +112,8 @@ class Change:
     remove_from_feed: list[str]
     options: Fields
     feeds: dict[str, Fields]
-    faults: list[Fault]
-    feed_faults: list[Fault]
+    faults: list[Fault] | None
+    feed_faults: list[Fault] | None
     sets_rate: bool
     rate: Rate | None
 
@@ -133,11 +136,16 @@ def read_change(posted: Any) -> Change:
         ],
         options=validation.record("options", given.get("options", {}), _OPTIONS),
         feeds=_read_feeds(given.get("feeds", {})),
-        faults=read_faults("faults", given.get("faults", [])),
-        feed_faults=read_faults("feed_faults", given.get("feed_faults", []), feed=True),
+        faults=_read_faults("faults", given),
+        feed_faults=_read_faults("feed_faults", given, feed=True),
         sets_rate="rate" in given,
         rate=read_rate("rate", given["rate"]) if "rate" in given else None,
     )
+
+
+def _read_faults(name: str, given: Fields, *, feed: bool = False) -> list[Fault] | None:
+    value = given.get(name, [])
+    return None if value is None else read_faults(name, value, feed=feed)
 
 
 def _read_feeds(value: Any) -> dict[str, Fields]:
@@ -221,8 +229,8 @@ class World:
         self.options = replace(self.options, **change.options)
         for name, fields in change.feeds.items():
             self.other_feeds[name] = replace(self.other_feeds[name], **fields)
-        self.script.add(change.faults)
-        self.feed_script.add(change.feed_faults)
+        self.script.change(change.faults)
+        self.feed_script.change(change.feed_faults)
         if change.sets_rate:
             self.windows.change_rate(change.rate)
 

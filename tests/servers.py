@@ -113,16 +113,23 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
         if postgres.folder != folder:
             stack.callback(shutil.rmtree, postgres.folder, ignore_errors=True)
         valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
-        stack.enter_context(_started(postgres, folder / "postgres.log"))
+        stack.enter_context(started(postgres, folder / "postgres.log"))
         # A plan must not depend on whether a test took so long that the tables were analysed
         # meanwhile.
         _set_autovacuum(postgres.superuser_url(), "off")
-        stack.enter_context(_started(valkey, folder / "valkey.log"))
+        stack.enter_context(started(valkey, folder / "valkey.log"))
         yield postgres, valkey, folder
 
 
 @contextlib.contextmanager
-def _started(server: Server, log: Path) -> Iterator[None]:
+def started(server: Server, log: Path, *, end_seconds: float = 10) -> Iterator[None]:
+    """Run a server, and end it.
+
+    Args:
+        server: the server.
+        log: the file for its output.
+        end_seconds: if it has not ended in this time, it is killed.
+    """
     server.prepare()
     with log.open("wb") as output:
         process = server.launch(output)
@@ -132,7 +139,7 @@ def _started(server: Server, log: Path) -> Iterator[None]:
     finally:
         process.send_signal(server.stop_signal)
         try:
-            process.wait(10)
+            process.wait(end_seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

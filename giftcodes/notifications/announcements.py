@@ -257,12 +257,7 @@ def _edited_row(row: Announcement, channel: Channel, client: ChannelClient) -> A
         return row if row.message_id else None
     if row.kind != Announcement.Kind.COMPLETE:
         return None
-    started = Announcement.objects.filter(
-        channel=channel,
-        redemption=row.redemption_id,
-        run_number=row.run_number,
-        kind=Announcement.Kind.STARTED,
-        state=DeliveryState.SENT,
-        channel_hash=channel.hash,
+    started = threads.of_same_run(row, channel).filter(
+        kind=Announcement.Kind.STARTED, state=DeliveryState.SENT
     )
     return started.exclude(message_id="").first()

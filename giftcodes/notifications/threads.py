@@ -13,6 +13,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext, ngettext
 
 from giftcodes.clients.channels import (
@@ -189,19 +190,24 @@ def _what_to_do(needs: Needs) -> list[str]:
 
 
 # --- Requests -------------------------------------------------------------------------------------
+def of_same_run(row: Announcement, channel: Channel) -> QuerySet[Announcement]:
+    """The announcements of the same run that were sent to the channel's present address."""
+    return Announcement.objects.filter(
+        channel=channel,
+        redemption=row.redemption_id,
+        run_number=row.run_number,
+        channel_hash=channel.hash,
+    )
+
+
 def message_to_open_on(row: Announcement, channel: Channel) -> str:
     """The number of the message that announces the end of the run in this channel.
 
     Returns:
         The number. It is empty if there is no such message, or if it is in another place.
     """
-    ends = Announcement.objects.filter(
-        channel=channel,
-        redemption=row.redemption_id,
-        run_number=row.run_number,
-        kind=Announcement.Kind.COMPLETE,
-        state=DeliveryState.DONE,
-        channel_hash=channel.hash,
+    ends = of_same_run(row, channel).filter(
+        kind=Announcement.Kind.COMPLETE, state=DeliveryState.DONE
     )
     return ends.values_list("message_id", flat=True).first() or ""
 

@@ -33,6 +33,36 @@ def _one_member(world: World) -> Redemption:
     return world.begin(wolves, code)
 
 
+def _held_up_in_one_of_two_guilds(
+    world: World, *, then: State
+) -> tuple[Redemption, Redemption, step.Intent]:
+    """Begin a code for a player in two guilds. A worker of the first one is held up.
+
+    It has written its intent, and has not sent its request.
+
+    Args:
+        world: the world.
+        then: the state of the first guild's row, after a repeat got another answer meanwhile.
+
+    Returns:
+        The redemptions of the two guilds, and the intent. The second guild's row is due.
+    """
+    wolves, bears = guild(), guild()
+    for of in (wolves, bears):
+        member(of, "300000001")
+    code = gift_code()
+    world.knows(wolves, bears)
+    world.has(code)
+    first = world.begin(wolves, code)
+    claim = world.claim(first)
+    stale = step.intend(claim.pk, claim.token)
+    assert stale is not None
+    first.member_redemptions.update(state=then, token=claim.token + 1)
+    second = world.begin(bears, code)
+    world.pass_time(5)
+    return first, second, stale
+
+
 def test_a_lost_message_costs_a_lease_and_nothing_else(world: World) -> None:
     redemption = _one_member(world)
     world.claim(redemption)
@@ -185,19 +215,7 @@ def test_no_request_is_sent_for_a_claim_if_a_late_answer_has_shown_the_grant(wor
 def test_no_request_is_sent_for_a_duplicates_claim_if_a_late_answer_has_shown_the_grant(
     world: World,
 ) -> None:
-    wolves, bears = guild(), guild()
-    for of in (wolves, bears):
-        member(of, "300000001")
-    code = gift_code()
-    world.knows(wolves, bears)
-    world.has(code)
-    first = world.begin(wolves, code)
-    claim = world.claim(first)
-    stale = step.intend(claim.pk, claim.token)
-    assert stale is not None
-    first.member_redemptions.update(state=State.NEEDS_CORRECTION, token=claim.token + 1)
-    second = world.begin(bears, code)
-    world.pass_time(5)
+    first, second, stale = _held_up_in_one_of_two_guilds(world, then=State.NEEDS_CORRECTION)
     duplicate = world.claim(second)
     step.record(stale, step.ask(stale))
 
@@ -212,21 +230,8 @@ def test_no_request_is_sent_for_a_duplicates_claim_if_a_late_answer_has_shown_th
 def test_an_unconfirmed_duplicate_is_covered_if_a_late_answer_has_shown_the_grant(
     world: World, by: str
 ) -> None:
-    wolves, bears = guild(), guild()
-    for of in (wolves, bears):
-        member(of, "300000001")
-    code = gift_code()
-    world.knows(wolves, bears)
-    world.has(code)
-    first = world.begin(wolves, code)
-    claim = world.claim(first)
-    stale = step.intend(claim.pk, claim.token)
-    assert stale is not None
-    # The worker is held up. A repeat is refused, so the other guild's row has its turn. The worker
-    # of that row dies after its intent, and then the first worker returns.
-    first.member_redemptions.update(state=State.NOT_ELIGIBLE, token=claim.token + 1)
-    second = world.begin(bears, code)
-    world.pass_time(5)
+    first, second, stale = _held_up_in_one_of_two_guilds(world, then=State.NOT_ELIGIBLE)
+    # The worker of the other guild's row dies after its intent, and then the first worker returns.
     duplicate = world.claim(second)
     assert step.intend(duplicate.pk, duplicate.token) is not None
     world.pass_time(31)

@@ -75,6 +75,16 @@ def test_the_world_can_be_read_and_posted_to_another_simulator(simulator, make_s
     assert other.world() == simulator.world()
 
 
+def test_null_removes_all_faults_of_a_kind(simulator):
+    simulator.merge({"faults": [{"fault": "drop", "times": None}]})
+    simulator.merge({"feed_faults": [{"fault": "empty"}]})
+
+    simulator.merge({"faults": None})
+
+    assert simulator.world()["faults"] == []
+    assert [fault["fault"] for fault in simulator.world()["feed_faults"]] == ["empty"]
+
+
 @pytest.mark.parametrize(
     ("world", "field"),
     [

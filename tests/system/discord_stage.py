@@ -129,6 +129,20 @@ class Stage:
         """Let the game know players."""
         self.system.world(players={player: {"realm": REALM} for player in players})
 
+    @contextmanager
+    def held(self, pack: Pack, code: str) -> Iterator[None]:
+        """A run of this code is not over while this is held: the game puts one member off.
+
+        The member is asked again until the block ends. A test that needs a run under way does not
+        depend on the machine's speed then.
+        """
+        last = {"player": pack.players[-1], "code": code, "times": None}
+        self.system.world(faults=[{"fault": "msg", "msg": "TOO FREQUENT", **last}])
+        try:
+            yield
+        finally:
+            self.system.world(faults=None)
+
     def new_code(self, *, is_known: bool = True) -> str:
         """A code that works. If it is known, Redeemer has it already."""
         code = f"Wolf{next(_names):04d}"

@@ -13,6 +13,9 @@ from giftcodes.domain.text import clean_token
 
 #: More entries than this are a mistake: a page whose selector finds everything, for example.
 MOST_ENTRIES = 500
+TOO_MANY = (
+    f"The source has more than {MOST_ENTRIES} entries. They cannot all be codes: check its options."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,7 @@ def listing_of(entries: Iterable[Entry]) -> Listing:
     notes: list[str] = []
     for number, entry in enumerate(entries, start=1):
         if number > MOST_ENTRIES:
-            return Listing(
-                problem=f"The source has more than {MOST_ENTRIES} entries. They cannot all be "
-                "codes: check its options."
-            )
+            return Listing(problem=TOO_MANY)
         if not isinstance(entry.code, str):
             skipped.append(
                 f"its code is not a text but a value of type {type(entry.code).__name__}"
@@ -44,21 +44,36 @@ def listing_of(entries: Iterable[Entry]) -> Listing:
         if not CODE.fullmatch(code):
             skipped.append(f"not 1 to 32 letters and digits: {entry.code}")
             continue
-        published = _date(moment, entry.published, "day", code, notes)
-        end = _date(end_of, entry.ends, "end", code, notes)
-        found.append(PublishedCode(code, published.date() if published else None, end))
+        found.append(published_code(code, entry.published, entry.ends, notes))
     return Listing(codes=unique(found), skipped=tuple(skipped), notes=tuple(notes))
 
 
-def _date(
-    read: Callable[[object], datetime | None],
-    value: object,
-    name: str,
+def published_code(
     code: str,
+    published: object,
+    ends: object,
     notes: list[str],
+    *,
+    names: tuple[str, str] = ("its day", "its end"),
+) -> PublishedCode:
+    """The code with its dates. A date that cannot be read is dropped, and a note is added.
+
+    Args:
+        code: a well-formed code.
+        published, ends: when the code was published and when it ends, as the source has it.
+        notes: the notes so far.
+        names: how a note names the two dates.
+    """
+    day = _date(moment, published, f"{code}: {names[0]}", notes)
+    end = _date(end_of, ends, f"{code}: {names[1]}", notes)
+    return PublishedCode(code, day.date() if day else None, end)
+
+
+def _date(
+    read: Callable[[object], datetime | None], value: object, name: str, notes: list[str]
 ) -> datetime | None:
     try:
         return read(value)
     except ValueError as error:
-        notes.append(f"{code}: its {name} is {error}; it is taken as unknown")
+        notes.append(f"{name} is {error}; it is taken as unknown")
         return None

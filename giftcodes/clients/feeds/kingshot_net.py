@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from giftcodes.clients.feeds.base import CODE, Listing, PublishedCode, json_object, unique
-from giftcodes.clients.feeds.moments import end_of, moment
+from giftcodes.clients.feeds.entries import published_code
 
 
 def read_list(body: bytes) -> Listing:
@@ -52,19 +52,7 @@ def _listing(entries: list[Any]) -> Listing:
         elif not CODE.fullmatch(code.strip()):
             skipped.append(f"not 1 to 32 letters and digits: {code}")
         else:
-            found.append(_published(code.strip(), entry, notes))
+            dates = entry.get("createdAt"), entry.get("expiresAt")
+            names = ("createdAt", "expiresAt")
+            found.append(published_code(code.strip(), *dates, notes, names=names))
     return Listing(codes=unique(found), skipped=tuple(skipped), notes=tuple(notes))
-
-
-def _published(code: str, entry: dict[str, Any], notes: list[str]) -> PublishedCode:
-    """Return the code with its dates. An unreadable date is dropped, and a note is added."""
-    published, end = None, None
-    try:
-        published = moment(entry.get("createdAt"))
-    except ValueError as error:
-        notes.append(f"{code}: createdAt is {error}; it is taken as unknown")
-    try:
-        end = end_of(entry.get("expiresAt"))
-    except ValueError as error:
-        notes.append(f"{code}: expiresAt is {error}; it is taken as unknown")
-    return PublishedCode(code, published.date() if published else None, end)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from giftcodes.clients.feeds.base import Listing
-from giftcodes.clients.feeds.entries import MOST_ENTRIES, Entry, listing_of
+from giftcodes.clients.feeds.entries import MOST_ENTRIES, TOO_MANY, Entry, listing_of
 from giftcodes.clients.feeds.options import SourceOptions, codes_around
 from giftcodes.domain import limited_process
 from giftcodes.domain.limited_process import TOO_MUCH, ProcessLimits
@@ -98,8 +98,5 @@ def _entries(body: bytes, argument: dict[str, str]) -> list[Any] | Listing:
         return Listing(problem=problem)
     found: list[Any] = answer["entries"]
     if len(found) > MOST_ENTRIES:
-        return Listing(
-            problem=f"The source has more than {MOST_ENTRIES} entries. They cannot all be codes: "
-            "check its options."
-        )
+        return Listing(problem=TOO_MANY)
     return found

@@ -100,15 +100,19 @@ class _Listing:
         rows = CodeSighting.objects.filter(feed=feed, gift_code__in=ids).order_by()
         self.seen = set(rows.values_list("gift_code_id", flat=True))
         self.stored = Stored()
+        #: How many new codes may be tried now. None if there is no limit.
+        self.room: int | None = None
         self.fresh: list[GiftCode] = []
+        #: The ids of the codes that no feed has listed before.
+        self.first: set[int] = set()
         self.again: set[int] = set()
         # The codes that the lines are about. A line about a new issue is not about the old one.
         self.about: dict[int, PublishedCode] = {}
 
     def store(self, *, is_whole: bool) -> Stored:
         """Store what the lines say."""
-        kinds = [(line, self._code_of(line)) for line in self.lines]
-        judged = [(line, code, decide(line, code)) for line, code in kinds]
+        found = [(line, self.known.get(line.code.casefold())) for line in self.lines]
+        judged = [(line, code, decide(line, code)) for line, code in found]
         if any(kind in (FeedLineKind.NEW, FeedLineKind.REISSUED) for *_, kind in judged):
             trust.judge(self.feed, self.now)
         if self.feed.is_trusted:
@@ -125,9 +129,6 @@ class _Listing:
             GiftCode.objects.filter(pk__in=self.about).update(last_seen_at=self.now)
         self.stored.fresh_code_ids = sorted(self.again)
         return self.stored
-
-    def _code_of(self, line: PublishedCode) -> GiftCode | None:
-        return self.known.get(line.code.casefold())
 
     def _apply(self, line: PublishedCode, code: GiftCode | None, kind: FeedLineKind) -> None:
         if code is None or kind is FeedLineKind.REISSUED:
@@ -198,8 +199,6 @@ class _Listing:
         self.about |= {code.pk: lines[folded] for folded, code in rows.items()}
         self.again |= {code.pk for code in rows.values() if code.state == CodeState.ACTIVE}
         self.stored.new = [code.code for code in self.fresh]
-
-    first: set[int] = frozenset()  # type: ignore[assignment]
 
     def _note_sightings(self) -> None:
         """Record that the feed lists these codes, in one statement."""
