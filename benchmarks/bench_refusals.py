@@ -32,13 +32,13 @@ def bench_32_callers_at_once(row: str) -> None:
     report(
         f"32 callers of 4 processes, row {row}: median",
         refusals[len(refusals) // 2],
-        limit=50,
+        limit=25,
         unit="ms",
     )
     report(
         f"32 callers of 4 processes, row {row}: p99",
         refusals[len(refusals) * 99 // 100],
-        limit=50,
+        limit=25,
         unit="ms",
     )
 

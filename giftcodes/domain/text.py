@@ -43,6 +43,8 @@ _JOINING_LETTER = re.compile(
 )
 _MONGOLIAN_LETTER = re.compile("[\u1820-\u18aa\u180b-\u180f]")
 _VIRAMA_CLASS = 9
+#: No character before this one is a combining mark.
+_FIRST_MARK = "\u0300"
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
@@ -166,7 +168,9 @@ def _with_few_marks(text: str) -> str:
     if len(text) <= _MOST_MARKS:
         return text
     marks = [
-        sign for sign in set(text) if unicodedata.combining(unicodedata.normalize("NFD", sign)[0])
+        sign
+        for sign in set(text)
+        if sign >= _FIRST_MARK and unicodedata.combining(unicodedata.normalize("NFD", sign)[0])
     ]
     if not marks:
         return text

@@ -57,7 +57,9 @@ def bring_in_members(
     # This precedes the insert. Otherwise, a person's trigger would also reopen the new rows that
     # wait for correction.
     reopened = 0
-    if trigger.is_person:
+    # While all rows are pending, there is nothing to reopen. To put this statement together takes
+    # half of the time in which a new run's row is locked, and the refusals of duplicates wait.
+    if trigger.is_person and rows.exclude(state=State.PENDING).exists():
         reopened = rows.reopenable(is_person=True, is_limited=is_limited).requeue()
     added, has_others = admit_members(redemption_ids)
     if has_others and not trigger.is_person:

@@ -41,12 +41,10 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
     def ensure(self, *, guild_id: int, gift_code_id: int) -> int:
         """Return the id of the row for this guild and code, and insert the row if it is missing."""
         key = {"guild_id": guild_id, "gift_code_id": gift_code_id}
-        ids = self.filter(**key).values_list("pk", flat=True)
-        found = ids.first()
-        while found is None:  # This repeats only if the row is deleted in between.
+        # The ORM would take half of the time of a refusal (decision 8).
+        while not (found := fetch(_FIND, **key)):  # This repeats only if the row is deleted.
             self.bulk_create([Redemption(**key)], ignore_conflicts=True)
-            found = ids.first()
-        return found
+        return int(found[0][0])
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> RedemptionQuerySet:
         """Lock the rows in id order.
@@ -63,6 +61,12 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         return self.select_for_update(
             nowait=nowait, skip_locked=skip_locked, no_key=True, of=("self",)
         ).order_by("pk")
+
+
+_FIND = """
+SELECT id FROM giftcodes_redemption
+WHERE guild_id = %(guild_id)s AND gift_code_id = %(gift_code_id)s
+"""
 
 
 class Redemption(models.Model):
