@@ -150,8 +150,12 @@ def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
 
 
 def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
+    """The worker polls by itself, as always: a command would first have to start."""
     with _running_system(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
-        _redeem(running)
+        _list_code(running)
+        codes = "SELECT count(*) FROM giftcodes_redemption"
+        wait_for(lambda: bool(running.rows(codes)[0][0]), "the worker to poll", seconds=60)
+        _found(running)
         ((seconds,),) = running.rows(
             "SELECT extract(epoch FROM "
             "(SELECT min(sent_at) FROM giftcodes_attempt) - first_seen_at)::float "
@@ -340,8 +344,13 @@ def _redeem(running: System) -> Found:
 
 
 def _publish(running: System) -> None:
-    running.world(codes={CODE: {}}, feed=[f"{CODE} 24.11.2026"])
+    _list_code(running)
     running.manage("poll_codes", "whiteout")
+
+
+def _list_code(running: System) -> None:
+    """Put the code into the feed."""
+    running.world(codes={CODE: {}}, feed=[f"{CODE} 24.11.2026"])
 
 
 def _found(running: System) -> Found:
