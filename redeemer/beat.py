@@ -90,9 +90,6 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
         # With arguments, a task does something other than without them.
         if idle is None or self.args or self.kwargs:
             return 0.0
-        since_last = (self._default_now() - maybe_make_aware(self.last_run_at)).total_seconds()
-        if since_last >= idle.longest_seconds:
-            return 0.0
         try:
             with transaction.atomic():
                 # If a table is locked, the other entries must not wait for it.
@@ -101,8 +98,16 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
                 execute("SET LOCAL statement_timeout TO DEFAULT")
         except DatabaseError:
             return 0.0
-        most: float = min(idle.look_seconds, idle.longest_seconds - since_last)
-        return most if wait is None else min(wait, most)
+        since_last = (self._default_now() - maybe_make_aware(self.last_run_at)).total_seconds()
+        left: float = idle.longest_seconds - since_last
+        if left > 0:
+            most = min(idle.look_seconds, left)
+            return most if wait is None else min(wait, most)
+        # An entry that is sent now is not due again for its interval. If its task has work before
+        # that, such as a window that opens, the entry is sent then instead.
+        interval = getattr(self.schedule, "run_every", None)  # A crontab has none.
+        is_soon = wait is not None and interval is not None and wait < interval.total_seconds()
+        return wait if wait is not None and is_soon else 0.0
 
     def save(self) -> None:
         """Store the time of the last run, even if the row fails its own validation.

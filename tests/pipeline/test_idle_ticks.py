@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from giftcodes.clients.games.config import Rate
 from giftcodes.models import Announcement, DeliveryState, Feed, PauseKind, RateBudget, database_now
@@ -116,6 +116,34 @@ def test_a_tick_is_sent_when_the_window_opens(
     due = entry(seconds_ago=2).is_due()
 
     assert (due.is_due, due.next) == (False, 0.4)
+
+
+@pytest.mark.parametrize(("opens_in", "waits"), [(0.2, 0.2), (1.5, 0), (None, 0)])
+def test_no_tick_is_sent_shortly_before_the_window_opens(
+    world: World,
+    patient: None,
+    monkeypatch: pytest.MonkeyPatch,
+    opens_in: float | None,
+    waits: float,
+) -> None:
+    """It would be the last one for an interval, and the window would wait for the next."""
+    monkeypatch.setattr(dispatch, "seconds_until_due", lambda: opens_in)
+
+    due = entry(seconds_ago=3601).is_due()
+
+    assert due.is_due == (waits == 0)
+    if waits:
+        assert due.next == waits
+
+
+def test_an_entry_with_a_crontab_is_sent_in_its_minute(
+    world: World, patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "seconds_until_due", lambda: 0.2)
+    row = entry(seconds_ago=7200).model
+    row.crontab, row.interval = CrontabSchedule.objects.create(), None
+
+    assert beat.TolerantEntry(row, app=app).is_due().is_due
 
 
 def test_a_tick_is_sent_if_the_database_does_not_say_what_is_due(
