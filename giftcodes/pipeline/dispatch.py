@@ -58,7 +58,7 @@ def dispatch(provider: str) -> list[Claim]:
         KeyError: no game of this name is configured.
     """
     config = game(provider)
-    if not config.is_on or not _has_work(provider):
+    if not config.is_on or not _with_work([provider]):
         return []
     with transaction.atomic():
         budget, _ = RateBudget.objects.select_for_update().get_or_create(provider=provider)
@@ -89,7 +89,7 @@ def seconds_until_due() -> float | None:
         a dispatch could begin.
     """
     waits = []
-    for provider in filter(_has_work, providers_on()):
+    for provider in _with_work(providers_on()):
         budget = RateBudget.objects.filter(provider=provider).first()
         if budget is None:
             return 0.0
@@ -97,10 +97,10 @@ def seconds_until_due() -> float | None:
     return min((wait for wait in waits if wait is not None), default=None)
 
 
-def _has_work(provider: str) -> bool:
-    """Whether there is work. This takes no lock, because most ticks find nothing to do."""
-    ((found,),) = fetch(statement("dispatch", "any_work"), provider=provider)
-    return bool(found)
+def _with_work(providers: list[str]) -> list[str]:
+    """Those games that have work. This takes no lock, because most ticks find nothing to do."""
+    rows = fetch(statement("dispatch", "with_work"), providers=providers)
+    return [provider for (provider,) in rows]
 
 
 def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime) -> list[Claim]:

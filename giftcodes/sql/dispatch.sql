@@ -1,19 +1,22 @@
 -- While a table has no statistics, PostgreSQL would read all rows of a code where these statements
 -- need a few rows of an index. `OFFSET 0` makes it read a subquery first, or once for each row.
 
--- name: any_work
-SELECT EXISTS (
+-- name: with_work
+SELECT provider FROM unnest(%(providers)s::text[]) AS game (provider)
+WHERE EXISTS (
     SELECT FROM giftcodes_redemption r
-    JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.provider = %(provider)s
+    JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.provider = game.provider
     WHERE r.state = 'running' AND NOT coalesce(c.held_until > clock_timestamp(), false)
       AND EXISTS (
           SELECT FROM giftcodes_memberredemption m
           WHERE m.redemption_id = r.id AND m.state = 'pending')
+    OFFSET 0
 ) OR EXISTS (
     SELECT FROM giftcodes_memberredemption m
-    JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
+    JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = game.provider
     WHERE m.state = 'unconfirmed' AND m.next_attempt_at <= clock_timestamp()
       AND NOT coalesce(c.held_until > clock_timestamp(), false)
+    OFFSET 0
 )
 
 -- name: in_flight

@@ -172,7 +172,7 @@ def test_a_poll_waits_for_the_feed(world: World) -> None:
     assert poll.seconds_until_due() is None
 
 
-def test_an_edit_of_the_schedule_is_looked_for_once_a_second(
+def test_an_edit_of_the_schedule_is_looked_for_every_few_seconds(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)

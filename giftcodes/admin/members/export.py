@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from django.utils.translation import gettext
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.utils.exceptions import IllegalCharacterError
 
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.exporting import only_export
@@ -65,6 +62,9 @@ def workbook_of(members: QuerySet[Member]) -> HttpResponse:
 
     Text cells stay text, even if they look like a formula or a number.
     """
+    # Until the first export, no process needs the memory of these 175 modules.
+    from openpyxl import Workbook
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Members")
     sheet.freeze_panes = "A2"
@@ -99,6 +99,9 @@ def _rows(members: QuerySet[Member]) -> Iterator[list[Any]]:
 
 
 def _cell(sheet: Any, value: Any) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.utils.exceptions import IllegalCharacterError
+
     if not isinstance(value, str):
         return value
     try:
