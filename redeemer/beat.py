@@ -47,8 +47,8 @@ def _seconds_until_message() -> float | None:
 
 _IDLE = {
     # /healthz and the alarm about beat notice that ticks are missing after ten seconds. A row that
-    # is tried again waits for four seconds or longer, so no retry is late.
-    "giftcodes.tasks.tick": _Idle(dispatch.seconds_until_due, 3.0, 3.0),
+    # is tried again waits for four seconds or longer, so none is late.
+    "giftcodes.tasks.tick": _Idle(dispatch.seconds_until_due, 4.0, 4.0),
     "giftcodes.tasks.poll": _Idle(poll.seconds_until_due, 60.0, 5.0),
     "giftcodes.tasks.announce": _Idle(_seconds_until_message, 60.0, 15.0),
     # Players who no longer agree are forgotten within a minute.
@@ -56,7 +56,7 @@ _IDLE = {
 }
 #: Beat checks this often whether the schedule was edited, in seconds. Each look takes as
 #: long as sending a message.
-_EDITS_SECONDS = 3.0
+_EDITS_SECONDS = 5.0
 #: A row that failed is tried again after this time, or when the schedule is edited.
 RETRY_SECONDS = 60.0
 _DATABASE_DOWN = (OperationalError, InterfaceError)
