@@ -151,9 +151,20 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _run_celery() -> None:
-    from celery.bin.celery import main
+    """Run `celery worker` or `celery beat`.
 
-    main()
+    The module of the whole command also loads an interactive shell, which takes 7 MB.
+    """
+    from celery.bin.base import CLIContext
+    from celery.bin.beat import beat
+    from celery.bin.worker import worker
+
+    from redeemer.celery import app
+
+    name, *options = sys.argv[len(_CELERY) :]
+    command = {"worker": worker, "beat": beat}[name]
+    context = CLIContext(app=app, no_color=False, workdir=None, quiet=True)
+    command.main(args=options, prog_name=f"celery {name}", obj=context)
 
 
 def _run_manage() -> None:
