@@ -23,43 +23,44 @@ from giftcodes.domain import log_lines
 
 #: The most characters of a description, and of the words of a choice.
 _MOST_TEXT = 100
-#: What translators read beside each name (a context of gettext).
-NAME = "Discord command or option: lower case, no spaces, at most 32 characters"
+#: The context of names in the catalogues. `makemessages` finds only contexts that are literal.
+NAME = "Discord name"
 #: Names of commands and options, so that `makemessages` finds them. The definitions have the names
 #: without a translation, because Discord sends these back.
+# Translators: names of commands and options: lower case, no spaces, at most 32 characters.
 NAMES = (
-    pgettext_lazy(NAME, "add"),
-    pgettext_lazy(NAME, "announce"),
-    pgettext_lazy(NAME, "code"),
-    pgettext_lazy(NAME, "codes"),
-    pgettext_lazy(NAME, "expires"),
-    pgettext_lazy(NAME, "file"),
-    pgettext_lazy(NAME, "guild"),
-    pgettext_lazy(NAME, "here"),
-    pgettext_lazy(NAME, "iam"),
-    pgettext_lazy(NAME, "import"),
-    pgettext_lazy(NAME, "join"),
-    pgettext_lazy(NAME, "leave"),
-    pgettext_lazy(NAME, "link"),
-    pgettext_lazy(NAME, "members"),
-    pgettext_lazy(NAME, "missing"),
-    pgettext_lazy(NAME, "mydata"),
-    pgettext_lazy(NAME, "name"),
-    pgettext_lazy(NAME, "nobody"),
-    pgettext_lazy(NAME, "off"),
-    pgettext_lazy(NAME, "officers"),
-    pgettext_lazy(NAME, "player"),
-    pgettext_lazy(NAME, "player_id"),
-    pgettext_lazy(NAME, "redeem"),
-    pgettext_lazy(NAME, "rewards"),
-    pgettext_lazy(NAME, "role"),
-    pgettext_lazy(NAME, "search"),
-    pgettext_lazy(NAME, "state"),
-    pgettext_lazy(NAME, "status"),
-    pgettext_lazy(NAME, "stop"),
-    pgettext_lazy(NAME, "weekly"),
-    pgettext_lazy(NAME, "threads"),
-    pgettext_lazy(NAME, "what"),
+    pgettext_lazy("Discord name", "add"),
+    pgettext_lazy("Discord name", "announce"),
+    pgettext_lazy("Discord name", "code"),
+    pgettext_lazy("Discord name", "codes"),
+    pgettext_lazy("Discord name", "expires"),
+    pgettext_lazy("Discord name", "file"),
+    pgettext_lazy("Discord name", "guild"),
+    pgettext_lazy("Discord name", "here"),
+    pgettext_lazy("Discord name", "iam"),
+    pgettext_lazy("Discord name", "import"),
+    pgettext_lazy("Discord name", "join"),
+    pgettext_lazy("Discord name", "leave"),
+    pgettext_lazy("Discord name", "link"),
+    pgettext_lazy("Discord name", "members"),
+    pgettext_lazy("Discord name", "missing"),
+    pgettext_lazy("Discord name", "mydata"),
+    pgettext_lazy("Discord name", "name"),
+    pgettext_lazy("Discord name", "nobody"),
+    pgettext_lazy("Discord name", "off"),
+    pgettext_lazy("Discord name", "officers"),
+    pgettext_lazy("Discord name", "player"),
+    pgettext_lazy("Discord name", "player_id"),
+    pgettext_lazy("Discord name", "redeem"),
+    pgettext_lazy("Discord name", "rewards"),
+    pgettext_lazy("Discord name", "role"),
+    pgettext_lazy("Discord name", "search"),
+    pgettext_lazy("Discord name", "state"),
+    pgettext_lazy("Discord name", "status"),
+    pgettext_lazy("Discord name", "stop"),
+    pgettext_lazy("Discord name", "weekly"),
+    pgettext_lazy("Discord name", "threads"),
+    pgettext_lazy("Discord name", "what"),
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -12,6 +14,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from simcord.results import InteractionResult
 
+from giftcodes.discord_bot import translating
 from giftcodes.discord_bot.commands import COMMANDS
 from giftcodes.discord_bot.translating import NAMES, Catalogues, message_id
 from giftcodes.models import EventKind, Guild, RedemptionEvent
@@ -74,6 +77,16 @@ def test_every_name_is_in_the_catalogues() -> None:
         part["name"] for payload in payloads() for part in parts(payload) if "description" in part
     }
     assert sorted(written) == sorted(map(message_id, NAMES))
+
+
+def test_the_context_of_each_name_is_literal_since_makemessages_finds_no_other() -> None:
+    calls = [
+        node.args[0]
+        for node in ast.walk(ast.parse(Path(translating.__file__).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "pgettext_lazy"
+    ]
+    assert len(calls) == len(NAMES)
+    assert {getattr(context, "value", None) for context in calls} == {translating.NAME}
 
 
 class Clumsy(pseudo.Pseudo):
