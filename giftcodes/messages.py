@@ -15,6 +15,8 @@ from typing import Any
 from celery import Celery
 from kombu.utils.uuid import uuid
 
+from giftcodes.domain import tracing
+
 _thread = threading.local()
 
 
@@ -38,7 +40,7 @@ def publish(task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         producer.publish(
             message.body,
             routing_key=_queue(app, task.name),
-            headers=message.headers,
+            headers=message.headers | tracing.headers(),
             serializer="json",
             **message.properties,
         )

@@ -28,7 +28,7 @@ class RedeemerAdminConfig(SimpleAdminConfig):
     default_site = "giftcodes.admin_site.RedeemerSite"
 
     def ready(self) -> None:
-        """Register checks, log the client's address of each request, send errors to Sentry."""
+        """Register checks, log the client's address of each request, send errors and traces."""
         from django_structlog.signals import bind_extra_request_metadata
 
         from redeemer.security import bind_client_address
@@ -41,6 +41,10 @@ class RedeemerAdminConfig(SimpleAdminConfig):
             from redeemer import sentry
 
             sentry.start(settings.SENTRY_DSN)
+        if settings.SENDS_TRACES:
+            from redeemer import tracing
+
+            tracing.start()
 
 
 def _check_pages(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:

@@ -7,13 +7,35 @@ programs that use the same broker, or from a person who wrote to it by hand.
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import Empty
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES
 
 from giftcodes.domain import log_lines
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """Let the modules that are imported in this block do as if a package were not installed."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment] # This makes its import fail.
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+# The client of Redis loads OpenTelemetry's metrics, which nobody reads, if they are installed. They
+# would take memory in each process (redeemer.tracing loads what it needs).
+with _without("opentelemetry"):
+    from kombu.transport import redis
 
 #: What kombu raises for an element that is not JSON, is not a message, or has no readable body. A
 #: lost connection raises other errors, or leaves the client without a connection.

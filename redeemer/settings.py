@@ -379,6 +379,8 @@ AXES_VERBOSE = False
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
 #: The address, with its key, of the project in Sentry that unexpected errors are sent to.
 SENTRY_DSN = env.str("SENTRY_DSN", default="").strip()
+#: Whether traces are sent. OpenTelemetry itself reads this variable and its other ones.
+SENDS_TRACES = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="").strip())
 
 # --- Logs -----------------------------------------------------------------------------------------
 LOGGING = configure(

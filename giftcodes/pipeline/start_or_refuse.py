@@ -12,7 +12,7 @@ from django.db import OperationalError, transaction
 from django.utils.translation import gettext, gettext_noop, ngettext
 from psycopg.errors import LockNotAvailable
 
-from giftcodes.domain import log_lines
+from giftcodes.domain import log_lines, tracing
 from giftcodes.models import (
     DirectoryLookup,
     EventKind,
@@ -132,10 +132,10 @@ def start(
         # the state `needs_correction`. It only marks them as due: another task looks them up soon.
         DirectoryLookup.objects.want(providers_with_directory(), guild_id=guild_id)
     call = _Call(redemption_id, trigger, user_id, by)
-    for _ in range(LOOKS):
-        if result := _try_to_start(call):
-            return result
-    return _give_up(call)
+    with tracing.span("start", redemption_id=redemption_id, trigger=trigger.value):
+        result = _start(call)
+        tracing.note(result=result.kind.value)
+    return result
 
 
 def refuse_running(
@@ -169,6 +169,13 @@ def refuse_running(
         log_lines.duplicate(guild, words, trigger=trigger.value, user=str(user_id or ""))
         refused[guild_id, code_id] = log_lines.duplicate_text(guild, words)
     return refused
+
+
+def _start(call: _Call) -> StartResult:
+    for _ in range(LOOKS):
+        if result := _try_to_start(call):
+            return result
+    return _give_up(call)
 
 
 def _try_to_start(call: _Call) -> StartResult | None:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from giftcodes.clients.feeds import FeedReading, FeedStatus, PublishedCode, fetch
 from giftcodes.clients.games.config import ProviderConfig
-from giftcodes.domain import log_lines
+from giftcodes.domain import log_lines, tracing
 from giftcodes.domain.backoff import feed_delay_seconds
 from giftcodes.models import Clock, Feed, database_now
 from giftcodes.models.feed_sources import FeedSource, source_of
@@ -134,13 +134,15 @@ def _poll(feed_id: int, config: ProviderConfig | FeedSource, *, force: bool) -> 
     feed = _claim(feed_id, config, force=force)
     if feed is None:
         return PollResult(False, f"The feed of {config.title} is not due yet.")
-    reading = fetch(
-        config,
-        etag=feed.etag,
-        last_modified=feed.last_modified,
-        total_seconds=settings.HTTP_SECONDS,
-        connect_seconds=settings.HTTP_CONNECT_SECONDS,
-    )
+    with tracing.span("feed", feed_id=feed_id, provider=feed.provider):
+        reading = fetch(
+            config,
+            etag=feed.etag,
+            last_modified=feed.last_modified,
+            total_seconds=settings.HTTP_SECONDS,
+            connect_seconds=settings.HTTP_CONNECT_SECONDS,
+        )
+        tracing.note(status=reading.status.value)
     if reading.status is FeedStatus.FAILED:
         return _store_failure(feed, reading, title=config.title)
     return _store(feed, reading, config=config)

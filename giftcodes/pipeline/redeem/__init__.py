@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from giftcodes.clients.games import client_for
 from giftcodes.clients.games.base import Answer, RateReport
-from giftcodes.domain import failpoints, log_lines
+from giftcodes.domain import failpoints, log_lines, tracing
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.models.games import game
 from giftcodes.pipeline.redeem.intent import Intent, intend
@@ -56,14 +56,17 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
         What to enqueue next. None if nothing was done.
     """
     started_at = time.monotonic()
-    intent = intend(member_redemption_id, token)
+    with tracing.span("intent"):
+        intent = intend(member_redemption_id, token)
     if intent is None:
         return settle_what_was_granted(member_redemption_id)
     failpoints.hit("after-intent")
     # The database checked the lease. If this process has been held up since then, the request might
     # end after the lease: then another request for the player could be under way at the same time.
     is_late = time.monotonic() - started_at > intent.lease_seconds - settings.HTTP_SECONDS
-    return record_with_retry(intent, NOT_SENT if is_late else ask(intent))
+    answer = NOT_SENT if is_late else ask(intent)
+    with tracing.span("record"):
+        return record_with_retry(intent, answer)
 
 
 def ask(intent: Intent) -> Answer:
@@ -77,7 +80,12 @@ def ask(intent: Intent) -> Answer:
         total_seconds=settings.HTTP_SECONDS,
         connect_seconds=settings.HTTP_CONNECT_SECONDS,
     )
-    return client.redeem(player_id=intent.player_id, code=intent.published, realm=intent.realm)
+    with tracing.span("request", provider=intent.provider):
+        answer = client.redeem(
+            player_id=intent.player_id, code=intent.published, realm=intent.realm
+        )
+        tracing.note(outcome=answer.outcome.value, http_status=answer.http_status or 0)
+    return answer
 
 
 def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
