@@ -20,12 +20,26 @@ COPY simulator simulator
 COPY templates templates
 # Compile the code now, because the files are read-only when the container runs. Copying may change
 # the dates of the files, so the mode `unchecked-hash` ignores them.
+COPY .ci/sbom.py .ci/
+# The list of packages (CycloneDX) is sbom.cdx.json in the image's working directory.
+ARG SOURCE_DATE_EPOCH
+RUN ./.venv/bin/python .ci/sbom.py requirements.txt > sbom.cdx.json
 RUN ./.venv/bin/python manage.py collectstatic --no-input --verbosity 0 \
     && ./.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
        redeemer giftcodes simulator
 
 # --- The image that runs -------------------------------------------------------------------------
 FROM ${PYTHON}
+# `make image` gives these values.
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG CREATED=
+LABEL org.opencontainers.image.title="Redeemer" \
+    org.opencontainers.image.description="Redeems gift codes for every member of every guild, once." \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.created="${CREATED}" \
+    org.opencontainers.image.licenses="MIT"
 ENV PATH=/srv/redeemer/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

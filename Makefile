@@ -6,7 +6,8 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test test-slow test-fast properties year attack bench chaos guards model screenshots docs lint advisories format lock
+.PHONY: help up test test-slow test-fast properties year attack bench chaos guards model screenshots docs lint advisories format lock \
+	dist image release upgrade-check
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -75,6 +76,23 @@ format: .venv/.installed-dev  ## Format the code, and fix what ruff can fix
 lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for newer versions
 	$(LOCK) $(UPGRADE) -o requirements.txt requirements.in
 	$(LOCK) $(UPGRADE) -o requirements-dev.txt requirements-dev.in
+
+dist: .venv/.installed-dev  ## Build the wheel, the source and the list of packages of the last commit into dist/
+	@$(RUN) .ci/dist.py
+
+# The labels of the image (https://specs.opencontainers.org/image-spec/annotations/).
+VERSION = $(shell $(RUN) -c 'import giftcodes; print(giftcodes.__version__)')
+image: .venv/.installed  ## Build the image redeemer:<version> with Docker
+	docker build --tag redeemer:$(VERSION) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(shell git rev-parse HEAD) \
+		--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct) \
+		--build-arg CREATED=$(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) .
+
+release: .venv/.installed-dev  ## Check everything that a release needs, and say what to do next
+	@$(RUN) .ci/release.py
+
+upgrade-check: .venv/.installed-dev  ## Upgrade a running system of an earlier release; FROM=v0.2.0 MEMBERS=n
+	@$(RUN) -m chaos.upgrade
 
 .venv/.installed: requirements.txt
 	@$(INSTALL) $@ $^

@@ -1,4 +1,4 @@
-"""Reads all settings from the environment and from `.env` in the folder of manage.py.
+"""Reads all settings from the environment and from `.env` (redeemer.paths says where it is).
 
 docs/reference/settings.md lists the settings.
 
@@ -18,6 +18,8 @@ from typing import TypeAlias
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
+
+from redeemer import paths
 
 _LINE = re.compile(
     r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?P<rest>.*)", re.DOTALL
@@ -60,6 +62,30 @@ def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None
     for name in _ADDRESSES:
         if name in environment:
             environment[name] = _without_quotes(environment[name])
+
+
+def load_file() -> None:
+    """Add the settings of `.env` to the environment of this process.
+
+    With a wheel, `REDEEMER_HOME` becomes an absolute path, because programs that this process
+    starts have another working directory.
+
+    Raises:
+        SettingError: the file, or a line of it, cannot be read, or it cannot be found.
+    """
+    try:
+        file, home = paths.settings_file(), paths.home_folder()
+        load(file)
+        moved = file.parent == home != paths.home_folder()
+    except paths.UnknownHomeError as error:
+        raise SettingError(str(error)) from error
+    if moved:
+        raise SettingError(
+            f"{file}: REDEEMER_HOME says where this file is, so it cannot be set in it. Set it in "
+            "the environment."
+        )
+    if paths.IS_INSTALLED:
+        os.environ["REDEEMER_HOME"] = str(home)
 
 
 def parse(text: str, file: str) -> dict[str, str]:

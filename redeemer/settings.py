@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -15,14 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
 from giftcodes.clients.games.config import ProviderConfig
-from redeemer import database_url, environment
+from redeemer import database_url, environment, paths
 from redeemer.games import GAMES, providers
 from redeemer.localserver import discovery
 from redeemer.logging import FORMATS, LEVELS, configure
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = paths.CODE
 
-environment.load(BASE_DIR / ".env")
+environment.load_file()
 env = environment.Settings()
 # Use the servers of a running `make up`, unless the environment names others.
 discovery.load_running_environment()
@@ -89,7 +88,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [paths.TEMPLATES],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

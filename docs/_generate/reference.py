@@ -27,9 +27,9 @@ _MARKER = re.compile(r"^<!-- generated: (?P<name>[a-z-]+) -->$", re.MULTILINE)
 _SHOWN_GAME = "WHITEOUT_"
 _ANY_GAME = "<GAME>_"
 #: Where settings are read, in addition to redeemer/games.py.
-_SETTING_SOURCES = ("redeemer/settings.py", "redeemer/localserver/*.py")
+_SETTING_SOURCES = ("redeemer/settings.py", "redeemer/paths.py", "redeemer/localserver/*.py")
 #: Variables that the code reads, but that belong to the shell and are no settings of this project.
-_FOREIGN = {"NO_COLOR"}
+_FOREIGN = {"NO_COLOR", "XDG_DATA_HOME"}
 _KINDS = {
     "str": "text",
     "int": "whole number",

@@ -145,6 +145,7 @@ def run(
     command: Sequence[str],
     *,
     environment: Mapping[str, str],
+    folder: Path = Path("/"),
     on_line: Callable[[str], None] = lambda _line: None,
 ) -> None:
     """Run `command` to its end. The program cannot outlive this process.
@@ -152,6 +153,7 @@ def run(
     Args:
         command: the program's path and its arguments. Paths must be absolute.
         environment: the whole environment of the program.
+        folder: the working directory of the program.
         on_line: called with each line of the program's output.
 
     Raises:
@@ -159,7 +161,7 @@ def run(
     """
     try:
         process = spawn_with_parent_death_signal(
-            command, environment=environment, folder=Path("/"), output=subprocess.PIPE
+            command, environment=environment, folder=folder, output=subprocess.PIPE
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise ProgramError([f"{command[0]} cannot be started: {error}"]) from error

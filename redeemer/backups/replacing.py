@@ -19,7 +19,7 @@ from giftcodes.queries.heartbeat import STALE_SECONDS
 from redeemer.backups.address import Address
 from redeemer.backups.dumps import Dump, entries_done
 from redeemer.backups.programs import ProgramError, client_to_load, run
-from redeemer.localserver.home import REPOSITORY
+from redeemer.paths import CODE
 
 #: PostgreSQL silently truncates names that have more bytes.
 _MAX_NAME_BYTES = 63
@@ -154,7 +154,7 @@ def _migrate(fresh: Address, secret_key: str) -> None:
         environment["SECRET_KEY"] = secret_key
     command = ["migrate", "--no-input", "--skip-checks", "-v", "0"]
     try:
-        run([sys.executable, str(REPOSITORY / "manage.py"), *command], environment=environment)
+        run([sys.executable, "-m", "redeemer", *command], environment=environment, folder=CODE)
         with fresh.connect() as connection:
             connection.execute("ANALYZE")
     except ProgramError as error:

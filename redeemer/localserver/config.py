@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from redeemer import database_url, environment
 from redeemer.games import GAMES
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.home import REPOSITORY
 
 #: The settings that other commands share with `up`, besides those of the games.
 _PUBLISHED = (
@@ -60,7 +59,7 @@ def read() -> Config:
         CannotStartError: `.env` or a setting cannot be read.
     """
     try:
-        environment.load(REPOSITORY / ".env")
+        environment.load_file()
         settings = environment.Settings()
         if settings.str("DATABASE_URL"):
             database_url.parameters(settings.str("DATABASE_URL"))

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
+from redeemer.paths import START_COMMAND
 
 #: The database host in the settings when no server is running. The driver's error shows this name,
 #: which says what to do.
-NO_SERVER_HOST = "/no-server-is-running/start-it-with-make-up"
+NO_SERVER_HOST = f"/no-server-is-running/start-it-with-{START_COMMAND.replace(' ', '-')}"
 #: This key of the environment file is not a variable. It means that the database is the embedded
 #: one.
 EMBEDDED_DATABASE = "own_database"

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redeemer.localserver.errors import CannotStartError
+from redeemer.paths import CODE, UnknownHomeError, home_folder
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+#: The repository, for tests and tools. They never run from a wheel.
+REPOSITORY = CODE
 #: The beginnings of the names of all files and folders that an installation creates in its home.
 _OWN_NAMES = (
     "admin-password",
@@ -39,22 +41,15 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """Return the home that `REDEEMER_HOME` names. The default is `var`.
-
-        A relative path is relative to the repository.
+        """Return the home that `REDEEMER_HOME` or the default names (redeemer.paths).
 
         Raises:
-            CannotStartError: the name begins with `~`, but there is no such user, or the user's
-                home folder is not known.
+            CannotStartError: the folder cannot be found.
         """
-        name = os.environ.get("REDEEMER_HOME") or "var"
         try:
-            return cls(REPOSITORY / Path(name).expanduser())
-        except RuntimeError as error:
-            raise CannotStartError(
-                f"REDEEMER_HOME is {name!r}, but there is no such user, or HOME is not set: write "
-                "the whole path."
-            ) from error
+            return cls(home_folder())
+        except UnknownHomeError as error:
+            raise CannotStartError(str(error)) from error
 
     @property
     def lock(self) -> Path:

@@ -36,17 +36,19 @@ from redeemer.localserver.servers import (
 )
 from redeemer.localserver.supervisor import Supervisor, describe_exit, rotate_log
 from redeemer.localserver.valkey import Valkey
+from redeemer.paths import COMMAND, IS_INSTALLED, START_COMMAND
 
 _READY_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 30.0
+_WHERE = "" if IS_INSTALLED else " in a clone that belongs to it"
 #: If root starts this, PostgreSQL runs as another user, but Redeemer runs as root. If Redeemer ran
 #: as a user that other services share, such as `nobody`, those services could read its keys.
-_ROOT = """\
+_ROOT = f"""\
   WARNING:  You are root, and so are the site, the workers and beat: a flaw in one of them gives
             an attacker the whole computer. They do not change to another user, because the code,
             .env and the home belong to root, and there is no user for them alone. Run this as root
             for trials only. Otherwise make a user (useradd --create-home redeemer), and run
-            `make up` as that user in a clone that belongs to it, or use compose.yaml."""
+            `{START_COMMAND}` as that user{_WHERE}, or use compose.yaml."""
 
 
 class Installation:
@@ -157,7 +159,7 @@ class Installation:
         write_private(self._home.environment, json.dumps(published, indent=1))
 
     def _run(self, *command: str, doing: str) -> None:
-        """Run a command of manage.py.
+        """Run a command of `redeemer`.
 
         Raises:
             CannotStartError: the command failed.
@@ -166,7 +168,7 @@ class Installation:
         status = self._supervisor.run_once(self._programs.manage(*command))
         if status != 0:
             raise CannotStartError(
-                f"`manage.py {command[0]}` {describe_exit(status)}: see the lines above."
+                f"`{COMMAND} {command[0]}` {describe_exit(status)}: see the lines above."
             )
 
     def _ensure_admin(self) -> str | None:

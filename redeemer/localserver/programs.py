@@ -10,10 +10,11 @@ from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
 from redeemer.localserver.copies import Copies
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.home import REPOSITORY, Home
+from redeemer.localserver.home import Home
 from redeemer.localserver.servers import Server
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from redeemer.localserver.supervisor import Process, Program, log_file
+from redeemer.paths import CODE
 
 #: Before a worker exits, it finishes the requests that it has sent, each of which takes at most
 #: HTTP_SECONDS (15 by default).
@@ -45,8 +46,8 @@ class Programs:
         self._copies.load({**self._environment, **_VARIABLES})
 
     def manage(self, *arguments: str, name: str = "") -> Program:
-        """Return a command of manage.py as a program."""
-        command = [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
+        """Return a command of `redeemer` as a program."""
+        command = _module("redeemer", *arguments)
         return self._program(name or arguments[0], command, _run_manage)
 
     def web(self) -> Program:
@@ -100,11 +101,9 @@ class Programs:
 
         def launch(output: int) -> Process:
             environment = {**self._environment, **_VARIABLES}
-            copy = self._copies.start(
-                run, command=command, environment=environment, folder=REPOSITORY
-            )
+            copy = self._copies.start(run, command=command, environment=environment, folder=CODE)
             return copy or spawn_with_parent_death_signal(
-                command, environment=environment, folder=REPOSITORY, output=output
+                command, environment=environment, folder=CODE, output=output
             )
 
         return Program(

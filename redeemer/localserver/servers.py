@@ -31,6 +31,7 @@ from redeemer import database_url
 from redeemer.environment import SettingError
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.spawn import Account
+from redeemer.paths import IS_INSTALLED
 
 #: PostgreSQL reads only the data of its own major version (redeemer.localserver.postgres).
 POSTGRES_MAJOR = 18
@@ -41,6 +42,9 @@ _POSTGRES_TREE = f"pginstall{POSTGRES_MAJOR}"
 #: restarted, no connection can take its port.
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _CONNECT_SECONDS = 5
+_INSTALL = (
+    "Install Redeemer again, with its dependencies." if IS_INSTALLED else "`make up` installs it."
+)
 
 
 class Server(Protocol):
@@ -184,9 +188,7 @@ def valkey_program() -> Path:
 def _folder_of_wheel(wheel: str) -> Path:
     spec = importlib.util.find_spec(wheel)
     if spec is None or spec.origin is None:
-        raise CannotStartError(
-            f"The package {wheel} is not installed: run `make up`, which installs it."
-        )
+        raise CannotStartError(f"The package {wheel} is not installed. {_INSTALL}")
     return Path(spec.origin).parent
 
 

@@ -22,6 +22,7 @@ from redeemer.localserver.home import Home
 from redeemer.localserver.installation import Installation
 from redeemer.localserver.servers import is_free_port
 from redeemer.localserver.supervisor import StopRequest, Supervisor
+from redeemer.paths import COMMAND, START_COMMAND
 
 _KILLED_SITE_ENDS_WITHIN_SECONDS = 10.0
 
@@ -38,7 +39,7 @@ def main(argv: list[str]) -> int:
     Returns:
         The exit status: 0 after a stop, or 1 after one line on stderr if the start is not possible.
     """
-    argparse.ArgumentParser(prog="manage.py up", description=__doc__).parse_args(argv)
+    argparse.ArgumentParser(prog=f"{COMMAND} up", description=__doc__).parse_args(argv)
     try:
         return _up(configuration.read(), Home.from_environment())
     except CannotStartError as error:
@@ -96,7 +97,7 @@ def check_port(config: Config, *, timeout_seconds: float) -> None:
     if not free:
         raise CannotStartError(
             f"Port {config.port} is taken by another program. Set PORT to use another port: "
-            "PORT=8001 make up"
+            f"PORT=8001 {START_COMMAND}"
         )
 
 

@@ -36,11 +36,12 @@ def of_the_source() -> set[str]:
     for file in (
         "redeemer/settings.py",
         "redeemer/localserver/config.py",
-        "redeemer/localserver/home.py",
+        "redeemer/paths.py",
     ):
         text = (REPOSITORY / file).read_text(encoding="utf-8")
         found |= set(re.findall(r"(?:env|settings)\.\w+\(\s*\"([A-Z_]+)\"", text))
         found |= set(re.findall(r"os\.environ\.get\(\"([A-Z_]+)\"", text))
+    found.remove("XDG_DATA_HOME")  # It belongs to the user's desktop.
     games = (REPOSITORY / "redeemer/games.py").read_text(encoding="utf-8")
     return found | {_GAME + end for end in re.findall(r"game\.setting\(\"([A-Z_]+)\"\)", games)}
 

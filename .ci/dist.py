@@ -1,0 +1,142 @@
+"""Build what a release consists of into dist/, for the Makefile.
+
+These are a wheel, an archive of the source, and the list of packages (sbom.py). They are built from
+the last commit, not from the files in the folder. Everything is built twice, in different
+circumstances. If both results are not the same, bit for bit, nothing is kept.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+#: Where each folder of the repository is in the wheel. `redeemer/paths.py` reads the templates there.
+PACKAGED = {
+    "giftcodes": "giftcodes",
+    "redeemer": "redeemer",
+    "simulator": "simulator",
+    "templates": "redeemer/templates",
+}
+#: What the second build does differently: the time zone, the order of sets, and who may write files.
+_OTHERWISE = {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
+
+
+class DistError(Exception):
+    """Nothing could be built. The text says why."""
+
+
+def build(repository: Path, target: Path) -> list[Path]:
+    """Build the last commit twice, and put the files into a folder.
+
+    Args:
+        repository: a folder of a Git repository.
+        target: the folder for the files. Everything else in it is deleted.
+
+    Returns:
+        The files: the archive, the list of packages and the wheel, in this order.
+
+    Raises:
+        DistError: a build failed, the two builds differ, or the wheel lacks a file.
+    """
+    with tempfile.TemporaryDirectory(prefix="dist-") as folder:
+        first = _build(repository, Path(folder) / "first", {}, umask=0o022)
+        second = _build(repository, Path(folder) / "a second one", _OTHERWISE, umask=0o077)
+        if different := differences(first, second):
+            raise DistError(f"Two builds of one commit differ: {', '.join(different)}")
+        wheel = next(first.glob("*.whl"))
+        if missing := missing_files(tracked(repository), wheel):
+            raise DistError(f"The wheel does not have {', '.join(missing)}")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(first, target)
+    return sorted(target.iterdir(), key=lambda path: path.suffix)
+
+
+def _build(repository: Path, folder: Path, variables: Mapping[str, str], *, umask: int) -> Path:
+    source, target = folder / "source", folder / "dist"
+    environment = {**os.environ, **variables, "SOURCE_DATE_EPOCH": str(commit_time(repository))}
+    _export(repository, source, umask)
+    _run([sys.executable, "-m", "hatchling", "build", "-d", str(target)], source, environment)
+    wheel = next(target.glob("*.whl"))
+    bill = _run([sys.executable, ".ci/sbom.py", "requirements.txt"], source, environment)
+    name = "-".join(wheel.name.split("-")[:2])
+    (target / f"{name}.cdx.json").write_bytes(bill)
+    return target
+
+
+def _export(repository: Path, folder: Path, umask: int) -> None:
+    """Write the files of the last commit, with the permissions that a umask leaves."""
+    archive = _run(["git", "archive", "--format=tar", "HEAD"], repository, os.environ)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod((0o777 if path.is_dir() or path.stat().st_mode & 0o100 else 0o666) & ~umask)
+            # The second build sees other dates than the first.
+            os.utime(path, (umask * 1e7, umask * 1e7))
+
+
+def commit_time(repository: Path) -> int:
+    """Return when the last commit was made, in seconds since 1970."""
+    return int(_run(["git", "log", "-1", "--format=%ct"], repository, os.environ))
+
+
+def tracked(repository: Path) -> list[str]:
+    """Return the paths of all files in the last commit."""
+    listed = _run(["git", "ls-tree", "-r", "-z", "--name-only", "HEAD"], repository, os.environ)
+    return [name for name in listed.decode().split("\0") if name]
+
+
+def differences(first: Path, second: Path) -> list[str]:
+    """Return the names of the files that are not the same in two folders."""
+    names = {path.name for folder in (first, second) for path in folder.iterdir()}
+    return sorted(name for name in names if _content(first / name) != _content(second / name))
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def missing_files(files: list[str], wheel: Path) -> list[str]:
+    """Return which of the repository's files a wheel should have, but has not."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    wanted = {}
+    for file in files:
+        top, _, rest = file.partition("/")
+        if top in PACKAGED:
+            wanted[file] = f"{PACKAGED[top]}/{rest}"
+    return [file for file, name in wanted.items() if name not in names]
+
+
+def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> bytes:
+    done = subprocess.run(  # noqa: S603 - no outside input
+        command, cwd=folder, env=environment, capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        raise DistError(f"{' '.join(command)} failed:\n{done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
+def main() -> int:
+    """Build into dist/, and return the exit status."""
+    try:
+        files = build(REPOSITORY, REPOSITORY / "dist")
+    except DistError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for file in files:
+        sys.stdout.write(f"{file.relative_to(REPOSITORY)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
