@@ -19,14 +19,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-#: Where each folder of the repository is in the wheel. `redeemer/paths.py` reads the templates there.
+#: Where each folder of the repository is in the wheel (redeemer/paths.py).
 PACKAGED = {
     "giftcodes": "giftcodes",
     "redeemer": "redeemer",
     "simulator": "simulator",
     "templates": "redeemer/templates",
 }
-#: What the second build does differently: the time zone, the order of sets, and who may write files.
+#: The environment of the second build. It also sees other permissions and dates of files.
 _OTHERWISE = {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
 
 
@@ -48,8 +48,8 @@ def build(repository: Path, target: Path) -> list[Path]:
         DistError: a build failed, the two builds differ, or the wheel lacks a file.
     """
     with tempfile.TemporaryDirectory(prefix="dist-") as folder:
-        first = _build(repository, Path(folder) / "first", {}, umask=0o022)
-        second = _build(repository, Path(folder) / "a second one", _OTHERWISE, umask=0o077)
+        first = _build(repository, Path(folder) / "first", {}, umask=0o022, date=10**9)
+        second = _build(repository, Path(folder) / "a second one", _OTHERWISE, umask=0o077, date=0)
         if different := differences(first, second):
             raise DistError(f"Two builds of one commit differ: {', '.join(different)}")
         wheel = next(first.glob("*.whl"))
@@ -60,10 +60,12 @@ def build(repository: Path, target: Path) -> list[Path]:
     return sorted(target.iterdir(), key=lambda path: path.suffix)
 
 
-def _build(repository: Path, folder: Path, variables: Mapping[str, str], *, umask: int) -> Path:
+def _build(
+    repository: Path, folder: Path, variables: Mapping[str, str], *, umask: int, date: int
+) -> Path:
     source, target = folder / "source", folder / "dist"
     environment = {**os.environ, **variables, "SOURCE_DATE_EPOCH": str(commit_time(repository))}
-    _export(repository, source, umask)
+    _export(repository, source, umask, date)
     _run([sys.executable, "-m", "hatchling", "build", "-d", str(target)], source, environment)
     wheel = next(target.glob("*.whl"))
     bill = _run([sys.executable, ".ci/sbom.py", "requirements.txt"], source, environment)
@@ -72,16 +74,15 @@ def _build(repository: Path, folder: Path, variables: Mapping[str, str], *, umas
     return target
 
 
-def _export(repository: Path, folder: Path, umask: int) -> None:
-    """Write the files of the last commit, with the permissions that a umask leaves."""
+def _export(repository: Path, folder: Path, umask: int, date: int) -> None:
+    """Write the files of the last commit, with a date and the permissions that a umask leaves."""
     archive = _run(["git", "archive", "--format=tar", "HEAD"], repository, os.environ)
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
     for path in folder.rglob("*"):
         if not path.is_symlink():
             path.chmod((0o777 if path.is_dir() or path.stat().st_mode & 0o100 else 0o666) & ~umask)
-            # The second build sees other dates than the first.
-            os.utime(path, (umask * 1e7, umask * 1e7))
+            os.utime(path, (date, date))
 
 
 def commit_time(repository: Path) -> int:

@@ -19,7 +19,12 @@ class Process:
     """A command with a log file. The kernel kills its process when this process dies."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        folder: Path = REPOSITORY,
     ) -> None:
         self.name = name
         self.log = log
@@ -29,6 +34,7 @@ class Process:
         self.is_restarted = True
         self.command = command
         self._environment = environment
+        self._folder = folder
         self._popen: subprocess.Popen[bytes] | None = None
         self._restart_at: float | None = None
 
@@ -68,7 +74,7 @@ class Process:
             self._popen = spawn_with_parent_death_signal(
                 self.command,
                 environment={**self._environment, **self.extra},
-                folder=REPOSITORY,
+                folder=self._folder,
                 output=output,
             )
 
