@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -34,12 +35,13 @@ class DistError(Exception):
     """Nothing could be built. The text says why."""
 
 
-def build(repository: Path, target: Path) -> list[Path]:
-    """Build the last commit twice, and put the files into a folder.
+def build(repository: Path, target: Path, commit: str = "HEAD") -> list[Path]:
+    """Build a commit twice, and put the files into a folder.
 
     Args:
         repository: a folder of a Git repository.
         target: the folder for the files. Everything else in it is deleted.
+        commit: the commit, by default the last one.
 
     Returns:
         The files: the archive, the list of packages and the wheel, in this order.
@@ -48,52 +50,62 @@ def build(repository: Path, target: Path) -> list[Path]:
         DistError: a build failed, the two builds differ, or the wheel lacks a file.
     """
     with tempfile.TemporaryDirectory(prefix="dist-") as folder:
-        first = _build(repository, Path(folder) / "first", {}, umask=0o022, date=10**9)
-        second = _build(repository, Path(folder) / "a second one", _OTHERWISE, umask=0o077, date=0)
+        source = Source(repository, commit)
+        first = _build(source, Path(folder) / "first", {}, umask=0o022, date=10**9)
+        second = _build(source, Path(folder) / "a second one", _OTHERWISE, umask=0o077, date=0)
         if different := differences(first, second):
             raise DistError(f"Two builds of one commit differ: {', '.join(different)}")
         wheel = next(first.glob("*.whl"))
-        if missing := missing_files(tracked(repository), wheel):
+        if missing := missing_files(source.files(), wheel):
             raise DistError(f"The wheel does not have {', '.join(missing)}")
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(first, target)
     return sorted(target.iterdir(), key=lambda path: path.suffix)
 
 
+@dataclass(frozen=True)
+class Source:
+    """A commit of a Git repository."""
+
+    repository: Path
+    commit: str
+
+    def files(self) -> list[str]:
+        """Return the paths of all files."""
+        listed = self._git("ls-tree", "-r", "-z", "--name-only", self.commit)
+        return [name for name in listed.decode().split("\0") if name]
+
+    def time(self) -> int:
+        """Return when the commit was made, in seconds since 1970."""
+        return int(self._git("log", "-1", "--format=%ct", self.commit))
+
+    def export(self, folder: Path, umask: int, date: int) -> None:
+        """Write the files, with a date and with the permissions that a umask leaves."""
+        archive = self._git("archive", "--format=tar", self.commit)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        for path in folder.rglob("*"):
+            if not path.is_symlink():
+                is_run = path.is_dir() or path.stat().st_mode & 0o100
+                path.chmod((0o777 if is_run else 0o666) & ~umask)
+                os.utime(path, (date, date))
+
+    def _git(self, *words: str) -> bytes:
+        return _run(["git", *words], self.repository, os.environ)
+
+
 def _build(
-    repository: Path, folder: Path, variables: Mapping[str, str], *, umask: int, date: int
+    source: Source, folder: Path, variables: Mapping[str, str], *, umask: int, date: int
 ) -> Path:
-    source, target = folder / "source", folder / "dist"
-    environment = {**os.environ, **variables, "SOURCE_DATE_EPOCH": str(commit_time(repository))}
-    _export(repository, source, umask, date)
-    _run([sys.executable, "-m", "hatchling", "build", "-d", str(target)], source, environment)
+    files, target = folder / "source", folder / "dist"
+    environment = {**os.environ, **variables, "SOURCE_DATE_EPOCH": str(source.time())}
+    source.export(files, umask, date)
+    _run([sys.executable, "-m", "hatchling", "build", "-d", str(target)], files, environment)
     wheel = next(target.glob("*.whl"))
-    bill = _run([sys.executable, ".ci/sbom.py", "requirements.txt"], source, environment)
+    bill = _run([sys.executable, ".ci/sbom.py", "requirements.txt"], files, environment)
     name = "-".join(wheel.name.split("-")[:2])
     (target / f"{name}.cdx.json").write_bytes(bill)
     return target
-
-
-def _export(repository: Path, folder: Path, umask: int, date: int) -> None:
-    """Write the files of the last commit, with a date and the permissions that a umask leaves."""
-    archive = _run(["git", "archive", "--format=tar", "HEAD"], repository, os.environ)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
-    for path in folder.rglob("*"):
-        if not path.is_symlink():
-            path.chmod((0o777 if path.is_dir() or path.stat().st_mode & 0o100 else 0o666) & ~umask)
-            os.utime(path, (date, date))
-
-
-def commit_time(repository: Path) -> int:
-    """Return when the last commit was made, in seconds since 1970."""
-    return int(_run(["git", "log", "-1", "--format=%ct"], repository, os.environ))
-
-
-def tracked(repository: Path) -> list[str]:
-    """Return the paths of all files in the last commit."""
-    listed = _run(["git", "ls-tree", "-r", "-z", "--name-only", "HEAD"], repository, os.environ)
-    return [name for name in listed.decode().split("\0") if name]
 
 
 def differences(first: Path, second: Path) -> list[str]:

@@ -26,7 +26,7 @@ _PINNED = re.compile(
 )
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 #: A line that names what needs the package: another package, or the file with our own needs.
-_NEEDED_BY = re.compile(r"#(?: via)? +(?P<name>-r \S+|[A-Za-z0-9][\w.-]*)$")
+_NEEDED_BY = re.compile(r"#(?: via)? +(?!via$)(?P<name>-r \S+|[A-Za-z0-9][\w.-]*)$")
 
 
 @dataclass

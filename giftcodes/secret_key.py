@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 NOT_SET = (
     "SECRET_KEY is not set. Put a long random key into .env. It must be the same for all processes "
-    "of the site, and must not change. (`make up` makes a key itself.)"
+    "of the site, and must not change. (The command `up` makes a key itself.)"
 )
 LEAST_KEY_LENGTH = 32
 #: Random text of LEAST_KEY_LENGTH has at least this many different characters, but a repeated word

@@ -80,6 +80,8 @@ def load_file() -> None:
     except paths.UnknownHomeError as error:
         raise SettingError(str(error)) from error
     if moved:
+        # Django reads the settings again after an error.
+        del os.environ["REDEEMER_HOME"]
         raise SettingError(
             f"{file}: REDEEMER_HOME says where this file is, so it cannot be set in it. Set it in "
             "the environment."

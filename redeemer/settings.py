@@ -20,6 +20,8 @@ from redeemer.localserver import discovery
 from redeemer.logging import FORMATS, LEVELS, configure
 
 BASE_DIR = paths.CODE
+#: What a person types before the name of a command, and to start everything. Advice names them.
+COMMAND, START_COMMAND = paths.COMMAND, paths.START_COMMAND
 
 environment.load_file()
 env = environment.Settings()

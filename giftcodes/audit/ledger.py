@@ -125,7 +125,7 @@ def _get(url: str) -> Any:
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise LedgerError(
                 f"The simulator at {url} refuses this request: set SIMULATOR_TOKEN to the token "
-                "that the simulator was started with. `make up` sets it on both sides."
+                "that the simulator was started with. The command `up` sets it on both sides."
             )
         answer.raise_for_status()
         return answer.json()

@@ -18,7 +18,6 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 from giftcodes.cli.terminal import Screen
 from giftcodes.domain.text import printable
 
-NO_SERVER = "No server is running: start it with `make up`, or set DATABASE_URL."
 INTERRUPTED_STATUS = 130
 LOG_VERBOSITY = 2
 
@@ -105,15 +104,18 @@ def database_errors_explained() -> Iterator[None]:
         if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
             raise
         raise CommandError(
-            "The database is not up to date: run `manage.py migrate`, or restart `make up`."
+            f"The database is not up to date: run `{settings.COMMAND} migrate`, or restart "
+            f"`{settings.START_COMMAND}`."
         ) from error
 
 
 def _connection_advice(error: Exception) -> str:
     if connection.settings_dict["HOST"] == settings.NO_SERVER_HOST:
-        return NO_SERVER
+        return (
+            f"No server is running: start it with `{settings.START_COMMAND}`, or set DATABASE_URL."
+        )
     reason = str(error).strip().partition("\n")[0]
     return (
         f"The database does not answer ({reason}). "
-        "Start it with `make up`, or correct DATABASE_URL."
+        f"Start it with `{settings.START_COMMAND}`, or correct DATABASE_URL."
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from rich.progress import (
     BarColumn,
@@ -86,7 +87,7 @@ def wait_for_everyone(
         end = watch(redemption, screen, warn, pause=pause)
     except KeyboardInterrupt:
         raise CommandError(
-            f"No longer waiting. The run goes on; `manage.py stop {code.code} "
+            f"No longer waiting. The run goes on; `{settings.COMMAND} stop {code.code} "
             f'--guild "{redemption.guild}"` stops it.',
             returncode=INTERRUPTED_STATUS,
         ) from None
@@ -189,7 +190,7 @@ def _obstacle(provider: str) -> str:
     if not is_beating(age):
         cause = "" if age is None else ", or Celery beat has stopped"
         return (
-            f"No worker is running{cause}: start `make up`. "
+            f"No worker is running{cause}: start `{settings.START_COMMAND}`. "
             "The run then goes on. This command is still waiting."
         )
     budget = RateBudget.objects.filter(pk=provider).first()

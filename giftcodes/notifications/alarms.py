@@ -7,6 +7,7 @@ import operator
 from dataclasses import dataclass
 from functools import reduce
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -83,7 +84,7 @@ def check_beat(*, running_seconds: float) -> bool:
         return False
     message = (
         f"Celery beat or the workers have not run for {silent:.0f} s, so nothing is redeemed. "
-        "Start `make up`, and look at its log."
+        f"Start `{settings.START_COMMAND}`, and look at its log."
     )
     is_new = Alarm.objects.raise_once(kind, "beat", message)
     if is_new:

@@ -72,7 +72,8 @@ def _players() -> dict[str, dict[str, Any]]:
     api = urlsplit(games()["simulator"].api_url)
     if not api.netloc:
         raise DemoError(
-            "The simulator is not configured: SIMULATOR_API_URL is not set. `make up` sets it."
+            "The simulator is not configured: SIMULATOR_API_URL is not set. The command `up` sets "
+            "it."
         )
     url = urlunsplit((api.scheme, api.netloc, _PLAYERS_PATH, "", ""))
     transport = Transport(
@@ -86,7 +87,7 @@ def _players() -> dict[str, dict[str, Any]]:
         if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise DemoError(
                 f"The simulator at {api.netloc} refuses this request: set SIMULATOR_TOKEN to the "
-                "token that the simulator was started with. `make up` does that."
+                "token that the simulator was started with. The command `up` does that."
             )
         players: dict[str, dict[str, Any]] = json.loads(reply.body)["players"]
     except ExchangeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
@@ -63,7 +64,9 @@ class Command(ServerCommand):
         self.screen.line(
             f"Added guild {guild.name} ({config.title}, {config.realm_word} {guild.realm})."
         )
-        self.screen.line(f"Next: manage.py import_members FILE --guild {_quoted(guild.name)}")
+        self.screen.line(
+            f"Next: {settings.COMMAND} import_members FILE --guild {_quoted(guild.name)}"
+        )
         if not config.is_on:
             self.warn(
                 f"{config.title} is off until {config.name.upper()}_SALT is set. "

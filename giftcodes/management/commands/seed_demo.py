@@ -12,7 +12,7 @@ from giftcodes.services.demo import DemoError, fill_demo_guild
 class Command(ServerCommand):
     help = (
         "Create the demo guild, and fill it with the bundled simulator's players. Members that "
-        "exist are not changed. `make up` runs this when no real game is set up."
+        "exist are not changed. `up` runs this when no real game is set up."
     )
     expected_errors = (DemoError,)
 

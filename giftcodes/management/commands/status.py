@@ -7,6 +7,8 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
+
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.terminal import Table
 from giftcodes.domain.served import SIGNS, Tone
@@ -90,10 +92,11 @@ class Command(ServerCommand):
         if beat["is_alive"]:
             self.screen.good(f"Beat's last tick was {beat['age_seconds']} s ago.")
         elif beat["last_tick_at"] is None:
-            self.screen.bad("No worker has run yet: start `make up`.")
+            self.screen.bad(f"No worker has run yet: start `{settings.START_COMMAND}`.")
         else:
             self.screen.bad(
-                f"No worker has been running since {_clock(beat['last_tick_at'])}: start `make up`."
+                f"No worker has been running since {_clock(beat['last_tick_at'])}: start "
+                f"`{settings.START_COMMAND}`."
             )
 
 

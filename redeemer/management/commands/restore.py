@@ -15,6 +15,7 @@ from django.core.management.base import CommandError
 
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.progress import stage
+from redeemer import paths
 from redeemer.backups.address import Address
 from redeemer.backups.dumps import Dump, is_note_of, own_key, read_dump
 from redeemer.backups.programs import exit_on_signals
@@ -39,7 +40,7 @@ class Command(ServerCommand):
 
     expected_errors = (CannotStartError,)
     help = (
-        "Replace the database with a backup. Stop `make up` first; if DATABASE_URL is set, stop "
+        "Replace the database with a backup. Stop `up` first; if DATABASE_URL is set, stop "
         "everything that uses the database. The present database is kept under another name. Start "
         "everything again afterwards: the work continues from the time of the backup."
     )
@@ -143,9 +144,11 @@ class Command(ServerCommand):
         self.screen.line(
             f"The old database is kept as {kept}. When everything runs and you are sure, drop it:"
         )
-        self.screen.line(
-            f"  {sys.executable} manage.py shell --no-imports -c '{_DROP.format(kept)}'"
-        )
+        self.screen.line(f"  {_command_line()} shell --no-imports -c '{_DROP.format(kept)}'")
+
+
+def _command_line() -> str:
+    return paths.COMMAND if paths.IS_INSTALLED else f"{sys.executable} {paths.COMMAND}"
 
 
 def _key_of(home: Home) -> str:
