@@ -22,7 +22,7 @@ _PAGES = (
 #: A path. It begins with a top-level folder or file of the repository.
 _PATH = re.compile(r"`(?P<path>(?:\.ci/|[a-z_]+/|\.?[\w-]+\.(?:py|md|toml|in|yaml))[\w./<>-]*)`")
 _NAME_IN_FILE = re.compile(r"`(?P<name>\w+(?:\.\w+)*)`(?: \w+)? (?:in|of)\s+`(?P<path>[\w/]+\.py)`")
-_MAKE = re.compile(r"\bmake (?P<target>[a-z]+)\b")
+_MAKE = re.compile(r"\bmake (?P<target>[a-z]+(?:-[a-z]+)*)\b")
 _COMMAND = re.compile(r"manage\.py (?P<command>[a-z_]+)\b")
 
 
