@@ -1,11 +1,13 @@
 """`make upgrade-check` upgrades a running system of an earlier release, and checks what happens.
 
-The earlier release redeems a code. Meanwhile the database is migrated, the new release's processes
-start beside the old ones, a second code is published, and the old processes end. At the end every
-player must have each code, and the game must have got no request twice. No page may be missing for
-more than five seconds. FROM names the tag or commit of the earlier release; without it, the newest
-tag is used. With STOP_FIRST=1 the old workers and the old beat end before the database is migrated.
-Lines of old processes that report an error are shown.
+The earlier release redeems a code. Its workers and beat end, the database is migrated, the new
+workers start, a second code is published, and at last the site is exchanged. At the end every
+player must have each code, the game must have got no request twice, and the channel of a guild one
+message about the start and the end of each run. No page may be missing for more than five seconds.
+
+FROM names the tag or commit of the earlier release; without it, the newest tag is used. With
+BESIDE=1 the database is migrated while the old workers run, and for half a minute they run beside
+the new ones. Lines of old processes that report an error are shown.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from chaos import times
+from chaos.channel import Channel
 from chaos.checks import collect, judge
 from chaos.processes import Process
 from chaos.reporting import print_line
@@ -38,8 +41,8 @@ from redeemer.localserver.servers import http_status, pick_port
 
 #: How long the site may be without pages.
 PAGELESS_SECONDS = 5.0
-#: How long old and new workers run beside each other.
-_BESIDE_SECONDS = 10.0
+#: How long old and new workers run beside each other with BESIDE=1.
+_BESIDE_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0
 _MEMBERS = 600
 _FIRST_PLAYER = 600_000_001
@@ -128,6 +131,8 @@ class Upgrade:
         self._release = release
         self._members = members
         self._site = Site(pick_port())
+        self._channel = Channel()
+        system.environment |= self._channel.settings
         self._begun = time.monotonic()
 
     def run(self) -> list[str]:
@@ -147,7 +152,7 @@ class Upgrade:
         round_.wait_for_progress(0.1)
 
         workers = [name for name in old if name != "old-web"]
-        if os.environ.get("STOP_FIRST"):
+        if not os.environ.get("BESIDE"):
             self._end(workers)
             self._migrate()
             self._start_new(new)
@@ -167,6 +172,7 @@ class Upgrade:
         return [
             *judge(round_, collect(round_)),
             *self._audit(),
+            *self._of_the_channel(len(round_.codes)),
             *self._of_the_site(),
             *self._read(),
         ]
@@ -188,6 +194,11 @@ class Upgrade:
             name: system.database.add_guild(name, part)
             for name, part in {"Wolves": players[:half], "Bears": players[half:]}.items()
         }
+        system.database.execute(
+            "INSERT INTO giftcodes_channel (guild_id, address) VALUES (%s, %s)",
+            guilds["Wolves"],
+            self._channel.address,
+        )
         self._note(f"{len(old)} processes of {self._release} run")
         self._site.watch()
         return Round(system, random.Random(), players, guilds, self._members)
@@ -231,6 +242,21 @@ class Upgrade:
         return [f"audit: {line}" for line in lines if not line.startswith("✓")] * bool(
             done.returncode
         )
+
+    def _of_the_channel(self, codes: int) -> list[str]:
+        """Wait for a message about the start and the end of each run of one guild."""
+        wanted, deadline = 2 * codes, time.monotonic() + times.SLACK_SECONDS
+        while self._channel.messages < wanted and time.monotonic() < deadline:
+            self.system.pause(0.2)
+        self._channel.close()
+        self._note(f"the channel of a guild got {self._channel.messages} message(s)")
+        alarms = self.system.database.execute(
+            "SELECT kind, message FROM giftcodes_alarm WHERE raised_at IS NOT NULL"
+        )
+        found = [f"An alarm was raised, {alarm['kind']}: {alarm['message']}" for alarm in alarms]
+        if self._channel.messages != wanted:
+            found.append(f"The channel got {self._channel.messages} messages instead of {wanted}.")
+        return found
 
     def _of_the_site(self) -> list[str]:
         longest = self._site.longest_seconds
