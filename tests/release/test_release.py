@@ -6,8 +6,8 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-import release
 
+import release
 from tests.release.conftest import Git
 
 _TODAY = dt.date(2026, 11, 28)

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import sbom
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+import sbom
 from giftcodes import __version__
 from redeemer.localserver.home import REPOSITORY
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import trial
 
+import trial
 from giftcodes import __version__
 from tests.localserver.running import fresh_home
 
