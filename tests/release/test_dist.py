@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from email import message_from_bytes
@@ -58,6 +61,26 @@ def test_the_archive_has_every_file_of_the_commit(built: list[Path], source: dis
         names = {name.partition("/")[2] for name in files.getnames()}
 
     assert names - {"PKG-INFO"} == set(source.files())
+
+
+def test_the_archive_gives_the_same_wheel(
+    built: list[Path], source: dist.Source, tmp_path: Path
+) -> None:
+    (archive,) = (path for path in built if path.suffix == ".gz")
+    (wheel,) = (path for path in built if path.suffix == ".whl")
+    with tarfile.open(archive) as files:
+        files.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel"],
+        cwd=folder,
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(source.time())},
+        capture_output=True,
+        check=True,
+    )
+
+    assert (folder / "dist" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
 def test_two_results_that_differ_are_named(tmp_path: Path) -> None:
