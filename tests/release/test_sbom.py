@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def test_the_list_of_the_project_keeps_to_the_schema(built: list[Path]) -> None:
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert json.loads(text)["metadata"]["component"]["version"] == __version__
+
+
+def test_the_list_names_the_project_as_the_wheel_does() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+    assert sbom.NAME == project["name"]
 
 
 def test_each_pinned_package_is_listed_with_its_hashes(built: list[Path]) -> None:
