@@ -123,7 +123,7 @@ GUARDS = (
         (
             (
                 "giftcodes/models/member_redemption.py",
-                'execute(statement("members", "cover_unconfirmed"), **evidence, reason=COVERED)',
+                'execute(statement("members", "cover_unconfirmed"), **evidence, reason=covered)',
                 "pass",
             ),
         ),

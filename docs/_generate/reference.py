@@ -235,6 +235,7 @@ def _make_targets() -> str:
 
 
 def _outcomes() -> str:
+    _set_up_django()
     from giftcodes.domain.outcomes import MEANINGS
 
     rows = (

@@ -14,6 +14,8 @@ from typing import Any, Self
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.sentences import Sentence, read, stored
+
 
 class Topic(StrEnum):
     """What was checked, in the order of the checks."""
@@ -226,8 +228,14 @@ class Finding:
 
     @classmethod
     def of(cls, kind: FindingKind, **values: Any) -> Self:
-        """A finding with these values, as texts."""
-        return cls(kind, {name: str(value) for name, value in values.items()})
+        """A finding with these values, as texts. A `Sentence` stays one."""
+        return cls(
+            kind,
+            {
+                name: value if isinstance(value, Sentence) else str(value)
+                for name, value in values.items()
+            },
+        )
 
     @property
     def ok(self) -> bool | None:
@@ -258,9 +266,11 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """The finding as a table stores it."""
-        return {"kind": self.kind.value, "values": dict(self.values)}
+        values = {name: stored(value) for name, value in self.values.items()}
+        return {"kind": self.kind.value, "values": values}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
         """A finding that a table stored."""
-        return cls(FindingKind(stored["kind"]), stored["values"])
+        values = {name: read(value) for name, value in found["values"].items()}
+        return cls(FindingKind(found["kind"]), values)

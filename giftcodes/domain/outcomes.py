@@ -6,9 +6,10 @@ own strings.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from giftcodes.domain.sentences import Sentence
 
 
 class Outcome(StrEnum):
@@ -74,7 +75,7 @@ class Meaning:
     Args:
         scope: what the outcome concerns.
         words: the game's message, or our words if the game sends none. Log lines show this.
-        reason: what happened and what to do, for people.
+        key: the key of the sentence about it (`giftcodes.domain.sentences.redemptions`).
         proves_code: whether the answer proves that the code works. If so, the player was just
             granted it, already has it, or has another code of the same group.
         decisive: whether the effect in the game is known. After an attempt that is not decisive,
@@ -85,189 +86,62 @@ class Meaning:
 
     scope: Scope
     words: str
-    reason: str
+    key: str
     proves_code: bool = False
     decisive: bool = True
     recognised: bool = True
 
+    @property
+    def reason(self) -> Sentence:
+        """What happened and what to do, for people, in the active language."""
+        return Sentence.of(self.key)
+
 
 MEANINGS: dict[Outcome, Meaning] = {
-    Outcome.SUCCESS: Meaning(Scope.MEMBER, "SUCCESS", "Redeemed.", proves_code=True),
-    Outcome.RECEIVED: Meaning(
-        Scope.MEMBER, "RECEIVED", "The player already has this code.", proves_code=True
-    ),
+    Outcome.SUCCESS: Meaning(Scope.MEMBER, "SUCCESS", "redeemed", proves_code=True),
+    Outcome.RECEIVED: Meaning(Scope.MEMBER, "RECEIVED", "has_it_already", proves_code=True),
     Outcome.SAME_TYPE: Meaning(
-        Scope.MEMBER,
-        "SAME TYPE EXCHANGE",
-        "The player has taken another code of the same group, and the game gives one of them only.",
-        proves_code=True,
+        Scope.MEMBER, "SAME TYPE EXCHANGE", "has_one_of_the_group", proves_code=True
     ),
-    Outcome.CODE_NOT_FOUND: Meaning(
-        Scope.CODE, "CDK NOT FOUND", "The game does not know this code."
-    ),
-    Outcome.CODE_EXPIRED: Meaning(Scope.CODE, "TIME ERROR", "The code has expired."),
-    Outcome.CLAIM_LIMIT: Meaning(
-        Scope.MEMBER,
-        "USED",
-        "The game says that a claim limit is reached: this account's, or the code's. It will be "
-        "retried every day.",
-    ),
+    Outcome.CODE_NOT_FOUND: Meaning(Scope.CODE, "CDK NOT FOUND", "code_not_known"),
+    Outcome.CODE_EXPIRED: Meaning(Scope.CODE, "TIME ERROR", "code_expired"),
+    Outcome.CLAIM_LIMIT: Meaning(Scope.MEMBER, "USED", "claim_limit"),
     Outcome.CODE_ERROR: Meaning(
-        Scope.MEMBER,
-        "general error",
-        "The game reports an error about this code and does not say which. The request "
-        "will be repeated.",
-        decisive=False,
-        recognised=False,
+        Scope.MEMBER, "general error", "code_error", decisive=False, recognised=False
     ),
-    Outcome.WRONG_REALM: Meaning(
-        Scope.MEMBER,
-        "USER INFO ERROR",
-        "Player ID and realm do not belong together, or there is no such player. Correct the "
-        "member's realm; the code is then retried at once.",
-    ),
-    Outcome.NO_SUCH_PLAYER: Meaning(
-        Scope.MEMBER,
-        "role not exist",
-        "The game does not know this player. Check the player ID and the realm.",
-    ),
-    Outcome.LEVEL_TOO_LOW: Meaning(
-        Scope.MEMBER,
-        "STOVE_LV ERROR",
-        "The player's level is too low for this code. It will be retried every day.",
-    ),
-    Outcome.SPEND_TOO_LOW: Meaning(
-        Scope.MEMBER,
-        "RECHARGE_MONEY ERROR",
-        "The player has spent too little in the game for this code. It will be retried every day.",
-    ),
-    Outcome.VIP_TOO_LOW: Meaning(
-        Scope.MEMBER,
-        "RECHARGE_MONEY_VIP ERROR",
-        "The player's VIP level is too low for this code. It will be retried every day.",
-    ),
+    Outcome.WRONG_REALM: Meaning(Scope.MEMBER, "USER INFO ERROR", "wrong_realm"),
+    Outcome.NO_SUCH_PLAYER: Meaning(Scope.MEMBER, "role not exist", "no_such_player"),
+    Outcome.LEVEL_TOO_LOW: Meaning(Scope.MEMBER, "STOVE_LV ERROR", "level_too_low"),
+    Outcome.SPEND_TOO_LOW: Meaning(Scope.MEMBER, "RECHARGE_MONEY ERROR", "spend_too_low"),
+    Outcome.VIP_TOO_LOW: Meaning(Scope.MEMBER, "RECHARGE_MONEY_VIP ERROR", "vip_too_low"),
     Outcome.LEVEL_OR_SPEND_TOO_LOW: Meaning(
-        Scope.MEMBER,
-        "level or spend too low",
-        "The player's level is too low for this code, or the player has spent too little in the "
-        "game. It will be retried every day.",
+        Scope.MEMBER, "level or spend too low", "level_or_spend_too_low"
     ),
-    Outcome.ACCOUNT_TOO_YOUNG: Meaning(
-        Scope.MEMBER,
-        "account too young",
-        "The player's account is too young for this code. It will be retried every day.",
-    ),
-    Outcome.TIMEOUT_RETRY: Meaning(
-        Scope.MEMBER,
-        "TIMEOUT RETRY",
-        "The game reported a timeout, and not whether the code was granted. The request will be "
-        "repeated.",
-        decisive=False,
-    ),
-    Outcome.SERVER_BUSY: Meaning(
-        Scope.MEMBER,
-        "server busy",
-        "The game is busy and may still deliver the code. The request will be repeated later.",
-        decisive=False,
-    ),
-    Outcome.TOO_FREQUENT: Meaning(
-        Scope.MEMBER,
-        "TOO FREQUENT",
-        "The game asks for a pause between two requests for this player.",
-    ),
-    Outcome.NOT_LOGIN: Meaning(
-        Scope.MEMBER, "NOT LOGIN", "The game lost its session. The request will be repeated."
-    ),
-    Outcome.SIGN_ERROR: Meaning(
-        Scope.PROVIDER,
-        "Sign Error",
-        "The game refused our signature. The salt in the settings is wrong or has changed.",
-    ),
-    Outcome.PARAMS_ERROR: Meaning(
-        Scope.PROVIDER,
-        "params error",
-        "A field is missing in our request. The protocol of the game may have changed.",
-    ),
-    Outcome.CAPTCHA: Meaning(
-        Scope.PROVIDER,
-        "captcha",
-        "The game asks for a captcha. Redeemer solves no captchas. Redeem by hand on the game's "
-        "page until the game stops asking for it.",
-    ),
-    Outcome.FORBIDDEN: Meaning(
-        Scope.PROVIDER,
-        "HTTP 401 or 403",
-        "The game's server refused the request itself (HTTP 401 or 403). It may refuse this "
-        "server's address or clock, or the Origin header. Check the server's clock, and whether "
-        "the game's own gift page opens from it.",
-    ),
+    Outcome.ACCOUNT_TOO_YOUNG: Meaning(Scope.MEMBER, "account too young", "account_too_young"),
+    Outcome.TIMEOUT_RETRY: Meaning(Scope.MEMBER, "TIMEOUT RETRY", "game_timed_out", decisive=False),
+    Outcome.SERVER_BUSY: Meaning(Scope.MEMBER, "server busy", "game_busy", decisive=False),
+    Outcome.TOO_FREQUENT: Meaning(Scope.MEMBER, "TOO FREQUENT", "too_frequent"),
+    Outcome.NOT_LOGIN: Meaning(Scope.MEMBER, "NOT LOGIN", "session_lost"),
+    Outcome.SIGN_ERROR: Meaning(Scope.PROVIDER, "Sign Error", "signature_refused"),
+    Outcome.PARAMS_ERROR: Meaning(Scope.PROVIDER, "params error", "field_missing"),
+    Outcome.CAPTCHA: Meaning(Scope.PROVIDER, "captcha", "captcha"),
+    Outcome.FORBIDDEN: Meaning(Scope.PROVIDER, "HTTP 401 or 403", "request_forbidden"),
     Outcome.UNRECOGNISED: Meaning(
-        Scope.MEMBER,
-        "unknown answer",
-        "The game sent an unknown message. The request will be repeated.",
-        decisive=False,
-        recognised=False,
+        Scope.MEMBER, "unknown answer", "unknown_answer", decisive=False, recognised=False
     ),
     Outcome.UNREADABLE: Meaning(
-        Scope.MEMBER,
-        "unreadable answer",
-        "The game's answer could not be read, so it is unknown whether the code was granted. "
-        "The request will be repeated.",
-        decisive=False,
-        recognised=False,
+        Scope.MEMBER, "unreadable answer", "unreadable_answer", decisive=False, recognised=False
     ),
     Outcome.SERVER_ERROR: Meaning(
-        Scope.MEMBER,
-        "server error",
-        "The game's server failed, so it is unknown whether the code was granted. The "
-        "request will be repeated.",
-        decisive=False,
-        recognised=False,
+        Scope.MEMBER, "server error", "server_failed", decisive=False, recognised=False
     ),
     Outcome.UNANSWERED: Meaning(
-        Scope.MEMBER,
-        "no answer",
-        "The game did not answer, so it is unknown whether the code was granted. The "
-        "request will be repeated.",
-        decisive=False,
-        recognised=False,
+        Scope.MEMBER, "no answer", "no_answer", decisive=False, recognised=False
     ),
-    Outcome.UNREACHABLE: Meaning(
-        Scope.NONE,
-        "unreachable",
-        "The game's server could not be reached. The request will be repeated.",
-        recognised=False,
-    ),
-    Outcome.THROTTLED: Meaning(
-        Scope.NONE,
-        "HTTP 429",
-        "The game's request limit was reached. Redeeming continues in the next window.",
-    ),
-    Outcome.NOT_SENT: Meaning(
-        Scope.NONE,
-        "not sent",
-        "The worker was delayed past its deadline and did not send the request.",
-    ),
+    Outcome.UNREACHABLE: Meaning(Scope.NONE, "unreachable", "unreachable", recognised=False),
+    Outcome.THROTTLED: Meaning(Scope.NONE, "HTTP 429", "request_limit"),
+    Outcome.NOT_SENT: Meaning(Scope.NONE, "not sent", "not_sent"),
 }
-
-
-#: The sentences of stored reasons that say what happens next, or what a person can do.
-_NEXT_STEPS = re.compile(
-    r" ?(?:It will be retried every day"
-    r"|The request will be repeated(?: later)?"
-    r"|Correct the member's realm; the code is then retried at once"
-    r"|Check the player ID and the realm"
-    r"|See the attempts, then press Redeem now"
-    r"|Correct the member, and every code is tried at once; otherwise the game is asked once a week"
-    r")\."
-)
-_WAITS = "Waits for correction: "
-
-
-def without_next_steps(reason: str) -> str:
-    """A stored reason for a code that has ended: only what happened, and not what happens next."""
-    happened = _NEXT_STEPS.sub("", reason).removeprefix(_WAITS)
-    return happened[:1].upper() + happened[1:]
 
 
 def meaning(outcome: Outcome | str) -> Meaning:

@@ -19,6 +19,7 @@ from giftcodes.domain.outcomes import (
     Scope,
     meaning,
 )
+from giftcodes.domain.sentences import Sentence
 
 
 class State(StrEnum):
@@ -134,7 +135,7 @@ def decide(outcome: Outcome, context: AttemptContext) -> Transition:
     if outcome is Outcome.RECEIVED and context.earlier_unknown:
         return Transition(
             State.REDEEMED,
-            "Redeemed: an earlier request had no clear answer, and a repeat confirmed it.",
+            Sentence.of("redeemed_confirmed"),
         )
     if outcome in _SETTLES:
         return Transition(_SETTLES[outcome], reason)
@@ -143,7 +144,7 @@ def decide(outcome: Outcome, context: AttemptContext) -> Transition:
     if outcome is Outcome.CLAIM_LIMIT and context.code_is_closed:
         return Transition(
             State.CANCELLED,
-            "The game says that a claim limit is reached, and the code was closed for this reason.",
+            Sentence.of("claim_limit_closed"),
         )
     if outcome in _NOT_ELIGIBLE:
         return Transition(State.NOT_ELIGIBLE, reason, delay_seconds=DAY_SECONDS)
@@ -163,11 +164,11 @@ def _after_code_answer(reason: str, context: AttemptContext) -> Transition:
     if not context.code_is_closed:
         return Transition(
             _waiting(context),
-            f"{reason} A request for another member must confirm it.",
+            Sentence.of("must_be_confirmed", why=reason),
             delay_seconds=DOUBT_SECONDS,
         )
     if context.confirming:
-        reason += " An earlier request had no clear answer, so the player may still have the code."
+        reason = Sentence.of("may_still_have_it", why=reason)
     return Transition(State.CANCELLED, reason)
 
 
@@ -178,8 +179,7 @@ def _after_unclear_answer(outcome: Outcome, reason: str, context: AttemptContext
     if tries >= max_tries:
         return Transition(
             State.FAILED,
-            f"{meaning(outcome).words}: no clear answer in {tries} tries. See the attempts, then "
-            "press Redeem now.",
+            Sentence.of("no_clear_answer", words=meaning(outcome).words, tries=tries),
             counts=counts,
         )
     if outcome in ODD_WORDS:

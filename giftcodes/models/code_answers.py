@@ -20,9 +20,11 @@ from giftcodes.domain.outcomes import (
     Outcome,
     meaning,
 )
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import DOUBT_SECONDS
 from giftcodes.models.code_spellings import LIFE_FIELDS, REOPENED_FIELDS, CodeSpellings
 from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
+from giftcodes.models.fields import SentenceField
 
 #: A closed code that may still work is tried once more after each of these times, because codes are
 #: published too early or typed wrong, and a claim limit may be lifted.
@@ -48,7 +50,7 @@ class CodeLife(CodeSpellings):
     state = models.CharField(
         _("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False
     )
-    reason = models.TextField(_("reason"), blank=True, editable=False)
+    reason = SentenceField(_("reason"), blank=True, editable=False)
     closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     proven_at = models.DateTimeField(_("proven"), null=True, editable=False)
@@ -278,12 +280,8 @@ class CodeLife(CodeSpellings):
         self._forget_odd()
 
 
-def _reason(outcome: Outcome) -> str:
+def _reason(outcome: Outcome) -> Sentence:
     """The reason why a code is closed, in words for a person."""
     if outcome is Outcome.CLAIM_LIMIT:
-        return (
-            f"The game answered USED for {CLAIM_LIMIT_PLAYERS} or more players of different "
-            "guilds, and granted the code to no player in that time. So the code has been used as "
-            "often as the game allows."
-        )
+        return Sentence.of("code_used_up", number=CLAIM_LIMIT_PLAYERS)
     return meaning(outcome).reason

@@ -18,7 +18,8 @@ from django.db import models
 from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.text import clean_name, clean_notes, clean_token, sentence, visible
+from giftcodes.domain.sentences import read, stored
+from giftcodes.domain.text import clean_name, clean_notes, clean_token, visible
 from giftcodes.form_fields import CleanCharField
 
 if TYPE_CHECKING:
@@ -77,14 +78,23 @@ class TokenField(CharField):
 
 
 class SentenceField(TextField):
-    """A sentence that this program has written. It may contain names."""
+    """A sentence that this program has written, stored as a key with values. It may contain names.
+
+    Its value is the sentence in the language that is active when it is read.
+    """
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Remove invisible characters that an earlier version may have stored.
+        """Return the sentence. A text of an earlier release stays as it is.
 
-        The characters that isolate the names in the sentence stay.
+        Invisible characters are removed. The characters that isolate the names in the sentence
+        stay.
         """
-        return value if value is None else sentence(value)
+        return value if value is None else read(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Write the key and the values of a sentence."""
+        text = super().get_prep_value(value)
+        return stored(text) if isinstance(text, str) else text
 
     def deconstruct(self) -> Any:
         """Use Django's own field in migrations."""

@@ -10,9 +10,20 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models.games import games
 
 _REALM = re.compile(r"\brealm\b")
+#: The sentences of reasons of earlier releases that say what happens next, or what a person can do.
+_NEXT_STEPS = re.compile(
+    r" ?(?:It will be retried every day"
+    r"|The request will be repeated(?: later)?"
+    r"|Correct the member's realm; the code is then retried at once"
+    r"|Check the player ID and the realm"
+    r"|See the attempts, then press Redeem now"
+    r"|Correct the member, and every code is tried at once; otherwise the game is asked once a week"
+    r")\."
+)
 #: The words of the known games, for translators.
 _WORDS = (gettext_noop("state"), gettext_noop("kingdom"), gettext_noop("realm"))
 
@@ -54,6 +65,22 @@ def _places() -> str:
 places = lazy(_places, str)
 
 
-def spoken(sentence: str, provider: str) -> str:
-    """A stored sentence in the words of a game. It was stored with the word `realm`."""
-    return _REALM.sub(lambda _found: place_noun(provider), sentence)
+def spoken(sentence: str, provider: str, *, is_over: bool = False) -> str:
+    """A stored sentence in the words of a game.
+
+    Args:
+        sentence: the sentence. Earlier releases stored it in English, with the word `realm`.
+        provider: the key of the game.
+        is_over: whether the code has ended. If so, what happens next and what a person can do are
+            left out.
+    """
+    if isinstance(sentence, Sentence):
+        return sentence.in_words(is_over=is_over, realm=place_noun(provider))
+    words = _without_next_steps(sentence) if is_over else sentence
+    return _REALM.sub(lambda _found: place_noun(provider), words)
+
+
+def _without_next_steps(sentence: str) -> str:
+    """What happened, of a sentence that an earlier release stored in English."""
+    happened = _NEXT_STEPS.sub("", sentence).removeprefix("Waits for correction: ")
+    return happened[:1].upper() + happened[1:]

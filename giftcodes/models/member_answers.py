@@ -15,7 +15,7 @@ from giftcodes.domain.outcomes import (
     WRONG_PLAYER,
     Outcome,
 )
-from giftcodes.models.member_redemption import WAITS_FOR_CORRECTION
+from giftcodes.domain.sentences import Sentence
 from giftcodes.sql import execute, fetch, statement
 
 
@@ -108,6 +108,6 @@ def _park(asked: Asked) -> tuple[int, ...]:
         member=asked.member_id,
         row=asked.row_id,
         realm=asked.realm,
-        waits=WAITS_FOR_CORRECTION,
+        waits=Sentence.of("waits_for_correction"),
     )
     return tuple(redemption_id for (redemption_id,) in parked)

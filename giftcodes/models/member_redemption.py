@@ -9,9 +9,11 @@ from django.db import models
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import LessThanOrEqual
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS, UNDECIDED, Outcome
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import (
     CLOSED,
     HOLDING,
@@ -59,15 +61,6 @@ ASKED_AT_MOST = {State.NOT_ELIGIBLE: 1, State.FAILED: MAX_TRIES, State.CANCELLED
 ASKED_WITHIN = timedelta(days=1)
 _COUNTED = ["", *UNDECIDED, *ACCOUNT_CONDITIONS, Outcome.CLAIM_LIMIT]
 
-WAITS_FOR_CORRECTION = (
-    "Waits for correction: the game does not know this player ID in this realm. Correct the "
-    "member, and every code is tried at once; otherwise the game is asked once a week."
-)
-
-#: The reason that is stored if another guild's row proves that the player has the code. It does not
-#: mention that guild, because an officer must not learn that a player is in a guild which the
-#: officer may not see (`MemberRedemption.full_reason`).
-COVERED = "The player has the code already."
 #: Earlier versions stored a reason that begins with this word and mentions the other guild.
 _EARLIER_COVERED = "Covered: "
 
@@ -95,13 +88,17 @@ class CancelKind(models.TextChoices):
     LEFT = "left", _("the member left or opted out")
 
 
-CANCEL_REASONS = {
-    CancelKind.STOPPED: (
-        "A person stopped the run before it was this member's turn. “Redeem now” continues it."
-    ),
-    CancelKind.CODE_CLOSED: "The code was closed before it was this member's turn.",
-    CancelKind.LEFT: "The member left the guild, or asked not to be redeemed for.",
+#: The key of the sentence about each kind.
+_CANCEL_REASONS = {
+    CancelKind.STOPPED: "stopped_by_person",
+    CancelKind.CODE_CLOSED: "code_closed_before_turn",
+    CancelKind.LEFT: "member_left",
 }
+
+
+def cancel_reason(kind: CancelKind) -> Sentence:
+    """Why rows are cancelled, in the active language."""
+    return Sentence.of(_CANCEL_REASONS[kind])
 
 
 class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
@@ -221,7 +218,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.pending().update(
             state=State.CANCELLED,
             cancel_kind=kind,
-            reason=reason or CANCEL_REASONS[kind],
+            reason=reason or cancel_reason(kind),
             next_attempt_at=None,
             updated_at=Clock(),
         )
@@ -238,8 +235,10 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         """
         fetch(statement("members", "lock_players"), ids=ids)
         evidence = {"ids": ids, "unsettled": values(IN_VAIN)}
-        execute(statement("members", "cover_unconfirmed"), **evidence, reason=COVERED)
-        return [pk for (pk,) in fetch(statement("members", "settle_by_evidence"), **evidence)]
+        covered, redeemed = Sentence.of("covered"), Sentence.of("redeemed")
+        execute(statement("members", "cover_unconfirmed"), **evidence, reason=covered)
+        found = fetch(statement("members", "settle_by_evidence"), **evidence, reason=redeemed)
+        return [pk for (pk,) in found]
 
     def requeue(self) -> int:
         """Make these rows pending and due now, with no tries counted. Returns how many."""
@@ -394,8 +393,10 @@ class MemberRedemption(models.Model):
         removes `covered_by` from the rows of a page, and the reason mentions no guild.
         """
         if self.covered_by is None:
-            return COVERED if self.reason.startswith(_EARLIER_COVERED) else self.reason
-        return f"Covered: the player has it through guild {self.covered_by.redemption.guild}."
+            is_earlier = self.reason.startswith(_EARLIER_COVERED)
+            return Sentence.of("covered") if is_earlier else self.reason
+        words = gettext("Covered: the player has it through guild %(guild)s.")
+        return words % {"guild": self.covered_by.redemption.guild}
 
     def give_back(self) -> None:
         """Give back a claim whose request was not sent, without counting a try.

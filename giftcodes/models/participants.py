@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import PARKED, SETTLED, State, literals, values
 from giftcodes.models.clock import Clock
 from giftcodes.models.event import Trigger
 from giftcodes.models.member_redemption import (
-    CANCEL_REASONS,
-    COVERED,
     REFUSED_FOR,
-    WAITS_FOR_CORRECTION,
     CancelKind,
     MemberRedemption,
+    cancel_reason,
     is_refused_sql,
 )
 from giftcodes.sql import fetch, statement
@@ -32,7 +31,7 @@ def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
     ((added, has_others),) = fetch(
         statement("members", "admit", is_refused=is_refused_sql("m", "g")),
         ids=redemption_ids,
-        waits=WAITS_FOR_CORRECTION,
+        waits=Sentence.of("waits_for_correction"),
         refused_for=REFUSED_FOR,
     )
     return added, has_others
@@ -69,7 +68,7 @@ def bring_in_members(
         # “stopped” to “left”, so that they are reopened when the members return.
         rows.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED).update(
             cancel_kind=CancelKind.LEFT,
-            reason=CANCEL_REASONS[CancelKind.LEFT],
+            reason=cancel_reason(CancelKind.LEFT),
             updated_at=Clock(),
         )
     settle_duplicates(redemption_ids=redemption_ids)
@@ -97,7 +96,7 @@ def settle_duplicates(
     """
     found = fetch(
         statement("members", "settle_duplicates", settled=literals(SETTLED)),
-        reason=COVERED,
+        reason=Sentence.of("covered"),
         waiting=values(PARKED | {State.PENDING}),
         redemption_ids=redemption_ids,
         proof_id=proof_id,

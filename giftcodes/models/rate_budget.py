@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain import failpoints
 from giftcodes.domain.outcomes import ODD_WORDS, Outcome, Scope, meaning
-from giftcodes.models.fields import provider_choices
+from giftcodes.domain.sentences import Sentence, read
+from giftcodes.models.fields import SentenceField, provider_choices
 from giftcodes.models.game_words import title_of
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class RateBudget(models.Model):
     pause_kind = models.CharField(
         _("pause"), max_length=10, choices=PauseKind, blank=True, default=PauseKind.NONE
     )
-    pause_reason = models.TextField(_("reason of the pause"), blank=True)
+    pause_reason = SentenceField(_("reason of the pause"), blank=True)
     paused_until = models.DateTimeField(
         _("paused until"), null=True, help_text=_("If empty, until a person resumes the game.")
     )
@@ -140,10 +141,7 @@ class RateBudget(models.Model):
         return cls.from_db(
             None,
             [field.attname for field in fields],
-            [
-                json.loads(value) if isinstance(field, models.JSONField) else value
-                for field, value in zip(fields, values, strict=True)
-            ],
+            [_read(field, value) for field, value in zip(fields, values, strict=True)],
         )
 
     # --- The window -------------------------------------------------------------------------------
@@ -340,7 +338,7 @@ class RateBudget(models.Model):
             words = meaning(seen.outcome).words
             self.pause(
                 PauseKind.UNKNOWN,
-                f"No clear answer for {UNKNOWN_PLAYERS} players in a row, last: {words}.",
+                Sentence.of("no_clear_answers", players=UNKNOWN_PLAYERS, words=words),
                 now=now,
             )
 
@@ -361,3 +359,10 @@ class RateBudget(models.Model):
 
     def _fingerprint(self) -> tuple[object, ...]:
         return tuple(getattr(self, field.attname) for field in self._meta.concrete_fields)
+
+
+def _read(field: Any, value: Any) -> Any:
+    """A value from a statement, as Django reads it."""
+    if isinstance(field, models.JSONField):
+        return json.loads(value)
+    return read(value) if isinstance(field, SentenceField) else value

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from giftcodes.domain import log_lines
 from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import State
 from giftcodes.models import (
     CancelKind,
@@ -65,7 +66,7 @@ def _cancel_batch(code: GiftCode) -> list[int]:
     if code.is_open or not redemptions:
         return []
     MemberRedemption.objects.filter(redemption__in=ids).cancel(
-        CancelKind.CODE_CLOSED, f"{code.reason} No request was sent.".strip()
+        CancelKind.CODE_CLOSED, _unasked_reason(code)
     )
     RedemptionEvent.objects.bulk_create(
         RedemptionEvent(
@@ -79,6 +80,12 @@ def _cancel_batch(code: GiftCode) -> list[int]:
     )
     Redemption.objects.filter(pk__in=ids, state=RunState.PENDING).update(state=RunState.COMPLETE)
     return ids
+
+
+def _unasked_reason(code: GiftCode) -> Sentence:
+    if not code.reason:
+        return Sentence.of("no_request_sent")
+    return Sentence.of("code_closed_unasked", why=code.reason)
 
 
 def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -> str:
@@ -177,8 +184,8 @@ def _close_ended(gift_code_id: int) -> bool:
             code.expires_at = code.feed_end = None
             code.save(update_fields=["expires_at", "feed_end"])
             return False
-        source = "as the feed says" if code.has_end_of_feed else "as was set by hand"
-        reason = f"It ended at {code.expires_at:%Y-%m-%d %H:%M} UTC, {source}."
+        key = "code_ended_by_feed" if code.has_end_of_feed else "code_ended_by_hand"
+        reason = Sentence.of(key, at=f"{code.expires_at:%Y-%m-%d %H:%M}")
         code.close(reason, outcome=None, now=now)
         code.save(update_fields=LIFE_FIELDS)
         RedemptionEvent.objects.create(

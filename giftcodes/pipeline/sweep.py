@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from giftcodes.domain import log_lines
 from giftcodes.domain.outcomes import MEANINGS, Outcome
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State, literals
 from giftcodes.models import (
     Alarm,
@@ -169,9 +170,7 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
     row.next_attempt_at = attempt.sent_at + dt.timedelta(seconds=UNCONFIRMED_SECONDS)
     if row.tries >= MAX_TRIES:
         row.state, row.next_attempt_at = State.FAILED, None
-        row.reason = (
-            f"No clear answer in {MAX_TRIES} tries. Look at the attempts, then press Redeem now."
-        )
+        row.reason = Sentence.of("no_clear_answer_after_crash", tries=MAX_TRIES)
     row.token += 1
     row.lease_until = None
     row.asked_realm = attempt.realm

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import State
 from giftcodes.models import (
     Attempt,
@@ -53,7 +54,6 @@ _EMPTY: dict[str, Any] = {
     "refused_at": None,
     "refused_since": None,
 }
-_NEVER_KNOWN = "Erased before it was known whether the game had granted it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,10 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
         return EraseResult()
     theirs.cancel(CancelKind.LEFT)
     theirs.filter(state=State.UNCONFIRMED).update(
-        state=State.FAILED, reason=_NEVER_KNOWN, next_attempt_at=None, updated_at=Clock()
+        state=State.FAILED,
+        reason=Sentence.of("erased_before_known"),
+        next_attempt_at=None,
+        updated_at=Clock(),
     )
     earlier = Member.objects.filter(
         member_redemptions__in=theirs, player_id__startswith=ERASED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from giftcodes.domain import log_lines
+from giftcodes.domain.sentences import english
 from giftcodes.models import Alarm, PauseKind, RateBudget
 
 
@@ -21,7 +22,9 @@ def pause(provider: str, *, reason: str) -> bool:
             return False
         budget.pause(PauseKind.OPERATOR, reason, now=None)
         budget.save()
-    log_lines.warning(f"⏸️ {provider} is paused by an operator: {reason}", provider=provider)
+    log_lines.warning(
+        f"⏸️ {provider} is paused by an operator: {english(reason)}", provider=provider
+    )
     return True
 
 

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from django.db import connection
 
+from giftcodes.domain.sentences import Sentence
+
 Row = TypeVar("Row")
 
 _FOLDER = Path(__file__).parent
@@ -50,9 +52,12 @@ def statement(file: str, name: str, **parts: str) -> str:
 
 
 def fetch(sql: str, **parameters: Any) -> list[Any]:
-    """Execute a statement and return its rows."""
+    """Execute a statement and return its rows.
+
+    A `Sentence` among the parameters is written as a `SentenceField` writes it.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(sql, _written(parameters))
         return list(cursor.fetchall())
 
 
@@ -62,7 +67,17 @@ def fetch_as(row: Callable[..., Row], sql: str, **parameters: Any) -> list[Row]:
 
 
 def execute(sql: str, **parameters: Any) -> int:
-    """Execute a statement that returns no rows, and return how many rows it changed."""
+    """Execute a statement that returns no rows, and return how many rows it changed.
+
+    A `Sentence` among the parameters is written as a `SentenceField` writes it.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(sql, _written(parameters))
         return int(cursor.rowcount)
+
+
+def _written(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.stored if isinstance(value, Sentence) else value
+        for name, value in parameters.items()
+    }

@@ -67,7 +67,7 @@ WHERE proof.id = ANY(%(ids)s) AND proof.covered_by_id IS NULL AND proof.state = 
 -- name: settle_by_evidence
 -- A row in flight is left alone, because its own answer is still to come.
 UPDATE giftcodes_memberredemption m
-SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '',
+SET state = 'redeemed', outcome = 'success', reason = %(reason)s, cancel_kind = '',
     next_attempt_at = NULL, settled_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE m.id = ANY(%(ids)s) AND m.covered_by_id IS NULL AND m.state = ANY(%(unsettled)s)
   AND EXISTS (

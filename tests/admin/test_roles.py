@@ -23,6 +23,7 @@ from django.utils.formats import date_format
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, page_url
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -41,7 +42,6 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
-from giftcodes.models.member_redemption import COVERED
 from giftcodes.models.roles import OFFICERS, VIEWERS, Role, role_of
 from giftcodes.services.code_proposals import propose
 from giftcodes.services.links import invite
@@ -173,7 +173,7 @@ def _twins(own: Redemption, foreign: Redemption) -> None:
     MemberRedemption.objects.filter(pk=member_redemptions[1].pk).update(
         state="already_received",
         covered_by=member_redemptions[0],
-        reason=COVERED,
+        reason=Sentence.of("covered"),
     )
 
 

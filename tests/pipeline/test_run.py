@@ -11,7 +11,6 @@ from giftcodes.domain.result_kinds import ResultKind
 from giftcodes.domain.run_end import RunEnd
 from giftcodes.domain.served import Served
 from giftcodes.models import MemberRedemption, Redemption, RunState, Trigger
-from giftcodes.models.member_redemption import COVERED
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World, events, states
 
@@ -84,7 +83,7 @@ def test_the_reason_of_an_older_duplicate_names_no_guild_after_the_migration(wor
     own.refresh_from_db()
     assert row.reason == "Covered: the player has it through another guild."
     row.covered_by = None  # This is what an officer sees (admin.common.scope.redact).
-    assert row.full_reason == COVERED
+    assert row.full_reason == "The player has the code already."
     assert own.reason == of_older_version, "the row of Wolves is no duplicate"
 
 

@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -37,7 +38,6 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
-from giftcodes.models.member_redemption import COVERED
 from giftcodes.models.roles import OFFICERS, VIEWERS, Role
 from giftcodes.services import joining
 from giftcodes.services.code_proposals import propose
@@ -236,7 +236,7 @@ def _player_of_both(own: Guild, other: Guild, code: GiftCode) -> None:
         for of, state in ((other, "redeemed"), (own, "pending"))
     )
     MemberRedemption.objects.filter(pk=covered.pk).update(
-        state="already_received", covered_by=proof, reason=COVERED
+        state="already_received", covered_by=proof, reason=Sentence.of("covered")
     )
 
 

@@ -43,6 +43,7 @@ from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.redemptions.redeem_preview import Line, chosen_of, lines_of
 from giftcodes.admin.redemptions.redeem_preview import context as preview
 from giftcodes.admin.redemptions.runs import redeem_now
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import (
     CodeState,
     GiftCode,
@@ -234,7 +235,7 @@ class GiftCodeAdmin(CodeEntry):
     def close_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
         """Close codes. No more requests are sent for them."""
         report = Report()
-        reason = gettext("Closed by %s in the admin.") % request.user
+        reason = Sentence.of("code_closed_by", user=str(request.user))
         for code in codes:
             self._close(request, code, reason=reason, forever=False, report=report)
         report.tell(request)
@@ -248,7 +249,7 @@ class GiftCodeAdmin(CodeEntry):
 
     def retire(self, request: HttpRequest, rows: Iterable[GiftCode], report: Report) -> None:
         """Close codes permanently. Their rows stay, so that the feed cannot add them again."""
-        reason = gettext("Deleted by %s in the admin.") % request.user
+        reason = Sentence.of("code_deleted_by", user=str(request.user))
         for code in rows:
             self._close(request, code, reason=reason, forever=True, report=report)
 

@@ -11,7 +11,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common.html import badge
-from giftcodes.domain.outcomes import without_next_steps
 from giftcodes.domain.served import is_missed
 from giftcodes.domain.transitions import State
 from giftcodes.models import GiftCode
@@ -35,6 +34,4 @@ def state_badge(state: State, code: GiftCode) -> SafeString:
 
 def reason_now(reason: str, state: State, code: GiftCode) -> str:
     """A stored reason in the words of the game."""
-    if is_missed(state, code.ending):
-        reason = without_next_steps(reason)
-    return spoken(reason, code.provider)
+    return spoken(reason, code.provider, is_over=is_missed(state, code.ending))

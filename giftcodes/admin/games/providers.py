@@ -15,6 +15,7 @@ from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History, Page
 from giftcodes.admin.common.html import NOTHING, badge
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import PauseKind, RateBudget
 from giftcodes.models.game_words import title_of
 from giftcodes.models.games import games
@@ -163,7 +164,7 @@ class RateBudgetAdmin(GameRows, History):
     def pause_providers(self, request: HttpRequest, budgets: QuerySet[RateBudget]) -> None:
         """Send no more requests until a person resumes the game."""
         report = Report()
-        reason = gettext("Paused by %s in the admin.") % request.user
+        reason = Sentence.of("game_paused_by", user=str(request.user))
         for budget in budgets:
             title = title_of(budget.provider)
             if pause_step.pause(budget.provider, reason=reason):

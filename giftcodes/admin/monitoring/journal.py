@@ -15,7 +15,7 @@ from giftcodes.admin.common.adders import adders_of
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link, page_url, result_badge
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
-from giftcodes.domain.outcomes import meaning, without_next_steps
+from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.run_end import RunEnd
 from giftcodes.models import (
     Attempt,
@@ -396,7 +396,7 @@ class AttemptAdmin(History):
         if not attempt.outcome:
             return badge("in_flight", _("no answer yet"))
         known = meaning(attempt.outcome)
-        happened = spoken(without_next_steps(known.reason), attempt.gift_code.provider)
+        happened = spoken(known.reason, attempt.gift_code.provider, is_over=True)
         said = attempt.msg.strip(" .") or known.words
         return format_html('{} <span class="quiet">({})</span>', happened, said)
 

@@ -18,6 +18,7 @@ from giftcodes.domain.outcomes import (
     Outcome,
     meaning,
 )
+from giftcodes.domain.sentences import english
 from giftcodes.models import (
     Alarm,
     CodeAnswer,
@@ -96,7 +97,7 @@ def _update_alarm(budget: RateBudget, *, title: str, was: str) -> None:
     if budget.pause_kind and budget.pause_kind != PauseKind.OPERATOR and budget.pause_kind != was:
         Alarm.objects.raise_pause(budget.provider, budget.pause_kind, budget.pause_reason)
         log_lines.warning(
-            f"⏸️ {title} is paused: {budget.pause_reason} It is probed automatically.",
+            f"⏸️ {title} is paused: {english(budget.pause_reason)} It is probed automatically.",
             provider=budget.provider,
         )
     elif was and not budget.pause_kind and Alarm.objects.clear_pause(budget.provider):

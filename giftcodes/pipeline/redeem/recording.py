@@ -14,6 +14,7 @@ from django.db.models import Q
 from giftcodes.clients.games.base import Answer
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.domain.outcomes import UNDECIDED, WRONG_PLAYER, Outcome, meaning
+from giftcodes.domain.sentences import english
 from giftcodes.domain.transitions import (
     OPEN,
     SETTLED,
@@ -161,7 +162,9 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
     It is called only if the claim still held.
     """
     if transition.state is State.FAILED:
-        log_lines.trouble(intent.guild, intent.code, f"{intent.member}: {transition.reason}")
+        log_lines.trouble(
+            intent.guild, intent.code, f"{intent.member}: {english(transition.reason)}"
+        )
     (look,) = fetch(
         statement("redeem", "what_follows", open=literals(OPEN)),
         redemption=intent.redemption_id,

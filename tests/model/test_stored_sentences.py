@@ -1,0 +1,129 @@
+"""Columns have the keys of sentences, and each reader gets the words in their own language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils.translation import override
+
+from giftcodes.domain.findings import Finding, FindingKind
+from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.transitions import State
+from giftcodes.models import CancelKind, MemberRedemption, PauseKind, RateBudget, Redemption
+from giftcodes.pipeline.code_lifecycle import cancel_waiting, close
+from giftcodes.services import providers
+from giftcodes.sql import fetch
+from tests.discord_bot.pseudo import LANGUAGE, Pseudo, install
+from tests.factories import gift_code, guild, member_redemption
+
+pytestmark = pytest.mark.django_db
+
+TOO_LOW = "The player's level is too low for this code. It will be retried every day."
+
+
+@pytest.fixture
+def foreign(settings: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """One more language, in which every text has brackets."""
+    install(settings, monkeypatch, Pseudo())
+    return LANGUAGE
+
+
+def row(**fields: Any) -> MemberRedemption:
+    of = guild(members=1)
+    member = of.members.get()
+    return member_redemption(member, gift_code(), State.NOT_ELIGIBLE, **fields)
+
+
+def column(model: Any, name: str, pk: object) -> str:
+    """The value in the database."""
+    key = model._meta.pk.column
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {name} FROM {model._meta.db_table} WHERE {key} = %s", [pk])
+        return str(cursor.fetchone()[0])
+
+
+def test_a_row_has_the_key_and_shows_the_sentence() -> None:
+    pk = row(reason=Sentence.of("level_too_low")).pk
+
+    assert column(MemberRedemption, "reason", pk) == '§["level_too_low"]'
+    assert MemberRedemption.objects.get(pk=pk).reason == TOO_LOW
+    assert list(MemberRedemption.objects.values_list("reason", flat=True)) == [TOO_LOW]
+    assert MemberRedemption.objects.filter(reason=Sentence.of("level_too_low")).exists()
+
+
+def test_a_row_that_is_saved_by_a_foreign_reader_keeps_its_key(foreign: str) -> None:
+    pk = row(reason=Sentence.of("level_too_low")).pk
+
+    with override(foreign):
+        read = MemberRedemption.objects.get(pk=pk)
+        read.save()
+
+    assert read.reason == f"⟦{TOO_LOW}⟧"
+    assert column(MemberRedemption, "reason", pk) == '§["level_too_low"]'
+
+
+def test_a_reason_of_an_earlier_release_stays_as_it_is(foreign: str) -> None:
+    pk = row(reason=TOO_LOW).pk
+
+    with override(foreign):
+        assert MemberRedemption.objects.get(pk=pk).reason == TOO_LOW
+    assert column(MemberRedemption, "reason", pk) == TOO_LOW
+
+
+def test_a_statement_writes_the_key(foreign: str) -> None:
+    with override(foreign):
+        ((written,),) = fetch("SELECT %(reason)s::text", reason=Sentence.of("level_too_low"))
+
+    assert written == '§["level_too_low"]'
+
+
+def test_a_closed_code_passes_its_reason_on(foreign: str) -> None:
+    one = row()
+    MemberRedemption.objects.update(state=State.PENDING)
+    Redemption.objects.update(state="running")
+    close(one.gift_code_id, reason=Sentence.of("code_closed_by", user="ada"))
+    cancel_waiting(one.gift_code_id)
+
+    one.refresh_from_db()
+    assert one.cancel_kind == CancelKind.CODE_CLOSED
+    assert one.reason == "Closed by ada in the admin. No request was sent."
+    with override(foreign):
+        one.refresh_from_db()
+        assert one.reason == "⟦⟦Closed by ada in the admin.⟧ No request was sent.⟧"
+        assert one.gift_code.events.get(redemption=None).detail == "⟦Closed by ada in the admin.⟧"
+
+
+def test_the_reason_of_a_pause_is_read_with_other_tables(foreign: str) -> None:
+    providers.pause("simulator", reason=Sentence.of("game_paused_by", user="ada"))
+
+    (values,) = fetch(f"SELECT {RateBudget.columns('b')} FROM giftcodes_ratebudget b")
+    with override(foreign):
+        budget = RateBudget.of_columns(values)
+
+    assert budget.pause_kind == PauseKind.OPERATOR
+    assert budget.pause_reason == "⟦Paused by ada in the admin.⟧"
+
+
+def test_a_sentence_in_a_finding_is_translated(foreign: str) -> None:
+    kept = Finding.of(FindingKind.GAME_REFUSES, host="a", reason=Sentence.of("captcha")).to_json()
+
+    with override(foreign):
+        words = Finding.from_json(kept).words
+
+    assert words.startswith("⟦a refuses us. ⟦The game asks for a captcha.")
+
+
+def test_a_page_shows_a_reason_in_the_language_of_its_reader(
+    foreign: str, admin_client: Client
+) -> None:
+    one = row(reason=Sentence.of("wrong_realm"))
+    page = reverse("admin:giftcodes_memberredemption_change", args=[one.pk])
+
+    with override(foreign):
+        shown = admin_client.get(page, headers={"accept-language": foreign}).content.decode()
+
+    assert "⟦Player ID and ⟦state⟧ do not belong together" in shown
