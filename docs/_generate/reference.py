@@ -237,9 +237,10 @@ def _make_targets() -> str:
 def _outcomes() -> str:
     _set_up_django()
     from giftcodes.domain.outcomes import MEANINGS
+    from giftcodes.domain.sentences import reason_of
 
     rows = (
-        (f"`{outcome.value}`", meaning.words, meaning.scope.value, meaning.reason)
+        (f"`{outcome.value}`", meaning.words, meaning.scope.value, reason_of(outcome))
         for outcome, meaning in MEANINGS.items()
     )
     return _table(("outcome", "word in the log", "concerns", "reason that people read"), rows)

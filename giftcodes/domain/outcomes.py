@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from giftcodes.domain.sentences import Sentence
-
 
 class Outcome(StrEnum):
     """The outcome of one attempt: the meaning of the game's answer, or why there is none."""
@@ -90,11 +88,6 @@ class Meaning:
     proves_code: bool = False
     decisive: bool = True
     recognised: bool = True
-
-    @property
-    def reason(self) -> Sentence:
-        """What happened and what to do, for people, in the active language."""
-        return Sentence.of(self.key)
 
 
 MEANINGS: dict[Outcome, Meaning] = {

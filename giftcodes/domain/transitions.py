@@ -19,7 +19,7 @@ from giftcodes.domain.outcomes import (
     Scope,
     meaning,
 )
-from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.sentences import Sentence, reason_of
 
 
 class State(StrEnum):
@@ -131,7 +131,7 @@ class Transition:
 
 def decide(outcome: Outcome, context: AttemptContext) -> Transition:
     """Return the next state after `outcome` (docs/reference/outcomes.md)."""
-    reason = meaning(outcome).reason
+    reason = reason_of(outcome)
     if outcome is Outcome.RECEIVED and context.earlier_unknown:
         return Transition(
             State.REDEEMED,

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext
 
+from giftcodes.domain.sentences import read
 from giftcodes.domain.served import HAVING
-from giftcodes.domain.text import isolated, sentence, visible
+from giftcodes.domain.text import isolated, visible
 from giftcodes.domain.transitions import HOLDING, PARKED, SETTLED, State, values
 from giftcodes.models import CancelKind, MemberRedemption
 from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql
@@ -125,7 +126,7 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
             the reader may not learn that the player is in another guild.
     """
     state = State(row.state) if row.state else None
-    reason = sentence(row.reason)
+    reason = read(row.reason)
     if state in SETTLED:
         if row.is_covered:
             return False, _has_code(elsewhere)

@@ -18,9 +18,8 @@ from giftcodes.domain.outcomes import (
     ODD_WORDS,
     PROVING,
     Outcome,
-    meaning,
 )
-from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.sentences import Sentence, reason_of
 from giftcodes.domain.transitions import DOUBT_SECONDS
 from giftcodes.models.code_spellings import LIFE_FIELDS, REOPENED_FIELDS, CodeSpellings
 from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
@@ -284,4 +283,4 @@ def _reason(outcome: Outcome) -> Sentence:
     """The reason why a code is closed, in words for a person."""
     if outcome is Outcome.CLAIM_LIMIT:
         return Sentence.of("code_used_up", number=CLAIM_LIMIT_PLAYERS)
-    return meaning(outcome).reason
+    return reason_of(outcome)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain import failpoints
 from giftcodes.domain.outcomes import ODD_WORDS, Outcome, Scope, meaning
-from giftcodes.domain.sentences import Sentence, read
+from giftcodes.domain.sentences import Sentence, read, reason_of
 from giftcodes.models.fields import SentenceField, provider_choices
 from giftcodes.models.game_words import title_of
 
@@ -321,7 +321,7 @@ class RateBudget(models.Model):
         is_straggler = bool(self.pause_kind) and not seen.is_probe
         if row.scope is Scope.PROVIDER:
             if not is_straggler:
-                self.pause(_PAUSES[seen.outcome], row.reason, now=now)
+                self.pause(_PAUSES[seen.outcome], reason_of(seen.outcome), now=now)
         elif not row.recognised:
             if not is_straggler:
                 self._apply_unknown(seen, now=now)

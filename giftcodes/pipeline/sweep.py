@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from giftcodes.domain import log_lines
-from giftcodes.domain.outcomes import MEANINGS, Outcome
-from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.sentences import Sentence, reason_of
 from giftcodes.domain.transitions import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State, literals
 from giftcodes.models import (
     Alarm,
@@ -165,7 +165,7 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
         return
     row.tries += not row.is_probe
     row.state = State.UNCONFIRMED
-    row.reason = MEANINGS[Outcome.UNANSWERED].reason
+    row.reason = reason_of(Outcome.UNANSWERED)
     row.outcome = Outcome.UNANSWERED
     row.next_attempt_at = attempt.sent_at + dt.timedelta(seconds=UNCONFIRMED_SECONDS)
     if row.tries >= MAX_TRIES:

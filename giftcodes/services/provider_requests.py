@@ -31,6 +31,7 @@ from giftcodes.clients.games import (
 from giftcodes.domain import check_request
 from giftcodes.domain.findings import Finding, FindingKind
 from giftcodes.domain.outcomes import Outcome, Scope, meaning
+from giftcodes.domain.sentences import reason_of
 from giftcodes.models import MemberRedemption, PauseKind, RateBudget, database_now
 from giftcodes.models.rate_budget import Observation
 
@@ -156,7 +157,7 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
         "api_url": config.setting("api_url"),
     }
     if kind := _REFUSALS.get(answer.outcome):
-        return Finding.of(kind, reason=row.reason, detail=answer.detail, **names)
+        return Finding.of(kind, reason=reason_of(answer.outcome), detail=answer.detail, **names)
     if (
         row.scope in (Scope.MEMBER, Scope.CODE)
         and row.recognised

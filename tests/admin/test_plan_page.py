@@ -6,9 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption
 from tests.admin.conftest import Browser
-from tests.factories import gift_code, guild, member
+from tests.factories import gift_code, guild, member, member_redemption
 
 PAGE = "/admin/plan/"
 
@@ -31,6 +32,9 @@ def test_the_page_says_for_each_member_what_would_happen_or_why_nothing_would(
     browser: Browser, wolves: Guild, frost: GiftCode
 ) -> None:
     member(wolves, "300000004", nickname="Dora")
+    young = member(wolves, "300000005", nickname="Ed")
+    reason = Sentence.of("account_too_young")
+    parked = member_redemption(young, frost, "not_eligible", reason=reason)
     bears = guild("Bears")
     run = Redemption.objects.create(guild=bears, gift_code=frost)
     known = member(bears, "300000004")
@@ -46,9 +50,11 @@ def test_the_page_says_for_each_member_what_would_happen_or_why_nothing_would(
         "has opted out",
         "has left the guild",
         "has the code through guild Bears",
+        "once more: The player&#x27;s account is too young for this code.",
     ):
         assert words in page
-    assert not Redemption.objects.filter(guild=wolves).exists(), "looking changes nothing"
+    parked.refresh_from_db()
+    assert parked.state == "not_eligible", "looking changes nothing"
 
 
 def test_an_obstacle_is_named(browser: Browser, wolves: Guild) -> None:

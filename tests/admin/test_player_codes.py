@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from giftcodes.domain.outcomes import meaning
+from giftcodes.domain.sentences import reason_of
 from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, Redemption
 from giftcodes.queries.player_codes import served_by_member
@@ -423,7 +423,7 @@ def test_the_text_is_in_a_field_that_can_be_selected_without_a_script(
 def test_a_code_that_has_ended_needs_nobody(browser: Browser, wolves: Guild) -> None:
     ended = gift_code("OLD", state="closed", closed_outcome="code_expired")
     ann = astray(wolves, gift_code("FROST"), nickname="Ann")
-    reason = meaning("wrong_realm").reason
+    reason = reason_of("wrong_realm")
     late = member_redemption(
         ann, ended, "needs_correction", asked_realm=1042, reason=reason, outcome="wrong_realm"
     )

@@ -15,7 +15,8 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from giftcodes.domain.outcomes import Outcome, meaning
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.sentences import reason_of
 from giftcodes.models import (
     Alarm,
     Attempt,
@@ -206,7 +207,7 @@ def _redemption(guild: Guild, code: GiftCode, at: dt.datetime, random: Random) -
             player_id=member.player_id,
             state=state,
             outcome=outcome,
-            reason=meaning(outcome).reason,
+            reason=reason_of(outcome),
             asked_realm=REALM,
             next_attempt_at=None,
             settled_at=at if state in ("redeemed", "already_received", "same_type") else None,

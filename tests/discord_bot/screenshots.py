@@ -22,7 +22,8 @@ from simcord.results import InteractionResult
 
 from giftcodes.clients.channels import BotChannel
 from giftcodes.clients.channels.discord_by_bot import with_buttons
-from giftcodes.domain.outcomes import Outcome, meaning
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.sentences import reason_of
 from giftcodes.models import (
     Announcement,
     Channel,
@@ -100,7 +101,7 @@ def fill(user: User) -> Guild:
     for name in ("Linus", "Thea"):
         astray(guild, *codes, nickname=name)
     mine.filter(state="needs_correction").update(
-        outcome=Outcome.WRONG_REALM, reason=meaning(Outcome.WRONG_REALM).reason
+        outcome=Outcome.WRONG_REALM, reason=reason_of(Outcome.WRONG_REALM)
     )
     return guild
 

@@ -20,6 +20,7 @@ from giftcodes.domain.sentences import (
     in_active_language,
     keys_that_say,
     read,
+    reason_of,
     stored,
 )
 from giftcodes.domain.sentences.sentence import TEXTS
@@ -219,8 +220,8 @@ def test_a_search_finds_the_keys_that_say_the_words(foreign: str) -> None:
 
 def test_every_outcome_has_a_sentence() -> None:
     assert len({row.key for row in MEANINGS.values()}) == len(MEANINGS)
-    for row in MEANINGS.values():
-        assert row.reason.endswith(".")
+    for outcome in MEANINGS:
+        assert reason_of(outcome).endswith(".")
 
 
 def test_every_sentence_that_is_made_has_words_and_all_values() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from giftcodes.clients.channels import Message, Severity
 from giftcodes.domain.outcomes import MEANINGS
+from giftcodes.domain.sentences import reason_of
 from giftcodes.domain.served import Ending
 from giftcodes.domain.transitions import State
 from giftcodes.notifications.run_message import RunReport, compose
@@ -129,9 +130,9 @@ def test_the_reward_and_the_end_of_the_code_are_told_if_they_are_known() -> None
 
 
 def test_no_known_reason_is_cut() -> None:
-    for one in MEANINGS.values():
-        text = over({State.FAILED: 1}, in_trouble=(("Amber", one.reason),)).text
-        assert one.reason in text
+    for reason in map(reason_of, MEANINGS):
+        text = over({State.FAILED: 1}, in_trouble=(("Amber", reason),)).text
+        assert reason in text
 
 
 def test_no_name_hides_or_reorders_what_is_announced() -> None:

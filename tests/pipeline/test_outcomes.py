@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from giftcodes import tasks
-from giftcodes.domain.outcomes import Outcome, meaning
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.sentences import reason_of
 from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.models import Attempt, CodeState, MemberRedemption, RateBudget
 from tests.factories import gift_code, guild
@@ -103,7 +104,7 @@ def test_each_answer_of_the_game_has_its_state_and_reason(
 
     assert (row.state, row.outcome) == (state, outcome)
     assert state in of_class
-    assert row.reason.startswith(meaning(outcome).reason)
+    assert row.reason.startswith(reason_of(outcome))
     seconds = _seconds_until_next(row)
     assert seconds is None if again is None else again - 1 <= (seconds or 0) <= again * 1.5 + 1
     assert row.tries == tries

@@ -28,7 +28,8 @@ from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, part
 from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.numbers import row_id
-from giftcodes.domain.outcomes import ODD_WORDS, meaning
+from giftcodes.domain.outcomes import ODD_WORDS
+from giftcodes.domain.sentences import reason_of
 from giftcodes.domain.transitions import State
 from giftcodes.models import (
     Attempt,
@@ -252,7 +253,7 @@ def _shown(attempts: list[Attempt], person: Any, *, foreign: str = "") -> list[d
 
 def _sentence(answer: Attempt) -> str:
     """What the answer of the game means, as a sentence that needs no name of a member."""
-    return _words(answer) if answer.outcome in ODD_WORDS else meaning(answer.outcome).reason
+    return _words(answer) if answer.outcome in ODD_WORDS else reason_of(answer.outcome)
 
 
 def _words(answer: Attempt) -> str:

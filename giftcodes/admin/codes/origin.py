@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.adders import adders_of
-from giftcodes.domain.outcomes import meaning
+from giftcodes.domain.sentences import reason_of
 from giftcodes.models import GiftCode
 from giftcodes.models.code import Source
 
@@ -49,7 +49,7 @@ def facts(code: GiftCode, person: scope.Person, *, shows_times: bool) -> list[Fa
         person: the person who looks at them.
         shows_times: whether the person may see the moments of closing (`scope.sees_times`).
     """
-    reason = meaning(code.closed_outcome).reason if code.closed_outcome else ""
+    reason = reason_of(code.closed_outcome) if code.closed_outcome else ""
     adder = adders_of([code.pk], person).get(code.pk, "") if code.source == Source.ADMIN else ""
     found = [
         Fact(_("Came from"), source_words(code.source, adder)),

@@ -12,7 +12,8 @@ from giftcodes.clients.channels import Message
 from giftcodes.clients.channels.apprise import arguments_of
 from giftcodes.clients.channels.discord import payload, unescaped
 from giftcodes.clients.channels.safe_text import ZERO_WIDTH_SPACE, Markup
-from giftcodes.domain.outcomes import Outcome, meaning
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.sentences import reason_of
 from giftcodes.domain.transitions import State
 from giftcodes.estimates.formatting import about
 from giftcodes.models import Alarm, Channel, database_now
@@ -60,7 +61,7 @@ def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], M
         {State.REDEEMED: 41, State.NOT_ELIGIBLE: 6, State.NEEDS_CORRECTION: 3},
         is_over=True,
         in_trouble=tuple(
-            (name, spoken(meaning(outcome).reason, channel.guild.provider))
+            (name, spoken(reason_of(outcome), channel.guild.provider))
             for name, outcome in (*_PLAYERS, _OTHER)
         ),
     )

@@ -17,6 +17,7 @@ from giftcodes.admin.common.html import NOTHING, badge, link, page_url, result_b
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.run_end import RunEnd
+from giftcodes.domain.sentences import reason_of
 from giftcodes.models import (
     Attempt,
     EventKind,
@@ -396,7 +397,7 @@ class AttemptAdmin(History):
         if not attempt.outcome:
             return badge("in_flight", _("no answer yet"))
         known = meaning(attempt.outcome)
-        happened = spoken(known.reason, attempt.gift_code.provider, is_over=True)
+        happened = spoken(reason_of(attempt.outcome), attempt.gift_code.provider, is_over=True)
         said = attempt.msg.strip(" .") or known.words
         return format_html('{} <span class="quiet">({})</span>', happened, said)
 

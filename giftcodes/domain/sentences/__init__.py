@@ -11,6 +11,7 @@ the mark is of an earlier release, or of a person, and is shown as it is (decisi
 
 from __future__ import annotations
 
+from giftcodes.domain.sentences.answers import reason_of
 from giftcodes.domain.sentences.sentence import (
     MARK,
     Sentence,
@@ -29,6 +30,7 @@ __all__ = [
     "in_active_language",
     "keys_that_say",
     "read",
+    "reason_of",
     "stored",
     "stored_beginning",
 ]
