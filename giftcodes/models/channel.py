@@ -24,16 +24,11 @@ from giftcodes.clients.channels import (
 )
 from giftcodes.domain.validators import validate_one_line
 from giftcodes.models.encrypted import EncryptedTextField, Unreadable, encrypt_again
-from giftcodes.models.fields import NameField, TokenField
+from giftcodes.models.fields import NameField, SentenceField, TokenField
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
 #: Why a channel whose address is unreadable takes no messages, and what to do about it.
-UNREADABLE = (
-    "Its address cannot be decrypted, because SECRET_KEY or ENCRYPTION_KEYS have changed. Put the "
-    "old key back, or enter the address again."
-)
-
 
 #: The maximum length of an address, in characters. Addresses in use have a few hundred at most.
 MOST_ADDRESS = 2_000
@@ -188,7 +183,7 @@ class Channel(models.Model):
     refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)
     #: When the next weekly summary is due. Null if the channel gets none.
     next_summary_at = models.DateTimeField(_("next summary"), null=True, editable=False)
-    error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
+    error = SentenceField(_("last error"), blank=True, default="", db_default="", editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
 
     objects = ChannelQuerySet.as_manager()
@@ -211,8 +206,13 @@ class Channel(models.Model):
         return f"{self.name} of {self.guild}"
 
     @property
+    def names(self) -> dict[str, str]:
+        """The names of the channel and its guild, for a stored sentence."""
+        return {"channel": self.name, "guild": str(self.guild)}
+
+    @property
     def full_name(self) -> str:
-        """The name with that of the guild, for alarms and the log."""
+        """The name with that of the guild, for the log."""
         return f"channel “{self.name}” of guild {self.guild}"
 
     @property

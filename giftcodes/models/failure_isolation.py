@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.dispatch import Signal
 
 from giftcodes.domain import log_lines
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.models.alarm import Alarm
 
 _P = ParamSpec("_P")
@@ -77,12 +78,11 @@ class FailureIsolation:
         subject = f"{self._step}: {what}"[:_SUBJECT_LENGTH]
         self._failed.add(subject)
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        message = (
-            f"The step “{self._step}” fails for {what} ({type(error).__name__}). The others are "
-            "handled, and this one is tried again each time. Look at it."
-        )
+        message = Sentence.of("step_fails", step=self._step, item=what, error=type(error).__name__)
         if Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, subject, message):
-            log_lines.warning(f"🔔 {message}", at=f"{Path(frame.filename).name}:{frame.lineno}")
+            log_lines.warning(
+                f"🔔 {english(message)}", at=f"{Path(frame.filename).name}:{frame.lineno}"
+            )
             unexpected_error.send(self._step, error=error)
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
+from giftcodes.models.fields import SentenceField
 
 
 class DeliveryState(models.TextChoices):
@@ -46,7 +47,7 @@ class Outbox(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True)
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, db_default=Clock())
     tries = models.PositiveSmallIntegerField(_("failures in a row"), default=0, db_default=0)
-    error = models.TextField(_("error"), blank=True, default="", db_default="")
+    error = SentenceField(_("error"), blank=True, default="", db_default="")
     token = models.PositiveIntegerField(default=0, db_default=0)
     lease_until = models.DateTimeField(null=True)
 

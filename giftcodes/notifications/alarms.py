@@ -21,6 +21,7 @@ from giftcodes.clients.channels import (
     shortened,
 )
 from giftcodes.domain import log_lines
+from giftcodes.domain.sentences import Sentence, english, stored
 from giftcodes.models import Alarm, AlarmNotice, Clock, Cursor, DeliveryState, database_now
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.site_settings import operator_channel, operator_rules
@@ -82,13 +83,10 @@ def check_beat(*, running_seconds: float) -> bool:
     kind = Alarm.Kind.BEAT_SILENT
     if Alarm.objects.standing().filter(kind=kind).exists():
         return False
-    message = (
-        f"Celery beat or the workers have not run for {silent:.0f} s, so nothing is redeemed. "
-        f"Start `{settings.START_COMMAND}`, and look at its log."
-    )
+    message = Sentence.of("beat_silent", seconds=f"{silent:.0f}", command=settings.START_COMMAND)
     is_new = Alarm.objects.raise_once(kind, "beat", message)
     if is_new:
-        log_lines.warning(f"🔔 {message}")
+        log_lines.warning(f"🔔 {english(message)}")
         send_notices()
     return is_new
 
@@ -121,12 +119,12 @@ def _compare_with(found: list[Finding]) -> list[int]:
     return [alarm.pk for alarm in gone if alarm.raised_at and alarm.kind in judged_here]
 
 
-def _refresh_messages(known: list[Alarm], here: dict[tuple[str, str], str]) -> None:
+def _refresh_messages(known: list[Alarm], here: dict[tuple[str, str], Sentence]) -> None:
     """Keep the messages of alarms up to date, because some say a number that changes."""
     changed = []
     for alarm in known:
         message = here.get((alarm.kind, alarm.subject), alarm.message)
-        if message != alarm.message:
+        if stored(message) != stored(alarm.message):
             alarm.message = message
             changed.append(alarm)
     if changed:
@@ -148,7 +146,7 @@ def _raise_what_lasted() -> int:
         Alarm.objects.filter(pk__in=messages).update(raised_at=Clock())
         AlarmNotice.objects.queue(messages, AlarmNotice.Kind.RAISED)
     for message in list(messages.values())[:LINES]:
-        log_lines.warning(f"🔔 {message}")
+        log_lines.warning(f"🔔 {english(message)}")
     return len(messages)
 
 

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce, NullIf
 
 from giftcodes.clients.channels import BadAddressError, ChannelClient, Delivery, DeliveryOutcome
 from giftcodes.clients.channels.discord_by_bot import ThreadClient
+from giftcodes.domain.sentences import Sentence, stored
 from giftcodes.domain.transitions import literals
 from giftcodes.models import (
     Announcement,
@@ -26,7 +27,6 @@ from giftcodes.models import (
     DiscordServer,
     RunState,
 )
-from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.site_settings import sending_rules
@@ -53,14 +53,6 @@ _SERVED = "told:"
 #: The longest time for a test. A later answer is as bad as none, and other messages wait meanwhile.
 TEST_SECONDS = 3.0
 
-_NO_CHANNEL = "The channel was deleted or switched off."
-_NOT_LINKED = (
-    "Its Discord server is no longer linked to the guild. Link the server again with /link, or "
-    "delete the channel."
-)
-_NOT_EDITED = (
-    "It is no longer edited: the end of the run is in another message, or was not announced."
-)
 #: The rows that a message is made of.
 _RELATED = ("channel__guild", "redemption__guild", "redemption__gift_code", "alarm")
 
@@ -81,7 +73,7 @@ def claim() -> list[tuple[int, int]]:
             return []
         doubtful = [row.pk for row in outbox.recover(Announcement)]
         for row in Announcement.objects.filter(pk__in=doubtful).select_related(*_RELATED):
-            alarm_of_doubt(row, outbox.SENDER_DIED)
+            alarm_of_doubt(row, Sentence.of("sender_died"))
         _drop_without_channel()
         _settle_starts()
         chosen = fetch(
@@ -108,7 +100,7 @@ def _drop_without_channel() -> None:
     outbox.give_up(
         _unclaimed().filter(~Exists(channels), ~is_test, state__in=UNFINISHED),
         DeliveryState.DROPPED,
-        _NO_CHANNEL,
+        Sentence.of("channel_off"),
     )
 
 
@@ -125,7 +117,7 @@ def _settle_starts() -> None:
     _unclaimed().filter(~is_running, ~Exists(ends), state=DeliveryState.SENT).update(
         state=DeliveryState.DONE,
         next_attempt_at=None,
-        error=Coalesce(NullIf("error", Value("")), Value(_NOT_EDITED)),
+        error=Coalesce(NullIf("error", Value("")), Value(stored(Sentence.of("no_longer_edited")))),
     )
 
 
@@ -227,9 +219,9 @@ def _thread_job(row: Announcement, channel: Channel) -> Job | None:
     needs = threads.needs_of(row.redemption)
     opens_on = "" if row.message_id else threads.message_to_open_on(row, channel)
     client = threads.client_for(channel, row.message_id)
-    words = "" if row.message_id or needs.number else threads.NOT_NEEDED
+    words = "" if row.message_id or needs.number else Sentence.of("thread_not_needed")
     if client is None or not (row.message_id or opens_on):
-        words = threads.NO_MESSAGE
+        words = Sentence.of("thread_without_message")
     if client is None or words:
         outbox.give_up(held(row), DeliveryState.DROPPED, words)
         return None
@@ -241,12 +233,12 @@ def _thread_job(row: Announcement, channel: Channel) -> Job | None:
 def _obstacle(channel: Channel) -> str:
     """Why nothing may be sent to a channel. Empty if there is no reason."""
     if not channel.is_readable:
-        return UNREADABLE
+        return Sentence.of("address_unreadable")
     by_bot = channel.bot_channel
     if by_bot is None:
         return ""
     linked = DiscordServer.objects.filter(guild=channel.guild_id, server_id=by_bot.server_id)
-    return "" if linked.exists() else _NOT_LINKED
+    return "" if linked.exists() else Sentence.of("server_not_linked")
 
 
 def _edited_row(row: Announcement, channel: Channel, client: ChannelClient) -> Announcement | None:

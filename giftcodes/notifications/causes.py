@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db.models import Case, Count, Exists, Max, OuterRef, Q, QuerySet, When
 
 from giftcodes import encryption
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import HAVING, NEEDING_YOU
 from giftcodes.domain.transitions import SETTLED, State, values
 from giftcodes.models import (
@@ -29,7 +30,6 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
-from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.code_sighting import MOST_WRONG
 from giftcodes.models.code_state import OPEN_STATES
@@ -74,7 +74,7 @@ class Finding(NamedTuple):
 
     kind: Alarm.Kind
     subject: str
-    message: str
+    message: Sentence
 
 
 def find() -> list[Finding]:
@@ -91,12 +91,9 @@ def _silent_feeds() -> Iterator[Finding]:
         quiet_after = max(QUIET_AFTER, 3 * dt.timedelta(seconds=feed.interval_seconds))
         is_quiet = feed.answered_at is None or feed.answered_at < now - quiet_after
         if feed.failures or is_quiet:
-            error = feed.error or "it is not polled."
-            yield Finding(
-                kind,
-                str(feed.pk),
-                f"{_feed_words(feed)} has failed or been silent for {_patience(kind)}: {error}",
-            )
+            why = feed.error or Sentence.of("feed_not_polled")
+            names = {"feed": _feed_words(feed), "time": _patience(kind)}
+            yield Finding(kind, str(feed.pk), Sentence.of("feed_silent", **names, why=why))
 
 
 def _distrusted_feeds() -> Iterator[Finding]:
@@ -106,15 +103,15 @@ def _distrusted_feeds() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.FEED_WRONG,
             str(feed.pk),
-            f"{_feed_words(feed)} has listed {MOST_WRONG} codes in a row that the game does not "
-            "know. New codes of this feed wait for an administrator, and other feeds go on. Open "
-            "the feed's page: trust the feed again, let its codes wait, or switch it off.",
+            Sentence.of("feed_distrusted", feed=_feed_words(feed), number=MOST_WRONG),
         )
 
 
-def _feed_words(feed: Feed) -> str:
+def _feed_words(feed: Feed) -> Sentence:
     title = title_of(feed.provider)
-    return f"The feed of {title}" if feed.is_main else f"The feed “{feed.name}” of {title}"
+    if feed.is_main:
+        return Sentence.of("feed_of_game", game=title)
+    return Sentence.of("feed_by_name", name=feed.name, game=title)
 
 
 def _odd_codes() -> Iterator[Finding]:
@@ -126,9 +123,7 @@ def _odd_codes() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.CODE_ODD,
             str(code.pk),
-            f"The game's answer for code {code.code} is unclear: {code.odd_answer}. The code is "
-            "held back, and other codes go on. Look at the code's requests. Then close the code, "
-            "or press “Redeem now” to try again.",
+            Sentence.of("code_odd", code=code.code, answer=code.odd_answer),
         )
 
 
@@ -138,8 +133,7 @@ def _guilds_without_members() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.NO_MEMBERS,
             str(guild.pk),
-            f"Guild {guild.name} redeems automatically, but has no members. Add its members, or "
-            "switch the guild off.",
+            Sentence.of("guild_without_members", guild=guild.name),
         )
 
 
@@ -156,8 +150,7 @@ def _uncovered_guilds() -> Iterator[Finding]:
         yield Finding(
             kind,
             str(guild.pk),
-            f"Guild {guild.name} has waited for {_patience(kind)} for a run of an active code, "
-            "although its game works.",
+            Sentence.of("guild_uncovered", guild=guild.name, time=_patience(kind)),
         )
 
 
@@ -212,9 +205,9 @@ def _unserved_guilds() -> Iterator[Finding]:
             yield Finding(
                 Alarm.Kind.UNSERVED,
                 str(guild_id),
-                f"No member of guild {redemptions[0].guild.name} got {_names(without)}, although "
-                "members of other guilds did. The game does not know these players: check their "
-                "player IDs, and the state or kingdom. The alarm ends when one member gets a code.",
+                Sentence.of(
+                    "guild_unserved", guild=redemptions[0].guild.name, codes=_names(without)
+                ),
             )
 
 
@@ -230,13 +223,15 @@ def _last_served(guild_ids: Collection[int]) -> dict[int, dt.datetime]:
     )
 
 
-def _names(codes: Sequence[GiftCode]) -> str:
+def _names(codes: Sequence[GiftCode]) -> Sentence:
     """The newest of these codes, in words. The codes are given oldest first."""
     newest = [str(code) for code in reversed(codes)][:CODES_NAMED]
     more = len(codes) - len(newest)
     if len(codes) == 1:
-        return f"code {newest[0]}"
-    return f"the codes {', '.join(newest)}" + (f" and {more} more" if more else "")
+        return Sentence.of("one_code", code=newest[0])
+    if more:
+        return Sentence.of("many_codes", codes=", ".join(newest), more=more)
+    return Sentence.of("some_codes", codes=", ".join(newest))
 
 
 def _uncorrected_members() -> Iterator[Finding]:
@@ -245,13 +240,12 @@ def _uncorrected_members() -> Iterator[Finding]:
     )
     counted = waiting.order_by("guild_id").values_list("guild_id", "guild__name")
     for guild_id, name, number in counted.annotate(number=Count("pk")):
-        members = "1 member" if number == 1 else f"{number} members"
         yield Finding(
             Alarm.Kind.UNCORRECTED,
             str(guild_id),
-            f"The game has not known {members} of guild {name} for {UNCORRECTED_FOR.days} days or "
-            "longer. Correct the player ID, or the state or kingdom, and every code is tried at "
-            "once. If a member has left, make the member inactive.",
+            Sentence.of(
+                "members_uncorrected", number=number, guild=name, days=UNCORRECTED_FOR.days
+            ),
         )
 
 
@@ -268,17 +262,16 @@ def _silent_channels() -> Iterator[Finding]:
     kind = Alarm.Kind.CHANNEL_SILENT
     channels = Channel.objects.on().with_key().filter(is_unreadable | is_silent)
     for channel in channels.select_related("guild"):
-        name = f"The {channel.full_name}"
+        names = channel.names
         if not channel.is_readable:
-            words = f"{name} takes no messages: {UNREADABLE}"
+            why = Sentence.of("address_unreadable")
+            words = Sentence.of("channel_takes_nothing", **names, why=why)
         elif channel.refused_since:
-            words = (
-                f"{name} has taken no message for {_patience(kind)}: {channel.error} It is tried "
-                "again."
-            )
+            time = _patience(kind)
+            words = Sentence.of("channel_silent", **names, time=time, why=channel.error)
         else:
             continue
-        yield Finding(kind, str(channel.pk), f"{words} Redeeming goes on.")
+        yield Finding(kind, str(channel.pk), words)
 
 
 def _directories_without_key() -> Iterator[Finding]:
@@ -286,8 +279,9 @@ def _directories_without_key() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.DIRECTORY_KEY,
             directory.provider,
-            f"The directory of players of {title_of(directory.provider)} refuses our key, and no "
-            f"player is looked up: {directory.error}",
+            Sentence.of(
+                "directory_without_key", game=title_of(directory.provider), why=directory.error
+            ),
         )
 
 
@@ -298,8 +292,12 @@ def _failing_directories() -> Iterator[Finding]:
         yield Finding(
             kind,
             directory.provider,
-            f"The directory of players of {title_of(directory.provider)} has given no good answer "
-            f"for {_patience(kind)}: {directory.error}",
+            Sentence.of(
+                "directory_failing",
+                game=title_of(directory.provider),
+                time=_patience(kind),
+                why=directory.error,
+            ),
         )
 
 
@@ -311,8 +309,7 @@ def _bot_not_connected() -> Iterator[Finding]:
     yield Finding(
         kind,
         "discord",
-        f"The Discord bot has had no connection for {_patience(kind)}. {found.words} Redeeming "
-        "goes on.",
+        Sentence.of("bot_not_connected", time=_patience(kind), why=found.words),
     )
 
 
@@ -324,13 +321,13 @@ def _directories() -> QuerySet[Directory]:
     return Directory.objects.filter(provider__in=providers_with_directory())
 
 
-def _patience(kind: Alarm.Kind) -> str:
+def _patience(kind: Alarm.Kind) -> Sentence:
     """How long a cause of this kind must last, in words: `30 minutes`, `1 hour`, `1 day`."""
     minutes = int(PATIENCE[kind].total_seconds()) // 60
-    for unit, length in (("day", 24 * 60), ("hour", 60)):
+    for unit, length in (("days", 24 * 60), ("hours", 60)):
         if minutes % length == 0:
-            return f"{minutes // length} {unit}{'s' * (minutes != length)}"
-    return f"{minutes} minutes"
+            return Sentence.of(unit, number=minutes // length)
+    return Sentence.of("minutes", number=minutes)
 
 
 _CAUSES: tuple[Callable[[], Iterator[Finding]], ...] = (

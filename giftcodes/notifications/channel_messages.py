@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from giftcodes import site_address
 from giftcodes.clients.channels import ButtonStyle, Message, MessageButton, Severity
 from giftcodes.domain.press_ids import RUN_NOW, STOP_RUN, WHO_IS_MISSING, press_id
+from giftcodes.domain.sentences import in_active_language
 from giftcodes.domain.served import Ending
 from giftcodes.domain.text import isolated, visible
 from giftcodes.models import Alarm, Announcement, Channel
@@ -67,7 +68,7 @@ def alarm_message(alarm: Alarm, channel: Channel, *, is_over: bool) -> Message:
     title = gettext("✅ Over: %s") % kind if is_over else f"🔔 {kind}"
     message = Message(
         title=f"{title} ({isolated(visible(channel.guild.name))})",
-        text=alarm.message,
+        text=in_active_language(alarm.message),
         url=site_address.link(reverse("admin:giftcodes_alarm_change", args=[alarm.pk])),
         severity=Severity.GOOD if is_over else Severity.ALARM,
     )

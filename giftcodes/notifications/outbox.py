@@ -19,6 +19,7 @@ from giftcodes.clients.channels import (
 )
 from giftcodes.domain import failpoints
 from giftcodes.domain.backoff import retry_delay_seconds
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Clock, DeliveryState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED, Outbox
@@ -30,7 +31,6 @@ LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 LONGEST_DELAY_SECONDS = 600.0
 #: The longest time for connecting to the channel. It is part of the time for one message.
 CONNECT_SECONDS = 3.0
-SENDER_DIED = "The process that sent it died before the answer came. It is not sent again."
 
 #: The state of a message that is not sent again, by the outcome of its last request.
 FINAL_STATES = {
@@ -84,7 +84,7 @@ def recover(model: type[Row]) -> list[Row]:
     if not expired:
         return []
     doubtful = [row for row in expired if row.may_have_been_posted]
-    give_up(_rows(model, doubtful), DeliveryState.UNKNOWN, SENDER_DIED)
+    give_up(_rows(model, doubtful), DeliveryState.UNKNOWN, Sentence.of("sender_died"))
     _rows(model, expired).update(lease_until=None)
     return doubtful
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from giftcodes.clients.channels import ChannelClient, Delivery, DeliveryOutcome, Message
 from giftcodes.domain import failpoints, log_lines
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.models import Alarm, Announcement, Channel, Clock, DeliveryState, database_now
 from giftcodes.models.clock import clock_plus
 from giftcodes.notifications import outbox
@@ -102,7 +103,7 @@ def record(job: Job, delivery: Delivery) -> None:
     elif is_refused:
         fail(row, channel, outbox.FINAL_STATES[outcome], delivery.error)
     elif outcome is DeliveryOutcome.UNKNOWN and not job.is_repeatable:
-        if _doubt(row, f"{delivery.error} It is not sent again."):
+        if _doubt(row, Sentence.of("not_sent_again", why=delivery.error)):
             _rest(channel, max(REST_SECONDS, delivery.wait_seconds))
     elif row.kind == Announcement.Kind.TEST:
         _test_again(row, channel, delivery)
@@ -125,12 +126,11 @@ def fail(row: Announcement, channel: Channel, state: DeliveryState, error: str) 
     if row.kind == Announcement.Kind.TEST:
         return
     if row.kind == Announcement.Kind.THREAD:
-        words = f"gets no thread with those who need a person: {error} Its messages are sent."
-        _raise_alarm(channel, f"The {channel.full_name} {words}", Alarm.Kind.NO_THREAD)
+        words = Sentence.of("channel_without_thread", **channel.names, why=error)
+        _raise_alarm(channel, words, Alarm.Kind.NO_THREAD)
         return
     _as_asked(channel).update(error=error, refused_since=None)
-    words = f"takes no messages: {error} Redeeming goes on."
-    _raise_alarm(channel, f"The {channel.full_name} {words}")
+    _raise_alarm(channel, Sentence.of("channel_takes_nothing", **channel.names, why=error))
 
 
 def alarm_of_doubt(row: Announcement, error: str) -> None:
@@ -138,8 +138,8 @@ def alarm_of_doubt(row: Announcement, error: str) -> None:
     channel = row.channel
     if row.kind != Announcement.Kind.COMPLETE or channel is None or row.redemption is None:
         return
-    words = f"shows that the run of {row.redemption.gift_code} is over: {error}"
-    _raise_alarm(channel, f"It is unknown whether the {channel.full_name} {words}")
+    code = str(row.redemption.gift_code)
+    _raise_alarm(channel, Sentence.of("end_in_doubt", **channel.names, code=code, why=error))
 
 
 def _as_asked(channel: Channel) -> QuerySet[Channel]:
@@ -202,11 +202,7 @@ def _post_end_separately(job: Job, delivery: Delivery) -> None:
     row = job.row
     is_gone = delivery.outcome in (DeliveryOutcome.DELETED, DeliveryOutcome.GONE)
     if row.sending_at is not None and not is_gone:
-        _doubt(
-            row,
-            f"{delivery.error} An earlier edit had no answer, and may have announced the end of"
-            " the run. The end is not announced again.",
-        )
+        _doubt(row, Sentence.of("edit_may_have_worked", why=delivery.error))
         return
     if (
         held(row).update(sending_at=None, message_id="", lease_until=None, next_attempt_at=Clock())
@@ -242,7 +238,7 @@ def _raise_alarm(
     if not Channel.objects.on().filter(pk=channel.pk).exists():
         return
     if Alarm.objects.raise_once(kind, str(channel.pk), message):
-        log_lines.warning(f"📣 {message}")
+        log_lines.warning(f"📣 {english(message)}")
 
 
 def _test_again(row: Announcement, channel: Channel, delivery: Delivery) -> None:
@@ -268,7 +264,8 @@ def _try_again(job: Job, delivery: Delivery) -> None:
     row, channel = job.row, job.channel
     tries = row.tries + (delivery.wait_seconds == 0)
     if tries >= MOST_TRIES:
-        fail(row, channel, DeliveryState.FAILED, f"{delivery.error} Given up after {tries} tries.")
+        words = Sentence.of("given_up", why=delivery.error, tries=tries)
+        fail(row, channel, DeliveryState.FAILED, words)
         return
     delay = outbox.delay_seconds(tries)
     if channel.refused_since:

@@ -47,12 +47,6 @@ from giftcodes.queries.needs import guilds_to_correct
 #: allows 4,096, and the other sentences need the rest.
 MOST_LISTED, _MOST_CHARACTERS = 50, 3_000
 
-NO_MESSAGE = (
-    "No thread was opened: the message about the end of the run is not in this channel, or it is "
-    "unknown whether it is."
-)
-NOT_NEEDED = "No thread was opened: no member needs a person any more."
-
 
 @dataclass(frozen=True, slots=True)
 class Needs:

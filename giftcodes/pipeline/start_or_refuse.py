@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from django.db import OperationalError, transaction
-from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import gettext
 from psycopg.errors import LockNotAvailable
 
 from giftcodes.domain import log_lines, tracing
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import (
     DirectoryLookup,
     EventKind,
@@ -235,9 +236,9 @@ def _refused(call: _Call, guild: str, code: str) -> StartResult:
 def _give_up(call: _Call) -> StartResult:
     """Refuse after the last look. If a run is in progress now, the call is a normal duplicate."""
     redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=call.redemption_id)
-    # The journal is not in the language of the person who asks.
-    words = gettext_noop("%s is being changed just now. Try again.")
-    busy = StartResult(StartKind.BUSY, redemption.pk, gettext(words) % redemption)
+    names = {"code": str(redemption.gift_code), "guild": str(redemption.guild)}
+    words = Sentence.of("run_busy", **names)
+    busy = StartResult(StartKind.BUSY, redemption.pk, words)
     if call.trigger.is_housekeeping:
         return busy
     runs = redemption.state == RunState.RUNNING
@@ -245,7 +246,7 @@ def _give_up(call: _Call) -> StartResult:
         EventKind.REFUSED,
         trigger=call.trigger,
         user_id=call.user_id,
-        detail=call.by if runs else words % redemption,
+        detail=call.by if runs else words,
     )
     result = _refused(call, redemption.guild.name, str(redemption.gift_code))
     return result if runs else busy
@@ -281,8 +282,6 @@ def _join(redemption: Redemption, *, added: int, trigger: Trigger) -> StartResul
         return StartResult(
             StartKind.NOTHING_TO_DO, redemption.pk, gettext("All members are in the run already.")
         )
-    redemption.journal(
-        EventKind.JOINED, trigger=trigger, detail=f"{added} member(s) joined the run."
-    )
-    words = ngettext("%d member joined the run.", "%d members joined the run.", added)
-    return StartResult(StartKind.JOINED, redemption.pk, words % added)
+    words = Sentence.of("members_joined", number=added)
+    redemption.journal(EventKind.JOINED, trigger=trigger, detail=words)
+    return StartResult(StartKind.JOINED, redemption.pk, words)

@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from giftcodes.domain import log_lines
 from giftcodes.domain.outcomes import Outcome
-from giftcodes.domain.sentences import Sentence, reason_of
+from giftcodes.domain.sentences import Sentence, english, reason_of
 from giftcodes.domain.transitions import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State, literals
 from giftcodes.models import (
     Alarm,
@@ -117,7 +117,7 @@ def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
 
 
 def _report_recovered(redemption: Redemption, number: int) -> None:
-    redemption.journal(EventKind.RECOVERED, detail=f"{number} claim(s) whose worker was gone.")
+    redemption.journal(EventKind.RECOVERED, detail=Sentence.of("claims_recovered", number=number))
     log_lines.trouble(
         redemption.guild.name,
         str(redemption.gift_code),
@@ -238,14 +238,18 @@ def flag_stalled(isolation: FailureIsolation | None = None) -> None:
 
 
 def _flag_stalled(redemption: Redemption) -> None:
-    message = (
-        f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s"
-        " although requests were allowed."
+    message = Sentence.of(
+        "no_progress",
+        code=str(redemption.gift_code),
+        guild=str(redemption.guild),
+        seconds=f"{STALLED_AFTER.total_seconds():.0f}",
     )
     if Alarm.objects.raise_once(Alarm.Kind.NO_PROGRESS, str(redemption.pk), message):
         redemption.journal(EventKind.STALLED, detail=message)
         log_lines.trouble(
-            redemption.guild.name, str(redemption.gift_code), f"{message} It is dispatched again."
+            redemption.guild.name,
+            str(redemption.gift_code),
+            f"{english(message)} It is dispatched again.",
         )
 
 

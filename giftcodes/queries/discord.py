@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import Tone
 from giftcodes.models import BotState, DiscordBot, GiftCode, Guild, PlayerLink, database_now
 from giftcodes.models.site_settings import discord_token
@@ -39,25 +40,13 @@ _OF_STATE = {
     BotState.INTENTS_MISSING: BotStanding.INTENTS_MISSING,
     BotState.UNREACHABLE: BotStanding.UNREACHABLE,
 }
-WORDS = {
-    BotStanding.NO_TOKEN: _("No bot: no token is set."),
-    BotStanding.CONNECTED: _("Connected as {name}."),
-    BotStanding.CONNECTING: _("Connecting to Discord."),
-    BotStanding.SILENT: _(
-        "Not connected: no process runs the bot. The command “make up” starts it within some "
-        "seconds. With compose.yaml, start the service discord-bot."
-    ),
-    BotStanding.TOKEN_REFUSED: _(
-        "Not connected: Discord refuses the token. Enter the token that the developer portal shows "
-        "on the page “Bot”."
-    ),
-    BotStanding.INTENTS_MISSING: _(
-        "Not connected: Discord refuses the bot. In the developer portal, look whether the "
-        "application still exists and is not restricted."
-    ),
-    BotStanding.UNREACHABLE: _(
-        "Not connected: Discord cannot be reached. The bot tries again by itself."
-    ),
+#: Why the bot is not connected: the keys of the sentences, which alarms store, too.
+_REASONS = {
+    BotStanding.CONNECTING: "bot_connecting",
+    BotStanding.SILENT: "bot_silent",
+    BotStanding.TOKEN_REFUSED: "bot_token_refused",
+    BotStanding.INTENTS_MISSING: "bot_refused",
+    BotStanding.UNREACHABLE: "bot_unreachable",
 }
 TONES = {
     BotStanding.NO_TOKEN: Tone.NEUTRAL,
@@ -98,7 +87,11 @@ class Bot:
     @property
     def words(self) -> str:
         """One or two sentences: what is the case, and what to do."""
-        return str(WORDS[self.standing]).format(name=self.name)
+        if self.standing is BotStanding.NO_TOKEN:
+            return gettext("No bot: no token is set.")
+        if self.standing is BotStanding.CONNECTED:
+            return gettext("Connected as {name}.").format(name=self.name)
+        return Sentence.of(_REASONS[self.standing])
 
     @property
     def tone(self) -> Tone:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from giftcodes.domain import log_lines
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import CodeState, EventKind, GiftCode, RedemptionEvent, Source, Trigger
 
 
@@ -48,7 +49,7 @@ def reissue(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) 
                 kind=EventKind.CODE_REOPENED,
                 trigger=trigger,
                 user_id=user_id,
-                detail=f"Reissued: issue {issued.issue}.",
+                detail=Sentence.of("code_reissued", issue=issued.issue),
             )
     except IntegrityError:
         # The poll has just stored the same issue.

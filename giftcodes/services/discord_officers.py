@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from giftcodes.domain import log_lines
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild
 from giftcodes.models.roles import is_limited
 from giftcodes.queries.discord import guilds_of_server
@@ -72,7 +72,7 @@ class Officer:
     def by(self) -> str:
         """The name that journals show for a person without an account, or an empty text."""
         with in_site_language():
-            return "" if self.user else _("%s in Discord") % self.asker.name
+            return "" if self.user else Sentence.of("in_discord", name=self.asker.name)
 
     @property
     def person(self) -> Any:

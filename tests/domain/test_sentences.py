@@ -69,13 +69,18 @@ def placeholders(text: Any) -> set[str]:
 
 
 def made() -> Iterator[tuple[str, str, set[str]]]:
-    """Each call of `Sentence.of` with a literal key: where, the key, and the values' names."""
+    """Each call of `Sentence.of` with a literal key: where, the key, and the values' names.
+
+    The names in a mapping (`**names`) are taken to be right.
+    """
     for file in sorted((REPOSITORY / "giftcodes").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or ast.unparse(node.func) != "Sentence.of":
                 continue
             if isinstance(node.args[0], ast.Constant):
-                names = {str(one.arg) for one in node.keywords}
+                names = {one.arg for one in node.keywords if one.arg}
+                if any(one.arg is None for one in node.keywords):
+                    names |= placeholders(TEXTS[str(node.args[0].value)].words)
                 yield f"{file.name}:{node.lineno}", str(node.args[0].value), names
 
 

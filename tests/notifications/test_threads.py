@@ -11,10 +11,11 @@ import pytest
 from giftcodes.clients.channels import BotChannel, discord_by_bot
 from giftcodes.clients.channels.discord import TEXT_LENGTH, escaped, length
 from giftcodes.clients.channels.discord_by_bot import ThreadClient
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Member, Redemption, database_now
 from giftcodes.models.channel import Tells
 from giftcodes.models.clock import clock_plus
-from giftcodes.notifications import announcements, outbox, recording, threads
+from giftcodes.notifications import announcements, recording, threads
 from tests.clients.channels.standin import BOT_TOKEN, Message, StandIn, running
 from tests.factories import gift_code, member, member_redemption
 from tests.notifications.test_announce_refusals import end
@@ -351,7 +352,7 @@ def test_a_worker_that_dies_while_it_posts_the_list_leaves_at_most_one(
     assert len(discord.threads) == 1
     assert len(lists(discord)) == is_posted
     row = thread_of(redemption)
-    assert (row.state, row.error) == ("unknown", outbox.SENDER_DIED)
+    assert (row.state, row.error) == ("unknown", Sentence.of("sender_died"))
 
 
 def test_a_thread_that_a_person_opened_on_the_message_gets_the_list(
@@ -446,7 +447,7 @@ def test_an_end_that_may_be_missing_gets_no_thread(world: World, discord: StandI
 
     assert opened(discord) == 0
     assert deliveries(redemption) == [("complete", "unknown"), ("thread", "dropped")]
-    assert thread_of(redemption).error == threads.NO_MESSAGE
+    assert thread_of(redemption).error == Sentence.of("thread_without_message")
 
 
 def test_a_channel_that_moved_gets_no_thread_on_a_message_elsewhere(

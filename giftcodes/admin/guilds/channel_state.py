@@ -21,9 +21,9 @@ from django.utils.translation import gettext as _
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer
 from giftcodes.clients.channels.base import UNREACHED
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import SIGNS, Tone
 from giftcodes.models import Announcement, Channel, DeliveryState, Guild
-from giftcodes.models.channel import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,7 +133,7 @@ def said_of(channel: Channel, test: Announcement | None = None) -> Said:
     if not channel.is_on:
         return Said(Tone.NEUTRAL, _("off"), _("Nothing is sent except for tests."))
     if not channel.is_readable:
-        return Said(Tone.BAD, _("takes no messages"), UNREADABLE)
+        return Said(Tone.BAD, _("takes no messages"), Sentence.of("address_unreadable"))
     if channel.error and channel.refused_since is None:
         return Said(Tone.BAD, _("takes no messages"), channel.error, *_delivered(channel))
     if channel.refused_since:

@@ -22,8 +22,8 @@ from giftcodes.admin.guilds.channel_form import ChannelForm
 from giftcodes.admin.guilds.channel_preview import previews
 from giftcodes.clients.channels import service_name
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Channel, Guild
-from giftcodes.models.channel import UNREADABLE
 from giftcodes.services.channels import clear_alarm_of_threads, queue_test, remove, switch
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class ChannelAdmin(Page):
     def address_shown(self, channel: Channel) -> str:
         """Enough of the address to recognise it, but not enough to use it."""
         if not channel.is_readable:
-            return UNREADABLE
+            return Sentence.of("address_unreadable")
         if not channel.address:
             return NOTHING
         if there := channel.bot_channel:
