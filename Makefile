@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test test-slow test-fast properties year attack bench chaos guards model screenshots docs lint advisories format lock \
+.PHONY: help up test test-slow test-fast properties year attack bench chaos guards model screenshots messages docs lint advisories format lock \
 	dist image release upgrade-check
 
 help:  ## Show this list
@@ -53,6 +53,9 @@ model: .venv/.installed-dev  ## Check the model of the lock in every order of it
 screenshots: .venv/.installed-dev  ## Create docs/screenshots again, with the installed Chromium
 	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' \
 		tests/discord_bot tests/browser $(ARGS)
+
+messages: .venv/.installed-dev  ## Update the catalogues of all languages, and compile them; needs GNU gettext
+	@$(RUN) .ci/messages.py
 
 docs: .venv/.installed-dev  ## Build the documentation strictly into site/; ARGS=serve to read it while you write
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs $(if $(ARGS),$(ARGS) --dev-addr 127.0.0.1:8001,build --strict --quiet)

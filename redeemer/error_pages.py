@@ -359,10 +359,11 @@ def _framed(request: HttpRequest, trouble: Trouble) -> HttpResponse:
 
 def plain(request: HttpRequest, trouble: Trouble) -> HttpResponse:
     """Return a standalone page that needs no database query and no second template."""
-    again = request.get_full_path() if trouble.can_reload and request.method == "GET" else ""
+    here = request.get_full_path() if request.method == "GET" else ""
+    again = here if trouble.can_reload else ""
     try:
         text: str = loader.render_to_string(
-            "errors/plain.html", {"trouble": trouble, "again": again}
+            "errors/plain.html", {"trouble": trouble, "again": again, "here": here}
         )
     except Exception:  # noqa: BLE001 - The last page must not fail.
         text = _LAST_RESORT

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "redeemer.language.ViewerLanguageMiddleware",
     "redeemer.zone.ViewerTimeZoneMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -108,10 +109,30 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # WhiteNoise's warning that STATIC_ROOT does not exist.
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at", module="django.core.handlers.base")
-LANGUAGE_CODE = "en"
-# The languages that have a catalogue: the Discord bot answers, and registers its commands, in each.
-# A language of which only Django has a catalogue would be a mixture.
-LANGUAGES = [("en", "English")]
+# The languages that have a catalogue in LOCALE_PATHS. A language of which only Django has a
+# catalogue would be a mixture. Browsers and Discord say which one a person reads (decision 31).
+LANGUAGES = [
+    ("en", "English"),
+    ("de", "German"),
+    ("fr", "French"),
+    ("es", "Spanish"),
+    ("pt-br", "Brazilian Portuguese"),
+    ("it", "Italian"),
+    ("pl", "Polish"),
+    ("tr", "Turkish"),
+    ("ru", "Russian"),
+    ("ar", "Arabic"),
+    ("ja", "Japanese"),
+    ("ko", "Korean"),
+    ("zh-hans", "Simplified Chinese"),
+]
+#: The language of people whose browser names none of these, and of channels whose guild has none.
+LANGUAGE_CODE = env.choice("LANGUAGE_CODE", [code for code, _name in LANGUAGES], default="en")
+#: The one catalogue of all texts: those of the app, of the project and of the templates.
+LOCALE_PATHS = [BASE_DIR / "giftcodes" / "locale"]
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = env.zone("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True
@@ -327,7 +348,7 @@ HTTPS = env.bool("HTTPS", default=False)
 SECURE_COOKIES = env.bool(
     "SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE)
 )
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_COOKIES
 CSRF_FAILURE_VIEW = "redeemer.error_pages.csrf_failed"
 SECURE_SSL_REDIRECT = HTTPS
 # Monitors request these directly, without the proxy.

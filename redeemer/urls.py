@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 from giftcodes.admin.access import open_links
 from giftcodes.views import healthz, receive_codes
+from redeemer.language import choose
 from redeemer.metrics import metrics
 
 handler400 = "redeemer.error_pages.bad_request"
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("healthz", healthz),
     path("metrics", metrics),
+    path("language/", choose, name="language"),
     path("sources/<int:feed_id>/", receive_codes, name="receive_codes"),
     # Intervals, crontabs and the like have no pages of their own any more. Old addresses of such
     # pages lead to the schedule.

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Length
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.sentences import read, stored
@@ -166,3 +167,9 @@ def _paths_of_notes(model: type[models.Model], furthest: int) -> list[str]:
 def provider_choices() -> list[tuple[str, str]]:
     """The games in the settings. This is a function, so that a new game needs no migration."""
     return [(config.name, config.title) for config in settings.PROVIDERS.values()]
+
+
+def language_choices() -> list[tuple[str, Any]]:
+    """The languages of the site, each in its own words. A new language needs no migration."""
+    own = [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
+    return [("", _("The language of the site")), *own]

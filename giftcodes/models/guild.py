@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.text import isolated, visible
@@ -21,7 +21,13 @@ from giftcodes.domain.validators import (
     validate_realm,
 )
 from giftcodes.models.date_bounds import DAYS, within
-from giftcodes.models.fields import NameField, NotesField, TokenField, provider_choices
+from giftcodes.models.fields import (
+    NameField,
+    NotesField,
+    TokenField,
+    language_choices,
+    provider_choices,
+)
 from giftcodes.models.history import MemberVersion, Versions
 
 #: The beginning of the pseudonym of an erased player. No player ID looks like it, so no request is
@@ -71,6 +77,18 @@ class Guild(models.Model):
     officers = models.ManyToManyField(
         settings.AUTH_USER_MODEL, verbose_name=_("officers"), blank=True, related_name="guilds"
     )
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        choices=language_choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "The language of the messages in the guild's channels, and of the bot's messages to "
+            "its members. Pages and answers are in the language of each reader."
+        ),
+    )
     notes = NotesField(_("notes"), blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -87,6 +105,15 @@ class Guild(models.Model):
 
     def __str__(self) -> str:
         return isolated(self.name)
+
+    def speaking(self) -> translation.override:
+        """Speak the guild's language in this block. All that its channels are told is made in one.
+
+        A direct message to a member is in it, too: outside of an answer, Discord does not say which
+        language a person has chosen.
+        """
+        is_known = self.language in dict(settings.LANGUAGES)
+        return translation.override(self.language if is_known else settings.LANGUAGE_CODE)
 
     def room(self) -> int:
         """How many more active members the guild may have. 0 if it is full, or too large."""

@@ -216,7 +216,9 @@ def _thread_job(row: Announcement, channel: Channel) -> Job | None:
         The job. None if there is no thread to open.
     """
     assert row.redemption is not None  # A constraint of the table requires it for this kind.
-    needs = threads.needs_of(row.redemption)
+    with channel.guild.speaking():
+        needs = threads.needs_of(row.redemption)
+        message = threads.list_message(needs, channel.guild_id)
     opens_on = "" if row.message_id else threads.message_to_open_on(row, channel)
     client = threads.client_for(channel, row.message_id)
     words = "" if row.message_id or needs.number else Sentence.of("thread_not_needed")
@@ -227,7 +229,7 @@ def _thread_job(row: Announcement, channel: Channel) -> Job | None:
         return None
     if row.message_id:
         held(row).update(sending_at=Clock())
-    return Job(row, channel, client, threads.list_message(needs, channel.guild_id), None, opens_on)
+    return Job(row, channel, client, message, None, opens_on)
 
 
 def _obstacle(channel: Channel) -> str:

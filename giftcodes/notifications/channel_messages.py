@@ -19,13 +19,17 @@ from giftcodes.notifications.weekly import summary_message
 
 
 def message_of(row: Announcement) -> Message:
-    """The message of an announcement, with the current figures.
+    """The message of an announcement, with the current figures, in the language of the guild.
 
     Args:
         row: an announcement whose channel still exists.
     """
-    channel = row.channel
-    assert channel is not None  # The caller has checked it.
+    assert row.channel is not None  # The caller has checked it.
+    with row.channel.guild.speaking():
+        return _message_of(row, row.channel)
+
+
+def _message_of(row: Announcement, channel: Channel) -> Message:
     if row.alarm is not None:
         return alarm_message(row.alarm, channel, is_over=row.kind == Announcement.Kind.OVER)
     if row.kind == Announcement.Kind.SUMMARY:

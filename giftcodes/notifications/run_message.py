@@ -137,7 +137,12 @@ def compose(report: RunReport) -> Message:
     This is a pure function.
     """
     return Message(
-        title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
+        title=gettext("%(what)s: %(code)s for %(guild)s")
+        % {
+            "what": _headline(report),
+            "code": visible(report.code),
+            "guild": isolated(visible(report.guild)),
+        },
         text="\n".join((*_numbers(report), *_ending(report), *_troubles(report))),
         facts=_facts(report),
         url=report.url,
@@ -147,7 +152,7 @@ def compose(report: RunReport) -> Message:
 
 def _headline(report: RunReport) -> str:
     if not report.is_over:
-        return "🎁 Auto-Redeem Started"
+        return gettext("🎁 Auto-Redeem Started")
     return f"{report.result.icon} {report.result.title}"
 
 

@@ -198,11 +198,16 @@ def _intend(link_id: int) -> tuple[Message | None, int]:
 
 
 def message_for(link: PlayerLink) -> Message | None:
-    """What waits for a player. None if nothing does.
+    """What waits for a player, in the language of the guild. None if nothing does.
 
     Args:
         link: a link with its guild and its member.
     """
+    with link.guild.speaking():
+        return _message_for(link)
+
+
+def _message_for(link: PlayerLink) -> Message | None:
     member = link.member
     if member is None or not member.active or member.opted_out:
         return None

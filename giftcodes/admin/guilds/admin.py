@@ -118,7 +118,7 @@ class GuildAdmin(KeepsHistory):
     #: With these fields, officers could put their guild before others, or give people access to it.
     reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
-        (None, {"fields": ["name", "provider", "realm"]}),
+        (None, {"fields": ["name", "provider", "realm", "language"]}),
         (_("Redeeming"), {"fields": ["active", "automatic", "priority"]}),
         (_("People"), {"fields": ["officers", "notes"]}),
     ]

@@ -48,8 +48,22 @@ def previews(channel: Channel) -> list[dict[str, Any]]:
 
 def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], Message]]:
     """Yield each example: heading, recipients in words, recipients' choices of `tells`, message."""
+    with channel.guild.speaking():
+        started, done, needs, listed, alarm = _messages(channel)
     for_runs, for_all = (Tells.RUNS, Tells.ALL), (Tells.RUNS, Tells.ALL, Tells.NEEDED)
     runs, everyone = _("channels that are told of every run"), _("every channel")
+    yield _("While a run goes on"), runs, for_runs, started
+    yield _("When everyone has the code"), runs, for_runs, done
+    yield _("When a person is needed"), everyone, for_all, needs
+    if channel.opens_threads:
+        yield _("In the thread of such a run"), everyone, for_all, listed
+    alarms = _("channels that are told of alarms")
+    told = (Tells.ALL, Tells.NEEDED)
+    yield _("An alarm of the guild"), alarms, told, alarm
+
+
+def _messages(channel: Channel) -> tuple[Message, Message, Message, Message, Message]:
+    """The messages of a run, of one that is done, of one with needs, its thread, and an alarm."""
     started = _report(
         channel,
         {State.REDEEMED: 12, State.ALREADY_RECEIVED: 3, State.PENDING: 35},
@@ -65,13 +79,7 @@ def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], M
             for name, outcome in (*_PLAYERS, _OTHER)
         ),
     )
-    yield _("While a run goes on"), runs, for_runs, _of_run(started, channel)
-    yield _("When everyone has the code"), runs, for_runs, _of_run(done, channel)
-    yield _("When a person is needed"), everyone, for_all, _of_run(needs, channel)
-    if channel.opens_threads:
-        listed = Needs(channel.guild.name, CODE, database_now(), unknown=3, lines=needs.in_trouble)
-        message = list_message(listed, channel.guild_id or 0)
-        yield _("In the thread of such a run"), everyone, for_all, message
+    listed = Needs(channel.guild.name, CODE, database_now(), unknown=3, lines=needs.in_trouble)
     alarm = Alarm(
         pk=0,
         kind=Alarm.Kind.UNCORRECTED,
@@ -81,9 +89,13 @@ def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], M
         )
         % channel.guild.name,
     )
-    alarms = _("channels that are told of alarms")
-    told = (Tells.ALL, Tells.NEEDED)
-    yield _("An alarm of the guild"), alarms, told, alarm_message(alarm, channel, is_over=False)
+    return (
+        _of_run(started, channel),
+        _of_run(done, channel),
+        _of_run(needs, channel),
+        list_message(listed, channel.guild_id or 0),
+        alarm_message(alarm, channel, is_over=False),
+    )
 
 
 def _report(channel: Channel, tally: dict[State, int], **more: Any) -> RunReport:

@@ -57,10 +57,10 @@ _NOTED_EVERY = dt.timedelta(seconds=Scheduler.sync_every)
 #: A run may begin late, and be noted late, by this much in all.
 _SLACK = dt.timedelta(minutes=1)
 _UNITS: dict[str, Callable[[int], str]] = {
-    IntervalSchedule.DAYS: lambda number: ngettext("every day", "every %d days", number),
-    IntervalSchedule.HOURS: lambda number: ngettext("every hour", "every %d hours", number),
-    IntervalSchedule.MINUTES: lambda number: ngettext("every minute", "every %d minutes", number),
-    IntervalSchedule.SECONDS: lambda number: ngettext("every second", "every %d seconds", number),
+    IntervalSchedule.DAYS: lambda n: ngettext("every day", "every %(number)d days", n),
+    IntervalSchedule.HOURS: lambda n: ngettext("every hour", "every %(number)d hours", n),
+    IntervalSchedule.MINUTES: lambda n: ngettext("every minute", "every %(number)d minutes", n),
+    IntervalSchedule.SECONDS: lambda n: ngettext("every second", "every %(number)d seconds", n),
 }
 _MICROSECONDS_OF_A_SECOND = 1_000_000
 #: A unit, the next smaller unit, and how many of the smaller make one of the larger.
@@ -203,8 +203,8 @@ def last_run_words(task: Any) -> SafeString | str | None:
     if has_beat or period is None or period >= _NOTED_EVERY or is_late(task):
         return ago(known)
     minutes = max(math.ceil((timezone.now() - known).total_seconds() / 60), 1)
-    words = ngettext("in the last minute", "in the last %d minutes", minutes)
-    return words % minutes if "%d" in words else words
+    words = ngettext("in the last minute", "in the last %(number)d minutes", minutes)
+    return words % {"number": minutes}
 
 
 def when_of(task: Any) -> str:
@@ -232,7 +232,8 @@ def every(number: int, period: str) -> str:
             return every(number // _MICROSECONDS_OF_A_SECOND, IntervalSchedule.SECONDS)
         if number < _MICROSECONDS_OF_A_SECOND and _MICROSECONDS_OF_A_SECOND % number == 0:
             times = _MICROSECONDS_OF_A_SECOND // number
-            return ngettext("every second", "%d times a second", times) % times
+            words = ngettext("%(number)d time a second", "%(number)d times a second", times)
+            return words % {"number": times}
         return gettext("every %g seconds") % (number / _MICROSECONDS_OF_A_SECOND)
     for larger, smaller, units in _LARGER:
         if period == smaller and number % units == 0:
@@ -240,8 +241,7 @@ def every(number: int, period: str) -> str:
     unit = _UNITS.get(period)
     if unit is None:
         return f"{number} {period}"
-    words = unit(number)
-    return words % number if "%d" in words else words
+    return unit(number) % {"number": number}
 
 
 def _of_crontab(crontab: Any) -> str:

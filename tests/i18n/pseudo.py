@@ -1,0 +1,64 @@
+"""A language that translates every text, so that tests see which texts are not translated.
+
+A text gets brackets around it. If a test asks for that, it is also 40 % longer, as in languages
+with long words. The name of a command or option of the bot gets an `x` before it, because Discord
+takes no brackets there.
+"""
+
+from __future__ import annotations
+
+import gettext
+import re
+from typing import Any
+
+import pytest
+from django.utils.translation import trans_real
+
+#: Django knows it, and the site has no catalogue of it.
+LANGUAGE = "nb"
+_NAME = "Discord command or option"
+_LONGER = 0.4
+
+
+class Pseudo(gettext.NullTranslations):
+    """A catalogue that has every text."""
+
+    #: Whether texts are longer than in English.
+    is_longer = False
+
+    def gettext(self, message: str) -> str:
+        context, _mark, text = message.rpartition("\x04")
+        if context.startswith(_NAME):
+            return f"x{text}"
+        more = f" {'~' * round(_LONGER * len(text))}" if self.is_longer and text.strip() else ""
+        return f"⟦{text}{more}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+    def to_language(self) -> str:
+        return LANGUAGE
+
+
+class Longer(Pseudo):
+    """A catalogue whose texts are 40 % longer than in English."""
+
+    is_longer = True
+
+
+def install(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, catalogue: gettext.NullTranslations
+) -> None:
+    """Let the site have English and this language."""
+    settings.LANGUAGES = [("en", "English"), (LANGUAGE, "Pseudo")]
+    monkeypatch.setitem(trans_real._translations, LANGUAGE, catalogue)  # type: ignore[attr-defined]
+
+
+def untranslated(text: str, *known: str) -> str:
+    """The words of a text that are not in brackets, and not among these names."""
+    before = ""
+    while before != text:
+        before, text = text, re.sub(r"⟦[^⟦⟧]*⟧", " ", text)
+    for name in known:
+        text = text.replace(name, " ")
+    return " ".join(re.findall(r"[^\W\d_]{2,}", re.sub(r"<t:\d+:R>", " ", text)))
