@@ -97,7 +97,7 @@ class Bot(discord.Client):
     async def setup_hook(self) -> None:
         """Register the commands, if their definition changed since they were registered last."""
         await in_database(DiscordBot.objects.keep_application, self.application_id)
-        catalogues = Catalogues()
+        catalogues = await Catalogues.of(self.tree)
         await self.tree.set_translator(catalogues)
         commands = self.tree.get_commands()
         written = [await one.get_translated_payload(self.tree, catalogues) for one in commands]

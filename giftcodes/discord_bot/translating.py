@@ -10,6 +10,11 @@ make Discord refuse all commands. The name without a translation always works, t
 
 from __future__ import annotations
 
+import gettext as gettext_module
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Location
@@ -17,7 +22,7 @@ from discord.app_commands.commands import validate_context_menu_name, validate_n
 from django.conf import settings
 from django.utils import translation
 from django.utils.functional import Promise
-from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import pgettext_lazy, to_locale
 
 from giftcodes.domain import log_lines
 
@@ -90,8 +95,37 @@ def speak_to(interaction: discord.Interaction) -> None:
     translation.activate(language_of(interaction.locale) or settings.LANGUAGE_CODE)
 
 
+def catalogue_of(language: str) -> gettext_module.NullTranslations:
+    """The catalogue of a language, without those of Django, read from its file.
+
+    `gettext` would keep each catalogue that it has read in memory, until the process ends.
+    """
+    (folder,) = settings.LOCALE_PATHS
+    file = Path(folder, to_locale(language), "LC_MESSAGES", "django.mo")
+    if not file.exists():
+        return gettext_module.NullTranslations()
+    with file.open("rb") as opened:
+        return gettext_module.GNUTranslations(opened)
+
+
 class Catalogues(app_commands.Translator):
-    """Translates the definitions of commands with the catalogues of gettext."""
+    """Translates the definitions of commands.
+
+    Of each catalogue only the texts of commands are kept, because all languages are needed at once.
+    """
+
+    def __init__(self, texts: Iterable[tuple[str, bool]]) -> None:
+        """Take each text of the commands, and whether it is a name."""
+        self._texts = frozenset(texts)
+        self._found: dict[str, dict[tuple[str, bool], str]] = {}
+
+    @classmethod
+    async def of(cls, tree: app_commands.CommandTree[Any]) -> Catalogues:
+        """The translations of the commands of a bot."""
+        texts = _Texts()
+        for command in tree.get_commands():
+            await command.get_translated_payload(tree, texts)
+        return cls(texts.found)
 
     async def translate(
         self,
@@ -103,10 +137,11 @@ class Catalogues(app_commands.Translator):
         language = language_of(locale)
         if language is None:
             return None
-        found = _translated(string.message, language, context)
+        known = self._in(language)
+        found = known[string.message, _is_name(context)]
         if found == string.message:
             return None
-        if why := _refusal(found, language, context):
+        if why := _refusal(found, known, context):
             log_lines.warning(
                 "🤖 A translation of a command is left out, because Discord would refuse it.",
                 text=string.message,
@@ -117,10 +152,33 @@ class Catalogues(app_commands.Translator):
             return None
         return found
 
+    def _in(self, language: str) -> dict[tuple[str, bool], str]:
+        """The texts of the commands in a language."""
+        if language not in self._found:
+            catalogue = catalogue_of(language)
+            self._found[language] = {
+                (text, is_name): catalogue.pgettext(NAME, text)
+                if is_name
+                else catalogue.gettext(text)
+                for text, is_name in self._texts
+            }
+        return self._found[language]
 
-def _translated(text: str, language: str, context: app_commands.TranslationContextTypes) -> str:
-    with translation.override(language):
-        return pgettext(NAME, text) if _is_name(context) else gettext(text)
+
+class _Texts(app_commands.Translator):
+    """Notes the texts of commands, and translates none."""
+
+    def __init__(self) -> None:
+        self.found: set[tuple[str, bool]] = set()
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,  # noqa: ARG002
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        self.found.add((string.message, _is_name(context)))
+        return None
 
 
 def _is_name(context: app_commands.TranslationContextTypes) -> bool:
@@ -131,9 +189,17 @@ def _is_name(context: app_commands.TranslationContextTypes) -> bool:
 
 
 def _refusal(
-    found: str, language: str, context: app_commands.TranslationContextTypes
+    found: str,
+    known: dict[tuple[str, bool], str],
+    context: app_commands.TranslationContextTypes,
 ) -> str | None:
-    """Why Discord would refuse a translation. None if it takes it."""
+    """Why Discord would refuse a translation. None if it takes it.
+
+    Args:
+        found: the translation.
+        known: the texts of the commands in the same language.
+        context: what the text is.
+    """
     try:
         if isinstance(context.data, app_commands.ContextMenu):
             validate_context_menu_name(found)
@@ -146,6 +212,6 @@ def _refusal(
     if isinstance(context.data, app_commands.Parameter) and _is_name(context):
         others = [one.name for one in context.data.command.parameters]
         others.remove(context.data.name)
-        if found in {_translated(one, language, context) for one in others}:
+        if found in {known[one, True] for one in others}:
             return "another option of the command has the same name"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,22 @@ import discord
 import pytest
 import simcord.interactions
 
-from tests.i18n.pseudo import LANGUAGE, Pseudo, install, untranslated
+from giftcodes.discord_bot import translating
+from tests.i18n import pseudo
+from tests.i18n.pseudo import LANGUAGE, Pseudo, untranslated
 
 __all__ = ["LANGUAGE", "LOCALE", "Pseudo", "install", "speak", "untranslated"]
 
 LOCALE = discord.Locale.norwegian
+
+
+def install(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, catalogue: gettext.NullTranslations
+) -> None:
+    """Let the site and the bot's commands have this language."""
+    pseudo.install(settings, monkeypatch, catalogue)
+    catalogues = {"en": gettext.NullTranslations(), LANGUAGE: catalogue}
+    monkeypatch.setattr(translating, "catalogue_of", catalogues.__getitem__)
 
 
 def speak(monkeypatch: pytest.MonkeyPatch, locale_of: Callable[[int], discord.Locale]) -> None:

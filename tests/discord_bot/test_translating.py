@@ -12,11 +12,12 @@ from typing import Any
 import discord
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.utils.translation import trans_real
 from simcord.results import InteractionResult
 
 from giftcodes.discord_bot import translating
 from giftcodes.discord_bot.commands import COMMANDS
-from giftcodes.discord_bot.translating import NAMES, Catalogues, message_id
+from giftcodes.discord_bot.translating import NAMES, Catalogues, language_of, message_id
 from giftcodes.models import EventKind, Guild, RedemptionEvent
 from tests.discord_bot import pseudo
 from tests.discord_bot.officers import by_account, by_role
@@ -38,7 +39,8 @@ def payloads() -> list[dict[str, Any]]:
     """The definitions of all commands as Discord gets them."""
 
     async def written() -> list[dict[str, Any]]:
-        tree, catalogues = new_bot().tree, Catalogues()
+        tree = new_bot().tree
+        catalogues = await Catalogues.of(tree)
         return [await one.get_translated_payload(tree, catalogues) for one in tree.get_commands()]
 
     return asyncio.run(written())
@@ -146,6 +148,65 @@ def test_a_new_catalogue_registers_the_commands_again(
         assert found["name_localizations"] == {pseudo.LOCALE.value: "xjoin"}
 
     play(scenario)
+
+
+# --- All catalogues -------------------------------------------------------------------------------
+#: Discord's own limits (its documentation of application commands).
+MOST_OF_A_COMMAND = 8_000
+
+
+def longest(part: dict[str, Any], field: str) -> int:
+    """The length of a text in the language in which it is longest, as Discord counts it."""
+    texts = [str(part.get(field) or ""), *(part.get(f"{field}_localizations") or {}).values()]
+    return max(map(len, texts))
+
+
+def test_every_translation_of_every_catalogue_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "giftcodes")
+    written = payloads()
+    assert [one.msg for one in caplog.records] == []
+    for command in written:
+        assert sum(
+            longest(one, "name") + longest(one, "description") for one in parts(command)
+        ) <= (MOST_OF_A_COMMAND)
+
+
+def test_no_two_commands_or_options_have_the_same_name_in_a_language() -> None:
+    groups: list[list[dict[str, Any]]] = [payloads()]
+    for group in groups:
+        for locale in (one.value for one in discord.Locale):
+            names = [
+                (one.get("type"), (one.get("name_localizations") or {}).get(locale, one["name"]))
+                for one in group
+            ]
+            assert sorted(set(names)) == sorted(names), locale
+        groups += [one["options"] for one in group if one.get("options")]
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        (discord.Locale.brazil_portuguese, "pt-br"),
+        (discord.Locale.chinese, "zh-hans"),
+        (discord.Locale.spain_spanish, "es"),
+        (discord.Locale.latin_american_spanish, "es"),
+        (discord.Locale.british_english, "en"),
+        (discord.Locale.dutch, None),
+    ],
+)
+def test_discords_languages_are_those_of_the_site(
+    locale: discord.Locale, language: str | None
+) -> None:
+    assert language_of(locale) == language
+
+
+def test_the_catalogues_of_all_languages_do_not_stay_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known: dict[str, Any] = {}
+    monkeypatch.setattr(trans_real, "_translations", known)
+    payloads()
+    assert set(known) <= {"en"}
 
 
 # --- The answers ----------------------------------------------------------------------------------

@@ -33,6 +33,9 @@ class Pseudo(gettext.NullTranslations):
         more = f" {'~' * round(_LONGER * len(text))}" if self.is_longer and text.strip() else ""
         return f"⟦{text}{more}⟧"
 
+    def pgettext(self, context: str, message: str) -> str:
+        return self.gettext(f"{context}\x04{message}")
+
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return self.gettext(msgid1 if n == 1 else msgid2)
 
