@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from giftcodes.domain.text import clean_token
@@ -102,3 +103,8 @@ def _reason(text: str) -> str:
 
 def _proposal(digits: str) -> str:
     return _("Write %s if that is meant.") % digits
+
+
+def grouped(number: int) -> str:
+    """A number with the separators of the reader's language, such as `5,000`."""
+    return number_format(number, force_grouping=True)

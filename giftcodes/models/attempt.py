@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import MEANINGS, PROVING, UNDECIDED
@@ -76,7 +77,7 @@ class Attempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.player_id}: {self.get_outcome_display() or 'not answered'}"
+        return f"{self.player_id}: {self.get_outcome_display() or gettext('not answered')}"
 
 
 class PrunedFigure(models.Model):

@@ -12,6 +12,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Left
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import channel_rules, encryption
@@ -203,7 +204,7 @@ class Channel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} of {self.guild}"
+        return gettext("%(channel)s of %(guild)s") % {"channel": self.name, "guild": self.guild}
 
     @property
     def names(self) -> dict[str, str]:

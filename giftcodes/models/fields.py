@@ -19,8 +19,9 @@ from django.db.models.functions import Length
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.numbers import grouped
 from giftcodes.domain.sentences import read, stored
-from giftcodes.domain.text import clean_name, clean_notes, clean_token, visible
+from giftcodes.domain.text import clean_name, clean_notes, clean_token, sentence, visible
 from giftcodes.form_fields import CleanCharField
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class NotesField(TextField):
             length = len(value.replace("\r\n", "\n"))
             if length > MOST_NOTES and length > self._stored_length(model_instance):
                 words = _("This text has %(length)s characters. Shorten it to at most %(most)s.")
-                numbers = {"length": f"{length:,}", "most": f"{MOST_NOTES:,}"}
+                numbers = {"length": grouped(length), "most": grouped(MOST_NOTES)}
                 raise ValidationError(words, code="max_length", params=numbers)
         return super().clean(value, model_instance)
 

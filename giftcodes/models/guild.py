@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.numbers import grouped
 from giftcodes.domain.text import isolated, visible
 from giftcodes.domain.validators import (
     validate_day,
@@ -137,7 +138,7 @@ class Guild(models.Model):
             "because each costs requests of the game. Wait, or ask the administrator to raise "
             "MEMBERS_PER_GUILD."
         )
-        return words % {"guild": self, "most": f"{settings.MEMBERS_PER_GUILD:,}"}
+        return words % {"guild": self, "most": grouped(settings.MEMBERS_PER_GUILD)}
 
     def full_words(self, *, more: int, room: int) -> str:
         """The sentence that the guild has room for `room` more members, but not for `more`."""
@@ -147,7 +148,10 @@ class Guild(models.Model):
             "raise MEMBERS_PER_GUILD."
         )
         numbers = {"most": settings.MEMBERS_PER_GUILD, "room": room, "more": more}
-        return words % {"guild": self, **{name: f"{number:,}" for name, number in numbers.items()}}
+        return words % {
+            "guild": self,
+            **{name: grouped(number) for name, number in numbers.items()},
+        }
 
 
 class MemberQuerySet(models.QuerySet["Member"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
@@ -47,4 +48,5 @@ class MemberImport(models.Model):
         verbose_name_plural = _("imports of members")
 
     def __str__(self) -> str:
-        return f"import {self.pk} into {self.guild}"
+        words = gettext("import %(number)s into %(guild)s")
+        return words % {"number": self.pk, "guild": self.guild}

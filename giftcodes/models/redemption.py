@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.served import Phase, Result, Served
@@ -128,7 +129,7 @@ class Redemption(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.gift_code} for {self.guild}"
+        return gettext("%(code)s for %(guild)s") % {"code": self.gift_code, "guild": self.guild}
 
     @property
     def is_stopping(self) -> bool:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TypeVar
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token, one_line
@@ -79,13 +80,13 @@ def player_id(cell: str) -> str:
         raise CellError(_rounded(cell)) from error
     except NotWholeError as error:
         advice = _format_advice(cell) or error
-        raise CellError(f"{_shown(cell)} is not a player ID. {advice}") from error
+        raise CellError(_no_id(cell, advice)) from error
     if not text:
-        raise CellError("There is no player ID.")
+        raise CellError(gettext("There is no player ID."))
     try:
         validate_player_id(text)
     except ValidationError as error:
-        raise CellError(f"{_shown(cell)} is not a player ID. {error.messages[0]}") from error
+        raise CellError(_no_id(cell, error.messages[0])) from error
     return text
 
 
@@ -107,7 +108,8 @@ def nickname(cell: str) -> str:
     try:
         validate_one_line(text)
     except ValidationError as error:
-        raise CellError(f"The nickname cannot be used. {error.messages[0]}") from error
+        words = gettext("The nickname cannot be used. %s")
+        raise CellError(words % error.messages[0]) from error
     return text
 
 
@@ -123,7 +125,8 @@ def pasted_nickname(cell: str) -> str:
 
 
 def _too_long(text: str) -> str:
-    return f"The nickname has {len(text)} characters; {NICKNAME_LENGTH} are allowed."
+    words = gettext("The nickname has %(number)d characters; %(most)d are allowed.")
+    return words % {"number": len(text), "most": NICKNAME_LENGTH}
 
 
 def realm(cell: str) -> int | None:
@@ -139,11 +142,11 @@ def realm(cell: str) -> int | None:
     except NotWholeError as error:
         text = realm_in(clean_token(cell[: LIMITS.cell]))
         if not text:
-            raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
+            raise CellError(f"{_no_realm(cell)} {error}") from error
     if not text:
         return None
     if len(text) > REALM_DIGITS or int(text) == 0:
-        raise CellError(f"{_shown(cell)} is not a state or kingdom number.")
+        raise CellError(_no_realm(cell))
     return int(text)
 
 
@@ -158,11 +161,13 @@ def consented_on(cell: str) -> date | None:
         return None
     day = _day(text)
     if day is None:
-        raise CellError(f"{_shown(cell)} is not a day like 2026-12-31 or 31.12.2026.")
+        words = gettext("%s is not a day like 2026-12-31 or 31.12.2026.")
+        raise CellError(words % _shown(cell))
     try:
         validate_day(day)
     except ValidationError as error:
-        raise CellError(f"{_shown(cell)} cannot be used. {error.messages[0]}") from error
+        words = gettext("%(cell)s cannot be used. %(why)s")
+        raise CellError(words % {"cell": _shown(cell), "why": error.messages[0]}) from error
     return day
 
 
@@ -199,15 +204,24 @@ def _format_advice(cell: str) -> str:
     """What to do about a number that a spreadsheet shows as a date or an error. Otherwise empty."""
     text = clean_token(cell)
     if _ERROR.fullmatch(text) or _ISO_DAY.fullmatch(text) or _DOTTED_DAY.fullmatch(text):
-        return "Format the column as a number, not as a date, and save."
+        return gettext("Format the column as a number, not as a date, and save.")
     return ""
 
 
 def _rounded(cell: str) -> str:
-    return (
-        f"{_shown(cell)} was rounded by a spreadsheet, and its last digits are lost. Format the "
-        "column as text, enter the number again, and save."
+    words = gettext(
+        "%s was rounded by a spreadsheet, and its last digits are lost. Format the column as text, "
+        "enter the number again, and save."
     )
+    return words % _shown(cell)
+
+
+def _no_id(cell: str, why: object) -> str:
+    return gettext("%(cell)s is not a player ID. %(why)s") % {"cell": _shown(cell), "why": why}
+
+
+def _no_realm(cell: str) -> str:
+    return gettext("%s is not a state or kingdom number.") % _shown(cell)
 
 
 def _shown(cell: str) -> str:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext
+
 from giftcodes.domain.text import one_line
 from giftcodes.roster.cells import looks_like_id
 from giftcodes.roster.values import UnreadableListError
@@ -56,10 +58,11 @@ def columns_of(first: Sequence[str]) -> Columns:
         return BY_POSITION
     if "player_id" not in positions:
         found = one_line(", ".join(cell for cell in first if cell.strip()), 100)
-        raise UnreadableListError(
-            f"The first line names the columns ({found}), and none of them is the player ID. Give "
-            "the column of the player IDs the name “player_id”."
+        words = gettext(
+            "The first line names the columns (%s), and none of them is the player ID. Give the "
+            "column of the player IDs the name “player_id”."
         )
+        raise UnreadableListError(words % found)
     known = set(positions.values())
     ignored = [
         one_line(cell, 30)

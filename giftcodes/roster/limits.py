@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.numbers import grouped
 from giftcodes.roster.values import UnreadableListError
 
 
@@ -37,15 +40,23 @@ class Limits:
 LIMITS = Limits()
 
 _ADVICE = {
-    "lines": "more than {:,} lines, empty ones included. Copy the lines of members into a new "
-    "file, and import that.",
-    "rows": "more than {:,} members. Split it, and import the parts.",
-    "columns": "a line with more than {:,} columns. Keep only the columns player ID, nickname, "
-    "realm and consent.",
-    "characters": "more than {:,} characters. Keep only the columns player ID, nickname, realm and "
-    "consent.",
-    "rereading": "too many quotation marks that are not closed. Save it again as CSV, or as xlsx.",
+    "lines": _(
+        "The list has more than %s lines, empty ones included. Copy the lines of members into a "
+        "new file, and import that."
+    ),
+    "rows": _("The list has more than %s members. Split it, and import the parts."),
+    "columns": _(
+        "The list has a line with more than %s columns. Keep only the columns player ID, nickname, "
+        "realm and consent."
+    ),
+    "characters": _(
+        "The list has more than %s characters. Keep only the columns player ID, nickname, realm "
+        "and consent."
+    ),
 }
+_NOT_CLOSED = _(
+    "The list has too many quotation marks that are not closed. Save it again as CSV, or as xlsx."
+)
 
 
 def too_much(limit: str) -> UnreadableListError:
@@ -55,4 +66,6 @@ def too_much(limit: str) -> UnreadableListError:
         limit: the name of a field of `Limits` that ends the reading when it is exceeded: each field
             but `cell` and `record_lines`.
     """
-    return UnreadableListError(f"The list has {_ADVICE[limit].format(getattr(LIMITS, limit))}")
+    if limit not in _ADVICE:
+        return UnreadableListError(str(_NOT_CLOSED))
+    return UnreadableListError(_ADVICE[limit] % grouped(getattr(LIMITS, limit)))

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from django.utils.translation import gettext
+
 from giftcodes.domain.text import clean_token
 from giftcodes.roster import cells
 from giftcodes.roster.cells import looks_like_id
@@ -184,10 +186,10 @@ def joined_lines(record: Record) -> str:
     """A sentence about the lines of a bad record. Empty if it has only one line."""
     if record.last_line == record.line:
         return ""
-    return (
-        f" A quotation mark joins the lines {record.line} to {record.last_line}: none of them is "
-        "used."
+    words = gettext(
+        " A quotation mark joins the lines %(first)d to %(last)d: none of them is used."
     )
+    return words % {"first": record.line, "last": record.last_line}
 
 
 def member_of(record: Record, columns: Columns, delimiter: str) -> ListedMember:
@@ -199,26 +201,30 @@ def member_of(record: Record, columns: Columns, delimiter: str) -> ListedMember:
     row = record.cells
     if row is None:
         raise cells.CellError(
-            "A quotation mark is not closed, or text follows the closing quotation mark."
+            gettext("A quotation mark is not closed, or text follows the closing quotation mark.")
         )
     if any(cell.strip() for cell in row[columns.width :]):
         raise cells.CellError(
-            "There are more cells than columns. Put a nickname that contains a delimiter into "
-            "quotation marks.",
+            gettext(
+                "There are more cells than columns. Put a nickname that contains a delimiter into "
+                "quotation marks."
+            ),
             "nickname",
         )
     if delimiter == "," and (number := _number_in_two_cells(row, columns)):
-        raise cells.CellError(
-            f"“{number}” may be one number or two cells. Write numbers without separators, or "
-            "divide the columns by semicolons.",
-            "realm",
+        words = gettext(
+            "“%s” may be one number or two cells. Write numbers without separators, or divide the "
+            "columns by semicolons."
         )
+        raise cells.CellError(words % number, "realm")
     player_id = cells.value("player_id", cells.player_id, columns.cell(row, "player_id"))
     nickname, realm = columns.cell(row, "nickname"), columns.cell(row, "realm")
     if not columns.has_header and nickname.strip().isdecimal() and not realm.strip():
         raise cells.CellError(
-            "Is the second number a nickname or a realm? Name the columns in a first line, such "
-            "as: player_id,realm",
+            gettext(
+                "Is the second number a nickname or a realm? Name the columns in a first line, "
+                "such as: player_id,realm"
+            ),
             "nickname",
         )
     return ListedMember(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from giftcodes.roster.values import UnreadableListError
 from giftcodes.roster.workbook import csv_of_workbook
 
@@ -13,10 +15,13 @@ _ARCHIVE = b"PK\x03\x04"
 _NOT_TEXT = (
     (
         b"\xd0\xcf\x11\xe0",
-        "This is an old Excel workbook (xls), or one with a password. Open it and save it as CSV.",
+        _(
+            "This is an old Excel workbook (xls), or one with a password. Open it and save it as "
+            "CSV."
+        ),
     ),
-    (b"%PDF", "This is a PDF. Copy the list into a spreadsheet and save it as CSV."),
-    (b"\x1f\x8b", "This is compressed. Unpack it first."),
+    (b"%PDF", _("This is a PDF. Copy the list into a spreadsheet and save it as CSV.")),
+    (b"\x1f\x8b", _("This is compressed. Unpack it first.")),
 )
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -25,7 +30,7 @@ _BYTE_ORDER_MARKS = (
     (b"\xfe\xff", "utf-16"),
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
-_BINARY = "This is a binary file, not text. Save the list as CSV (UTF-8)."
+_BINARY = _("This is a binary file, not text. Save the list as CSV (UTF-8).")
 
 
 def text_of(data: bytes) -> str:
@@ -35,17 +40,16 @@ def text_of(data: bytes) -> str:
         UnreadableListError: it is empty, too large, or not text.
     """
     if len(data) > MAX_BYTES:
-        raise UnreadableListError(
-            f"It is larger than {MAX_BYTES // 1_000_000} MB. Split it, and import the parts."
-        )
+        words = _("It is larger than %d MB. Split it, and import the parts.")
+        raise UnreadableListError(words % (MAX_BYTES // 1_000_000))
     if data.startswith(_ARCHIVE):
         return csv_of_workbook(data)
     for start, advice in _NOT_TEXT:
         if data.startswith(start):
-            raise UnreadableListError(advice)
+            raise UnreadableListError(str(advice))
     text = _decode(data, _encoding_of(data)).removeprefix("\ufeff")
     if not text.strip():
-        raise UnreadableListError("The file is empty.")
+        raise UnreadableListError(str(_("The file is empty.")))
     return text
 
 
@@ -54,12 +58,12 @@ def _decode(data: bytes, encoding: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
-            raise UnreadableListError(_BINARY) from error
+            raise UnreadableListError(str(_BINARY)) from error
         line = data.count(b"\n", 0, error.start) + 1
-        raise UnreadableListError(
-            f"Line {line} is not UTF-8. Save the list as “CSV UTF-8”, so that no nickname is "
-            "garbled."
-        ) from error
+        words = _(
+            "Line %d is not UTF-8. Save the list as “CSV UTF-8”, so that no nickname is garbled."
+        )
+        raise UnreadableListError(words % line) from error
 
 
 def _encoding_of(data: bytes) -> str:
@@ -71,5 +75,5 @@ def _encoding_of(data: bytes) -> str:
     # Digits and delimiters in UTF-16 have a zero in every other byte.
     evens, odds = data[0::2].count(0), data[1::2].count(0)
     if max(evens, odds) < len(data) / 4:
-        raise UnreadableListError(_BINARY)
+        raise UnreadableListError(str(_BINARY))
     return "utf-16-be" if evens > odds else "utf-16-le"

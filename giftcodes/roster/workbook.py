@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from giftcodes.domain import limited_process, log_lines
 from giftcodes.domain.limited_process import TOO_MUCH, ProcessLimits
 from giftcodes.roster.limits import LIMITS, too_much
@@ -43,19 +46,21 @@ WAIT_SECONDS = 5.0
 MOST_WAITING = 2
 
 READER = Path(__file__).with_name("workbook_reader.py")
-_TOO_LARGE = "This workbook is too large. Copy the list into a new workbook, and save that."
-_UNREADABLE = "This workbook cannot be read. Open it and save it again as xlsx, or as CSV."
+_TOO_LARGE = _("This workbook is too large. Copy the list into a new workbook, and save that.")
+_UNREADABLE = _("This workbook cannot be read. Open it and save it again as xlsx, or as CSV.")
 _REFUSED = {
     "large": _TOO_LARGE,
-    "not_xlsx": "This is an archive, or a workbook that is not xlsx. Open it and save it as CSV.",
-    "password": "This workbook has a password. Save it without one, or as CSV.",
+    "not_xlsx": _(
+        "This is an archive, or a workbook that is not xlsx. Open it and save it as CSV."
+    ),
+    "password": _("This workbook has a password. Save it without one, or as CSV."),
     "unreadable": _UNREADABLE,
 }
-_TOO_SLOW = (
+_TOO_SLOW = _(
     "Reading this workbook took too long. Save the list as CSV, and import that; or wait a minute, "
     "and import this workbook again."
 )
-_BUSY = "The server is reading other workbooks. Wait a minute, and import this one again."
+_BUSY = _("The server is reading other workbooks. Wait a minute, and import this one again.")
 _turn = threading.Lock()
 _places = threading.BoundedSemaphore(1 + MOST_WAITING)
 
@@ -76,19 +81,19 @@ def csv_of_workbook(data: bytes) -> str:
             it now.
     """
     if not _places.acquire(blocking=False):
-        raise UnreadableListError(_BUSY)
+        raise UnreadableListError(str(_BUSY))
     try:
         status, output = _run_in_turn(data)
     except OSError as error:
         log_lines.warning(f"The process that reads workbooks did not start: {error.strerror}.")
         raise UnreadableListError(
-            "The server cannot read workbooks now. Save the list as CSV, and import that."
+            gettext("The server cannot read workbooks now. Save the list as CSV, and import that.")
         ) from error
     finally:
         _places.release()
     text = _answer(status, output)
     if not text:
-        raise UnreadableListError("The workbook is empty.")
+        raise UnreadableListError(gettext("The workbook is empty."))
     return text
 
 
@@ -100,11 +105,11 @@ def _run_in_turn(data: bytes) -> tuple[int, bytes]:
         UnreadableListError: the wait, or the process, took too long.
     """
     if not _turn.acquire(timeout=WAIT_SECONDS):
-        raise UnreadableListError(_BUSY)
+        raise UnreadableListError(str(_BUSY))
     try:
         return limited_process.run(READER, budget(), data, PROCESS)
     except subprocess.TimeoutExpired as error:
-        raise UnreadableListError(_TOO_SLOW) from error
+        raise UnreadableListError(str(_TOO_SLOW)) from error
     finally:
         _turn.release()
 
@@ -116,17 +121,17 @@ def budget() -> str:
 
 def _answer(status: int, output: bytes) -> str:
     if status == -signal.SIGALRM:
-        raise UnreadableListError(_TOO_SLOW)
+        raise UnreadableListError(str(_TOO_SLOW))
     if -status in TOO_MUCH:
-        raise UnreadableListError(_TOO_LARGE)
+        raise UnreadableListError(str(_TOO_LARGE))
     if status > 0:
         log_lines.warning(f"The process that reads workbooks failed with status {status}.")
     try:
         answer: dict[str, Any] = json.loads(output)
     except ValueError as error:  # It crashed.
-        raise UnreadableListError(_UNREADABLE) from error
+        raise UnreadableListError(str(_UNREADABLE)) from error
     if limit := answer.get("exceeded"):
-        raise too_much(limit) if limit in asdict(LIMITS) else UnreadableListError(_TOO_LARGE)
+        raise too_much(limit) if limit in asdict(LIMITS) else UnreadableListError(str(_TOO_LARGE))
     if reason := answer.get("refused"):
-        raise UnreadableListError(_REFUSED[reason])
+        raise UnreadableListError(str(_REFUSED[reason]))
     return str(answer["csv"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from giftcodes.domain import log_lines
 from giftcodes.domain.sentences import Sentence
@@ -55,18 +56,19 @@ def reissue(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) 
         # The poll has just stored the same issue.
         return ReissueResult(None, _already_reissued(code))
     log_lines.info(f"🔁 Code {code.code} is reissued.", code=str(issued), trigger=trigger.value)
-    message = f"Code {issued} is a new issue: it is redeemed for every member again."
+    message = gettext("Code %s is a new issue: it is redeemed for every member again.") % issued
     return ReissueResult(issued.pk, message)
 
 
 def reissue_obstacle(code: GiftCode) -> str:
     """Why a code cannot be reissued, as a sentence for a person. Empty if it can be."""
     if code.state == CodeState.DELETED:
-        return f"Code {code} is deleted. Bring it back first."
+        return gettext("Code %s is deleted. Bring it back first.") % code
     if code.state != CodeState.CLOSED:
-        return f"Code {code} is {code.get_state_display()}: only a closed code can be reissued."
+        words = gettext("Code %(code)s is %(state)s: only a closed code can be reissued.")
+        return words % {"code": code, "state": code.get_state_display()}
     return _already_reissued(code) if code.newer_issues().exists() else ""
 
 
 def _already_reissued(code: GiftCode) -> str:
-    return f"Code {code} has already been reissued."
+    return gettext("Code %s has already been reissued.") % code

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from giftcodes import channel_rules
 from giftcodes.clients.channels import (
@@ -137,8 +138,10 @@ def _send_test_message() -> Finding:
         return Finding.of(FindingKind.MESSAGE_REFUSED, error=error)
     delivery = client.create(
         Message(
-            title="✅ Test message",
-            text="Redeemer sends its alarms to this channel. A person asked for this test.",
+            title=gettext("✅ Test message"),
+            text=gettext(
+                "Redeemer sends its alarms to this channel. A person asked for this test."
+            ),
             url="",
             severity=Severity.GOOD,
         )

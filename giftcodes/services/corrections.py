@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext, ngettext
 
+from giftcodes.domain.numbers import grouped
 from giftcodes.estimates.formatting import about
 from giftcodes.models import Guild, Member, Throttle
 from giftcodes.models.fields import without_notes
@@ -120,11 +121,10 @@ def _words(guild: Guild, most: int, refusal: Refusal) -> str:
         "The state or kingdom of members of guild %(guild)s was not changed: in 24 hours, at most "
         "%(most)s such corrections are made for this guild, because the game is asked again after "
         "each."
-    ) % {"guild": guild, "most": f"{most:,}"}
-    left = (
-        ngettext("%s correction is left now.", "%s corrections are left now.", refusal.left)
-        % f"{refusal.left:,}"
-    )
+    ) % {"guild": guild, "most": grouped(most)}
+    left = ngettext(
+        "%s correction is left now.", "%s corrections are left now.", refusal.left
+    ) % grouped(refusal.left)
     again = ""
     if refusal.seconds:
         again = gettext("All are possible again in %s.") % about(refusal.seconds)

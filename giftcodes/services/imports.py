@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import transaction
+from django.utils.translation import gettext
 from simple_history.utils import bulk_create_with_history
 
 from giftcodes.domain.text import isolated
@@ -322,7 +323,7 @@ def _undo(import_id: int, *, user_id: int | None, dry_run: bool) -> UndoResult:
     guild = Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
     made = MemberImport.objects.get(pk=import_id)
     if made.undone_at:
-        return UndoResult(obstacle="This import was undone already.")
+        return UndoResult(obstacle=gettext("This import was undone already."))
     result = UndoResult()
     for member_ids in _touched(made):
         _undo_batch(made, member_ids, result, is_real=not dry_run)

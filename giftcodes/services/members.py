@@ -14,8 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
+from django.utils.translation import gettext
 from simple_history.utils import bulk_create_with_history
 
+from giftcodes.domain.numbers import grouped
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.guild import own_realm
@@ -138,7 +140,7 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
     for member in members:
         obstacle = _obstacle(member, guilds[member.guild_id], guilds[guild_id], there)
         if not obstacle and member.player_id in unwilling:
-            obstacle = f"has opted out in guild {guilds[guild_id]}"
+            obstacle = gettext("has opted out in guild %s") % guilds[guild_id]
         if obstacle:
             result.refused.append((member, obstacle))
         else:
@@ -202,18 +204,20 @@ def _obstacle(member: Member, old: Guild, new: Guild, there: set[str]) -> str:
         there: the player IDs of those who are active in the new guild, and of those who move.
     """
     if new == old:
-        return f"is in guild {new} already"
+        return gettext("is in guild %s already") % new
     if new.provider != old.provider:
-        return "plays another game than the guild"
+        return gettext("plays another game than the guild")
     if not new.active:
-        return f"cannot move: guild {new} is inactive"
+        return gettext("cannot move: guild %s is inactive") % new
     if member.opted_out:
-        return "has opted out"
+        return gettext("has opted out")
     if not member.active:
-        return f"has left guild {old}. Import or add the player to guild {new}"
+        words = gettext("has left guild %(old)s. Import or add the player to guild %(new)s")
+        return words % {"old": old, "new": new}
     if member.player_id not in there and len(there) >= settings.MEMBERS_PER_GUILD:
-        return (
-            f"cannot move: guild {new} may have at most {settings.MEMBERS_PER_GUILD:,} active "
-            "members (MEMBERS_PER_GUILD)"
+        words = gettext(
+            "cannot move: guild %(guild)s may have at most %(most)s active members "
+            "(MEMBERS_PER_GUILD)"
         )
+        return words % {"guild": new, "most": grouped(settings.MEMBERS_PER_GUILD)}
     return ""

@@ -15,6 +15,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import State
@@ -36,7 +37,7 @@ from giftcodes.models import (
 from giftcodes.models.guild import ADDING_PERIOD, ERASED
 from giftcodes.models.opted_out import player_hash, player_hashes
 
-_BUSY = (
+_BUSY = gettext_lazy(
     "A code is being redeemed for this player right now. They are opted out, and nothing is erased "
     "yet: repeat this in a minute."
 )
@@ -208,7 +209,7 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
         row.state for row in theirs.select_for_update(no_key=True, of=["self"]).order_by("pk")
     ]
     if State.IN_FLIGHT in states:
-        return EraseResult(_BUSY)
+        return EraseResult(str(_BUSY))
     _delete_self_service(
         members, JoinRequest.objects.filter(guild__provider=provider, player_id=player_id)
     )
@@ -288,7 +289,7 @@ def erase_in_guild(member: Member, *, reason: str = "") -> EraseResult:
 def _erase_in_guild(member: Member) -> EraseResult:
     theirs = MemberRedemption.objects.filter(member=member).order_by("pk")
     if State.IN_FLIGHT in [row.state for row in theirs.select_for_update(of=["self"], no_key=True)]:
-        return EraseResult(_BUSY)
+        return EraseResult(str(_BUSY))
     _delete_self_service(
         Member.objects.filter(pk=member.pk),
         JoinRequest.objects.filter(guild=member.guild_id, player_id=member.player_id),

@@ -17,7 +17,7 @@ from django.utils.translation import trans_real
 #: Django knows it, and the site has no catalogue of it.
 LANGUAGE = "nb"
 _NAME = "Discord command or option"
-_LONGER = 0.4
+_LONGER, _WORD = 0.4, 9
 
 
 class Pseudo(gettext.NullTranslations):
@@ -30,8 +30,12 @@ class Pseudo(gettext.NullTranslations):
         context, _mark, text = message.rpartition("\x04")
         if context.startswith(_NAME):
             return f"x{text}"
-        more = f" {'~' * round(_LONGER * len(text))}" if self.is_longer and text.strip() else ""
-        return f"⟦{text}{more}⟧"
+        return f"⟦{text}{self._more(text) if self.is_longer and text.strip() else ''}⟧"
+
+    def _more(self, text: str) -> str:
+        """Words that make a text longer."""
+        words, rest = divmod(round(_LONGER * len(text)), _WORD)
+        return "".join(f" {'~' * (length - 1)}" for length in [_WORD] * words + [rest] if length)
 
     def pgettext(self, context: str, message: str) -> str:
         return self.gettext(f"{context}\x04{message}")

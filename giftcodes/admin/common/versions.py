@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import NOTHING
-from giftcodes.domain.numbers import row_id
+from giftcodes.domain.numbers import grouped, row_id
 from giftcodes.models import GiftCode, Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.history import FIRST_KNOWN
@@ -319,5 +319,5 @@ def _shortened(text: str) -> str:
         return text
     return _("%(start)s… (%(length)s characters)") % {
         "start": text[:MOST_SHOWN],
-        "length": f"{len(text):,}",
+        "length": grouped(len(text)),
     }
