@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.numbers import grouped
 from giftcodes.domain.sentences import read, stored
-from giftcodes.domain.text import clean_name, clean_notes, clean_token, sentence, visible
+from giftcodes.domain.text import clean_name, clean_notes, clean_token, visible
 from giftcodes.form_fields import CleanCharField
 
 if TYPE_CHECKING:
