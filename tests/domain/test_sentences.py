@@ -25,7 +25,7 @@ from giftcodes.domain.sentences import (
 )
 from giftcodes.domain.sentences.sentence import TEXTS
 from redeemer.localserver.home import REPOSITORY
-from tests.discord_bot.pseudo import LANGUAGE, Pseudo, install
+from tests.i18n.pseudo import LANGUAGE, Pseudo, install
 
 TOO_LOW = "The player's level is too low for this code. It will be retried every day."
 _PLACEHOLDER = re.compile(r"%\((\w+)\)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from django.utils.translation import override
 from giftcodes.domain.findings import Finding, FindingKind
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.transitions import State
-from giftcodes.models import CancelKind, MemberRedemption, PauseKind, RateBudget, Redemption
+from giftcodes.models import Alarm, CancelKind, MemberRedemption, PauseKind, RateBudget, Redemption
 from giftcodes.pipeline.code_lifecycle import cancel_waiting, close
 from giftcodes.services import providers
 from giftcodes.sql import fetch
-from tests.discord_bot.pseudo import LANGUAGE, Pseudo, install
+from tests.commands.conftest import run
 from tests.factories import gift_code, guild, member_redemption
+from tests.i18n.pseudo import LANGUAGE, Pseudo, install
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +117,40 @@ def test_a_sentence_in_a_finding_is_translated(foreign: str) -> None:
         words = Finding.from_json(kept).words
 
     assert words.startswith("⟦a refuses us. ⟦The game asks for a captcha.")
+
+
+@pytest.mark.parametrize(
+    ("term", "is_found"),
+    [("Wolves", True), ("no members", True), ("NO Wolves", True), ("minutes", False)],
+)
+def test_alarms_are_found_by_the_words_of_their_messages(
+    admin_client: Client, term: str, is_found: bool
+) -> None:
+    words = Sentence.of("guild_without_members", guild="Wolves")
+    Alarm.objects.raise_once(Alarm.Kind.NO_MEMBERS, "1", words)
+
+    page = admin_client.get(reverse("admin:giftcodes_alarm_changelist"), {"q": term})
+
+    assert ("has no members. Add" in page.content.decode()) is is_found
+
+
+def test_alarms_are_found_by_a_part_of_their_message(admin_client: Client) -> None:
+    time = Sentence.of("minutes", number=30)
+    words = Sentence.of("guild_uncovered", guild="Wolves", time=time)
+    Alarm.objects.raise_once(Alarm.Kind.UNCOVERED, "1", words)
+
+    page = admin_client.get(reverse("admin:giftcodes_alarm_changelist"), {"q": "minutes"})
+
+    assert "has waited for 30 minutes" in page.content.decode()
+
+
+def test_programs_read_english(foreign: str) -> None:
+    Alarm.objects.raise_once(Alarm.Kind.CAPTCHA, "simulator", Sentence.of("captcha"))
+
+    with override(foreign):
+        (alarm,) = json.loads(run("status", "--json").out)["alarms"]
+
+    assert alarm["message"].startswith("The game asks for a captcha.")
 
 
 def test_a_page_shows_a_reason_in_the_language_of_its_reader(

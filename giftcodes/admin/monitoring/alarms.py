@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -13,9 +14,13 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.admin.common.search_limits import search_problem
 from giftcodes.admin.monitoring.announcements import delivery_badge
+from giftcodes.domain.sentences import keys_that_say, stored_key
+from giftcodes.domain.text import clean_name
 from giftcodes.models import Alarm
 from giftcodes.models.alarm import SUBJECT_MODELS, AlarmQuerySet
+from giftcodes.models.fields import without_notes
 from giftcodes.models.game_words import title_of
 
 if TYPE_CHECKING:
@@ -64,6 +69,21 @@ class AlarmAdmin(History):
         shown = super().changelist_view(request, {**hint, **(extra_context or {})})
         assert isinstance(shown, HttpResponse)
         return shown
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search for the words of messages, too: the column has keys and values only."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if search_problem(search_term):
+            return found, may_repeat
+        rows = queryset
+        for word in clean_name(search_term).split():
+            condition = Q(message__icontains=word) | Q(subject__icontains=word)
+            for key in keys_that_say(word):
+                condition |= Q(message__contains=stored_key(key))
+            rows = rows.filter(condition)
+        return found | without_notes(rows), may_repeat
 
     @admin.display(description=_("state"), ordering="cleared_at")
     def state_shown(self, alarm: Alarm) -> SafeString:

@@ -20,7 +20,7 @@ from giftcodes.domain.sentences.sentence import (
     keys_that_say,
     read,
     stored,
-    stored_beginning,
+    stored_key,
 )
 
 __all__ = [
@@ -32,5 +32,5 @@ __all__ = [
     "read",
     "reason_of",
     "stored",
-    "stored_beginning",
+    "stored_key",
 ]

@@ -22,7 +22,7 @@ _AS_WRITTEN = "as_written"
 
 #: The words of each key. A key is never renamed or reused, because rows have it.
 TEXTS: dict[str, Text] = {
-    _AS_WRITTEN: Text(_("%(text)s")),
+    _AS_WRITTEN: Text("%(text)s"),
     **redemptions.TEXTS,
     **games.TEXTS,
     **journal.TEXTS,
@@ -111,9 +111,9 @@ def english(text: str) -> str:
         return str(read(text.stored))
 
 
-def stored_beginning(key: str) -> str:
-    """The characters with which a stored sentence of a key begins, and no other one."""
-    return f'{MARK}["{key}"'
+def stored_key(key: str) -> str:
+    """The characters that a stored sentence of a key has, and each one that contains it."""
+    return f'["{key}"'
 
 
 def keys_that_say(words: str) -> list[str]:

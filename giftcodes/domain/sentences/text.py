@@ -18,5 +18,5 @@ class Text(NamedTuple):
             says nothing of this.
     """
 
-    words: _StrPromise
+    words: _StrPromise | str
     happened: _StrPromise | None = None

@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.utils import translation
 
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.terminal import Table
@@ -31,10 +32,12 @@ class Command(ServerCommand):
         )
 
     def run(self, **options: Any) -> None:
-        found = overview(most_runs=None if options["json"] else _MOST_RUNS)
         if options["json"]:
+            with translation.override("en"):
+                found = overview(most_runs=None)
             self.screen.line(json.dumps(found, ensure_ascii=False, indent=1))
             return
+        found = overview(most_runs=_MOST_RUNS)
         self.screen.table(_games(found))
         for game in found["providers"]:
             for feed in game["added_feeds"]:
