@@ -32,6 +32,7 @@ from psycopg.errors import QueryCanceled
 
 from giftcodes.admin_site import LongAddressError
 from giftcodes.domain import log_lines
+from giftcodes.domain.dates import worded
 from giftcodes.domain.text import one_line
 
 if TYPE_CHECKING:
@@ -239,7 +240,9 @@ def locked_out(request: HttpRequest, until: dt.datetime, *, is_guarded: bool) ->
         until: when the next login is accepted.
         is_guarded: whether the failures were for this account, from many addresses.
     """
-    when = {"until": date_format(localtime(until), "H:i e, j F Y")}
+    when = {
+        "until": f"{date_format(localtime(until), 'H:i e')}, {worded(localtime(until), 'j F Y')}"
+    }
     if is_guarded:
         words = _(
             "Too many logins for this account have failed, from many addresses. From a network "

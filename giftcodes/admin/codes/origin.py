@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.adders import adders_of
+from giftcodes.domain.dates import worded
 from giftcodes.domain.sentences import reason_of
 from giftcodes.models import GiftCode
 from giftcodes.models.code import Source
@@ -78,5 +78,5 @@ def _seen_in(code: GiftCode) -> Iterator[Fact]:
         if not row.is_listed:
             words.append(_("no longer listed"))
         if row.expires_at:
-            words.append(_("ends %s") % date_format(row.expires_at, "j F Y, H:i"))
+            words.append(_("ends %s") % worded(row.expires_at, "j F Y, H:i"))
         yield Fact(_("Seen in"), ", ".join(words), at=row.first_seen_at)

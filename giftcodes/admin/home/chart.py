@@ -11,9 +11,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import ngettext
 
+from giftcodes.domain.dates import worded
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.served import SHARE_LABELS, Share, share_of_answer
 from giftcodes.queries.answers_per_day import answers_per_day
@@ -96,7 +96,7 @@ class Chart:
             "all": sum(sums),
             "days": len(self.days),
             "shares": ", ".join(shares),
-            "date": date_format(busiest.date, "j F"),
+            "date": worded(busiest.date, "j F"),
             "most": busiest.total,
         }
 

@@ -133,11 +133,14 @@
     /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
     const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "long"});
     const now = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "auto"});
-    /* The same format as the server's (redeemer/formats). */
+    /* English times have the server's format (redeemer/formats). Others are those of their readers. */
     const padded = (number) => String(number).padStart(2, "0");
-    const absolute = (moment) =>
+    const inEnglish = (moment) =>
         `${moment.getFullYear()}-${padded(moment.getMonth() + 1)}-${padded(moment.getDate())} ` +
         `${padded(moment.getHours())}:${padded(moment.getMinutes())}:${padded(moment.getSeconds())}`;
+    const language = document.documentElement.lang || "en";
+    const others = new Intl.DateTimeFormat(`${language}-u-nu-latn`, {dateStyle: "medium", timeStyle: "medium"});
+    const absolute = (moment) => language === "en" ? inEnglish(moment) : others.format(moment);
     const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
     const distance = (moment) => {
