@@ -28,11 +28,14 @@ DATA = (
     *CODES,
     *("Wolves", "Bears", "Ravens", "Otto", "Pia", " II", "amber", "admin", "Birch", "Cinder"),
     *("Redeemer", "Simulator", "Whiteout Survival", "Kingshot", "Lord Rush", "UTC"),
-    *("https://codes.example.org", "https://kingshot.net", "kingshot.net"),
+    # What Django and its calendar say in this language, and what an import has stored.
+    *("Velg en dato", "Velg et klokkeslett", "Imported"),
+    *("https://", "https://codes.example.org", "https://kingshot.net", "kingshot.net"),
 )
 #: What a reader sees or hears.
 _TEXTS = """() => {
     const said = [...document.querySelectorAll("[aria-label], [placeholder], [title], [alt]")]
+        .filter((one) => one.tagName !== "TIME")
         .filter((one) => one.checkVisibility())
         .flatMap((one) => ["aria-label", "placeholder", "title", "alt"]
             .map((name) => one.getAttribute(name)).filter(Boolean));
@@ -52,6 +55,7 @@ def stored() -> str:
     """A pattern of the sentences that the world has stored, with the game's word for a place."""
     texts = {
         *(meaning(one).reason for one in Outcome),
+        *(meaning(one).reason.partition(". ")[0] for one in Outcome),
         *(meaning(one).words for one in Outcome),
         *Alarm.objects.values_list("message", flat=True),
         *RedemptionEvent.objects.values_list("detail", flat=True),
@@ -162,7 +166,7 @@ def test_the_search_for_wide_pages_and_foreign_words_finds_them(
             "**/wide/",
             lambda route: route.fulfill(
                 content_type="text/html",
-                body='<meta name="viewport" content="width=device-width">'
+                body='<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
                 '<p style="width: 500px">A sentence ⟦translated⟧</p>',
             ),
         )
