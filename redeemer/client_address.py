@@ -7,10 +7,25 @@ a request to Django.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
 
 #: Internet providers give each customer at least a /64.
 _IPV6_CUSTOMER_BITS = 64
+#: The headers in which a proxy says whose request it passes on.
+_FOR_APPLICATIONS = (
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED_BY",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PROTO",
+)
+#: Other headers that only a proxy adds.
+_OF_PROXIES = (*_FOR_APPLICATIONS, "HTTP_VIA", "HTTP_X_FORWARDED_SERVER", "HTTP_X_REAL_IP")
+#: In the environment of a request: a proxy passed it on, although its headers were removed.
+_WAS_PASSED_ON = "redeemer.was_passed_on"
 _ENTRY = re.compile(
     r'"?(?:'
     r'\[(?P<bracketed>[^\[\]"]+)\](?::[0-9]{1,5})?'
@@ -38,6 +53,31 @@ def address_of(forwarded: str, peer: str, *, proxies: int) -> str | None:
     outermost = _address(entries[-proxies]) if 0 < proxies <= len(entries) else None
     address = outermost or _address(peer)
     return str(address) if address else None
+
+
+def was_passed_on(environ: Mapping[str, Any]) -> bool:
+    """Return whether a proxy, or a client that pretends to be one, passed a request on.
+
+    Args:
+        environ: the WSGI environment of the request.
+    """
+    return _WAS_PASSED_ON in environ or any(name in environ for name in _OF_PROXIES)
+
+
+def without_forged_headers(application: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a WSGI application that removes what a proxy says, for a site without a proxy.
+
+    Any client can send these headers. That they were there can still be asked (`was_passed_on`).
+    """
+
+    def passing(environ: dict[str, Any], start_response: Any) -> Any:
+        if was_passed_on(environ):
+            environ[_WAS_PASSED_ON] = True
+        for name in _FOR_APPLICATIONS:
+            environ.pop(name, None)
+        return application(environ, start_response)
+
+    return passing
 
 
 def customer_of(address: str | None) -> str | None:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from giftcodes.queries.metrics import METRICS, Samples
 from giftcodes.queries.metrics import metrics as read_metrics
 from giftcodes.sql import execute
+from redeemer.client_address import was_passed_on
 from redeemer.security import client_address
 
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 def _is_local(request: HttpRequest) -> bool:
     """Whether the request comes from this machine, and not through a proxy on it.
 
-    If PROXIES does not count a proxy on this machine, every visitor seems to be local. The name
-    that the visitor's browser sent is then that of the site.
+    If a visitor's request comes through such a proxy, the connection is local, and the visitor can
+    send the name of this machine. But then the proxy has added its headers.
     """
+    if was_passed_on(request.META):
+        return False
     host, _port = split_domain_port(request.get_host())
     address = client_address(request)
     if host not in settings.THIS_MACHINE or address is None:

@@ -32,6 +32,7 @@ from waitress.wasyncore import close_all, dispatcher, loop
 
 from giftcodes.domain import failpoints
 from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, BodyRules, Request
+from redeemer.client_address import without_forged_headers
 
 THREADS = 8
 #: The number of threads that serve only one path, by the path. They let the health check, the
@@ -259,7 +260,8 @@ def _server(listener: _Listener, application: Callable[..., Any], *, trusts_prox
         ident=None,
         connection_limit=_connection_limit(),
         cleanup_interval=1,
-        clear_untrusted_proxy_headers=not trusts_proxies,
+        # `without_forged_headers` does this.
+        clear_untrusted_proxy_headers=False,
         log_socket_errors=False,
         max_request_header_size=MAX_HEADER_BYTES,
         # The limits for each path are smaller (body_limits.py).
@@ -268,7 +270,7 @@ def _server(listener: _Listener, application: Callable[..., Any], *, trusts_prox
     )
     where = (listener.family, listener.type, listener.proto, listener.getsockname())
     return kind(
-        application,
+        application if trusts_proxies else without_forged_headers(application),
         dispatcher=_Dispatcher(),
         _sock=listener,
         adj=adjustments,

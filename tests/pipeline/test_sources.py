@@ -10,6 +10,7 @@ import pytest
 
 from giftcodes import tasks
 from giftcodes.clients.feeds import PublishedCode
+from giftcodes.clients.feeds.base import MAX_SPELLINGS
 from giftcodes.models import (
     CodeProposal,
     CodeSighting,
@@ -293,6 +294,28 @@ def test_a_feed_that_lists_a_wrong_code_again_and_again_reopens_it_once(
 
     asked = len(world.requests)
     assert asked <= 2 * 5, "two requests and three probes for each feed"
+
+
+def test_a_feed_that_spells_a_wrong_code_in_many_ways_costs_few_requests(
+    world: World, heard: Callable[..., None]
+) -> None:
+    world.knows(guild(members=3))
+    one, two = feed("one"), feed("two")
+    def lists(*words: str) -> int:
+        for word in words:
+            heard(one, f"{word}code")
+            asked_again(world)
+        return len(world.requests)
+
+    asked = lists("LIES", "lies", "Lies", "lIes")
+    assert asked <= MAX_SPELLINGS * 5, "each spelling costs two requests and three probes"
+    assert lists("liEs", "lieS", "LiEs") == asked
+
+    # The right spelling of another feed is tried all the same.
+    world.game.merge({"codes": {"LIeScode": {}}})
+    heard(two, "LIeScode")
+    asked_again(world)
+    assert len(world.grants) == 3
 
 
 def test_a_feed_tries_only_a_few_codes_at_once_that_nobody_else_lists(

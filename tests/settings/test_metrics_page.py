@@ -80,6 +80,18 @@ def test_a_proxy_that_is_not_counted_does_not_open_the_page_to_its_clients(setti
     assert status(Client(REMOTE_ADDR="127.0.0.1", HTTP_HOST="codes.example.org")) == 404
 
 
+@pytest.mark.parametrize("proxies", [0, 1, 2])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-IP", "Via"]
+)
+def test_a_visitor_who_sends_the_name_of_this_machine_through_a_proxy_may_not_read_it(
+    settings: Any, proxies: int, header: str
+) -> None:
+    settings.PROXIES = proxies
+
+    assert status(**{header: "127.0.0.1, 127.0.0.1"}) == 404
+
+
 def test_with_tls_in_front_a_monitor_can_still_ask_directly(settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 _PROGRAM = """
 import sys, time
 from redeemer import body_limits, serving
+from redeemer.client_address import was_passed_on
 
 serving.UNREAD_SECONDS = 2.0
 if "crowded" in sys.argv:
@@ -50,6 +51,7 @@ def application(environ, start_response):
     answer = {
         "/script": (environ["SCRIPT_NAME"] + "|" + path).encode(),
         "/forwarded": environ.get("HTTP_X_FORWARDED_FOR", "nothing").encode(),
+        "/passed-on": str(was_passed_on(environ)).encode(),
         "/admin/import/": str(len(body)).encode(),
     }.get(path, b"hello")
     start_response("200 OK", [("Content-Length", str(len(answer)))])
@@ -223,6 +225,8 @@ def test_forwarded_addresses_do_not_reach_the_application_without_our_own_proxie
     site: Site,
 ) -> None:
     assert site.ask("/forwarded", X_Forwarded_For="203.0.113.9") == (200, b"nothing")
+    assert site.ask("/passed-on", X_Forwarded_For="203.0.113.9") == (200, b"True")
+    assert site.ask("/passed-on") == (200, b"False")
 
 
 def test_forwarded_addresses_reach_the_application_with_our_own_proxies(

@@ -29,6 +29,11 @@ SKIPPED_LENGTH = 100
 ETAG_LENGTH = 200
 LAST_MODIFIED_LENGTH = 100
 ERROR_LENGTH = 400
+#: More codes than this in one answer are a mistake, or an attack: each becomes a row for each guild.
+MAX_CODES = 2_000
+#: At most so many spellings of a code are taken from one answer. Each costs two requests if the game
+#: does not know it.
+MAX_SPELLINGS = 4
 #: A well-formed code.
 CODE = re.compile(r"[A-Za-z0-9]{1,32}")
 
@@ -66,7 +71,8 @@ class FeedStatus(StrEnum):
 class PublishedCode:
     """A published code. `expires_at` is in UTC.
 
-    `other_spellings` contains the spellings that differ from `code` only in upper and lower case.
+    `other_spellings` contains spellings that differ from `code` only in upper and lower case, fewer
+    than `MAX_SPELLINGS`.
     """
 
     code: str
@@ -139,8 +145,8 @@ def json_object(body: bytes) -> dict[str, Any] | Listing:
 def unique(found: Iterable[PublishedCode]) -> tuple[PublishedCode, ...]:
     """Return each code once, in the order of the list.
 
-    For a repeated code, the first spelling is used, with the latest day and the latest end. Its
-    other spellings are kept too.
+    For a repeated code, the first spelling is used, with the latest day and the latest end. A few
+    of its other spellings are kept too, so the time grows no faster than the list.
     """
     codes: dict[str, PublishedCode] = {}
     for one in found:
@@ -148,7 +154,7 @@ def unique(found: Iterable[PublishedCode]) -> tuple[PublishedCode, ...]:
         day = max((day for day in (first.published_on, one.published_on) if day), default=None)
         end = max((end for end in (first.expires_at, one.expires_at) if end), default=None)
         others = first.other_spellings
-        if one.code not in (first.code, *others):
+        if len(others) + 1 < MAX_SPELLINGS and one.code not in (first.code, *others):
             others = (*others, one.code)
         codes[one.code.lower()] = PublishedCode(first.code, day, end, others)
     return tuple(codes.values())
@@ -217,7 +223,7 @@ def _request(
     if response.status == 304 and (before.etag or before.last_modified):
         return replace(before, status=FeedStatus.NOT_MODIFIED)
     listing = read(response.body)
-    if problem := _problem(config, response) or listing.problem:
+    if problem := _problem(config, response) or listing.problem or _too_many(listing):
         words = f" The feed says: {hide(listing.words)}" if listing.words else ""
         return replace(
             before,
@@ -269,6 +275,12 @@ def _problem(config: FeedConfig, response: Response) -> str:
         if response.truncation is Truncation.NONE
         else f"{response.truncation.value} The feed will be polled again."
     )
+
+
+def _too_many(listing: Listing) -> str:
+    if len(listing.codes) <= MAX_CODES:
+        return ""
+    return f"The feed lists more than {MAX_CODES} codes. Check its address; none of them is used."
 
 
 def _check(config: FeedConfig, setting: str) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from giftcodes.clients.feeds import PublishedCode
+from giftcodes.clients.feeds.base import MAX_SPELLINGS
 from giftcodes.domain import log_lines
 from giftcodes.models import (
     CodeSighting,
@@ -145,7 +146,7 @@ class _Listing:
                 return
             if self._begin_again(code, line):
                 self.again.add(code.pk)
-        else:
+        elif self._may_respell(code):
             _respell(code, line, now=self.now)
         self.about[code.pk] = line
 
@@ -156,6 +157,14 @@ class _Listing:
         if self.room is not None:
             self.room -= 1
         return True
+
+    def _may_respell(self, code: GiftCode) -> bool:
+        """Whether further spellings are taken, each of which costs requests.
+
+        An added feed that has listed the code before could send a new spelling with each poll.
+        """
+        is_new_here = self.feed.is_main or code.pk not in self.seen
+        return is_new_here or len(code.spellings()) < MAX_SPELLINGS
 
     def _is_news(self, code: GiftCode, line: PublishedCode) -> bool:
         return code.pk not in self.seen and code.is_news_to_feed(has_end=bool(line.expires_at))

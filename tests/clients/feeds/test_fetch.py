@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import time
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from giftcodes.clients.feeds import FeedReading, FeedStatus, PublishedCode, fetch
+from giftcodes.clients.feeds.base import MAX_CODES, MAX_SPELLINGS
 from giftcodes.clients.feeds.community import read_list
 from tests.clients.conftest import FEED_KEY, config_for
 from tests.clients.http.raw_server import SLOW_SECONDS, RawServer, Talk, answering, http
@@ -154,6 +156,26 @@ def test_a_code_that_is_listed_again_keeps_its_first_spelling_and_its_latest_day
         PublishedCode("Frost", date(2026, 7, 7), other_spellings=("FROST", "frost")),
         PublishedCode("Other", date(2026, 2, 1), other_spellings=("other",)),
     )
+
+
+def test_of_a_list_with_every_spelling_of_a_code_a_few_are_kept() -> None:
+    letters = "abcdefghijklm"
+    spellings = map("".join, itertools.product(*zip(letters, letters.upper(), strict=True)))
+
+    (code,) = read_list(listing(*spellings)).codes
+
+    assert code.code == letters
+    assert len(code.other_spellings) == MAX_SPELLINGS - 1
+
+
+def test_a_list_of_more_codes_than_there_can_be_is_a_failure(serve: Serve) -> None:
+    most = [f"CODE{number}" for number in range(MAX_CODES)]
+    assert len(poll_once(serve, listing(*most)).codes) == MAX_CODES
+
+    reading = poll_once(serve, listing(*most, "MORE"))
+
+    assert (reading.status, reading.codes) == (FeedStatus.FAILED, ())
+    assert "more than 2000 codes" in reading.error
 
 
 def test_the_first_skipped_lines_are_shown_and_all_are_counted(serve: Serve) -> None:
