@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from giftcodes.models import Guild, Member
+from giftcodes.domain.findings import Finding, FindingKind, Topic
+from giftcodes.models import ConnectionCheck, Feed, Guild, Member
+from giftcodes.models.feed import FeedKind
+from giftcodes.services import sources
 from tests.browser.conftest import log_in
 from tests.browser.world import World, build, imported
 
@@ -46,7 +49,6 @@ def pages(world: World) -> dict[str, str]:
         "guilds": "/admin/giftcodes/guild/",
         "people": "/admin/auth/user/",
         "games": "/admin/giftcodes/ratebudget/",
-        "feeds": "/admin/giftcodes/feed/",
         "alarms": "/admin/giftcodes/alarm/",
         "journal": "/admin/giftcodes/redemptionevent/",
         "requests": "/admin/giftcodes/attempt/",
@@ -108,6 +110,51 @@ def show_a_player(page: Page, url: str, address: str) -> None:
     page.get_by_role("heading", name="Erase").wait_for()
 
 
+def feeds() -> tuple[Feed, Feed]:
+    """A feed of a web page that is off and was tried, and a webhook. They are on no other page."""
+    page = Feed.objects.create(
+        provider="simulator",
+        name="Fan page",
+        kind=FeedKind.WEB_PAGE,
+        address="https://codes.example.org/list",
+        options={"entries": "ul.codes li"},
+        enabled=False,
+    )
+    found = [
+        Finding.of(FindingKind.FEED_LISTS, number=2),
+        Finding.of(FindingKind.FEED_NAMES, codes="HARVEST, LANTERN", new=1),
+    ]
+    token = sources.request_test(page, user_id=None)
+    assert token is not None
+    ConnectionCheck.objects.finish(
+        sources.name_of_test(page), token, [(Topic.FEED, one) for one in found]
+    )
+    hook = Feed.objects.create(provider="simulator", name="Our bot", kind=FeedKind.PUSHED)
+    return page, hook
+
+
+def shoot_feeds(page: Page, url: str, variant: str) -> None:
+    """Take the pictures of the pages of feeds."""
+    tried, hook = feeds()
+    for name, address in {
+        "feeds": "",
+        "feed-kinds": "add/",
+        "feed-add": "add/?kind=json",
+        "feed": f"{tried.pk}/change/",
+        "feed-webhook": f"{hook.pk}/change/",
+    }.items():
+        page.goto(f"{url}/admin/giftcodes/feed/{address}")
+        _shoot(page, name, variant)
+    page.get_by_role("button", name="Make a token").click()
+    page.get_by_label("The token").evaluate("field => { field.value = 'sr-' + 'x'.repeat(28) }")
+    page.get_by_label("A command").evaluate(
+        "field => { field.value = field.value.replace(/sr-[a-z0-9]+/, 'sr-' + 'x'.repeat(28)) }"
+    )
+    _shoot(page, "feed-token", variant)
+    for row in (tried, hook):
+        sources.remove(row)
+
+
 def show_an_invitation(page: Page, url: str, world: World) -> str:
     """Invite an officer, and open the page with the link. Returns the link."""
     page.goto(f"{url}/admin/giftcodes/invitation/add/?guild={world.guild.pk}")
@@ -131,6 +178,7 @@ def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any)
         for name, address in {**pages(world), **of_members}.items():
             page.goto(f"{live_server.url}{address}")
             _shoot(page, name, variant)
+        shoot_feeds(page, live_server.url, variant)
         press_redeem_now(page, live_server.url, world)
         _shoot(page, "redeem-now", variant)
         show_an_import(page, live_server.url, world)

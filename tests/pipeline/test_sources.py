@@ -301,6 +301,7 @@ def test_a_feed_that_spells_a_wrong_code_in_many_ways_costs_few_requests(
 ) -> None:
     world.knows(guild(members=3))
     one, two = feed("one"), feed("two")
+
     def lists(*words: str) -> int:
         for word in words:
             heard(one, f"{word}code")

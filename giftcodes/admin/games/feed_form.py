@@ -22,6 +22,7 @@ from giftcodes.models.channel import MOST_ADDRESS
 from giftcodes.models.feed import FeedKind
 
 _MOST_KEY = 200
+_ENTER_ADDRESS = _("Enter the address at which the codes are listed.")
 
 
 class HiddenValue(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
@@ -58,6 +59,8 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in OPTIONS.get(self.kind, ()):
             if name in self.fields:
                 self.initial[name] = self.instance.options.get(name, "")
+        if "address" in self.fields and not self.instance.address:
+            self.fields["address"].required = True
         # The stored values are not shown, and an empty field changes nothing.
         self.initial.update({"address": "", "api_key": ""})
         if self.instance.pk is None:
@@ -81,7 +84,7 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
         """The address that was entered, or the stored one if the field is empty."""
         entered = checked_feed_address(self.cleaned_data["address"])
         if not entered and not self.instance.address:
-            raise ValidationError(_("Enter the address at which the codes are listed."))
+            raise ValidationError(_ENTER_ADDRESS)
         return entered or self.instance.address
 
     def clean_api_key(self) -> str:
@@ -122,6 +125,7 @@ def form_of(kind: FeedKind) -> type[FeedForm]:
             max_length=MOST_ADDRESS,
             clean_text=clean_secret,
             help_text=_("Where the codes are listed. It is kept encrypted, and not shown again."),
+            error_messages={"required": _ENTER_ADDRESS},
             widget=HiddenValue("https://…"),
         )
         fields["api_key"] = CleanCharField(

@@ -60,13 +60,29 @@ def kinds(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/giftcodes/feed/kinds.html", context)
 
 
+def add_context(kind: FeedKind) -> dict[str, Any]:
+    """The values for the page that adds a feed of a kind."""
+    return {
+        "title": gettext("Add a feed: %s") % kind.label,
+        "kind_words": _KINDS[kind],
+        "kinds_url": model_url(Feed, "add"),
+        # The page of the new feed has the next step.
+        "show_save_and_add_another": False,
+    }
+
+
+def is_connected(feed: Feed) -> bool:
+    """Whether the feed's game is on and, for its main feed, has the address of a feed."""
+    config = games().get(feed.provider)
+    return config is not None and config.is_on and (not feed.is_main or config.has_feed)
+
+
 def state_badge(feed: Feed) -> SafeString:
     """The state of a feed, in words."""
-    config = games().get(feed.provider)
-    if config is None or not config.is_on or (feed.is_main and not config.has_feed):
-        if feed.is_main:
-            return badge("off", _("off: the feed's address or the game's salt is not set"))
-        return badge("off", _("off: the game is not connected"))
+    if not is_connected(feed):
+        return badge(
+            "off", _("not set up") if feed.is_main else _("off: the game is not connected")
+        )
     if not feed.enabled:
         return badge("paused", _("switched off"))
     if feed.distrusted_at is not None:

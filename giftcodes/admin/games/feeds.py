@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.confirmation import SHOWN, confirmation_page
 from giftcodes.admin.common.editing import Editable
 from giftcodes.admin.common.html import NOTHING, page_url
 from giftcodes.admin.games import feed_page
@@ -132,7 +133,8 @@ class FeedAdmin(Editable):
 
     @admin.display(description=_("next poll"), ordering="next_poll_at")
     def next_shown(self, feed: Feed) -> Any:
-        return NOTHING if feed.is_pushed or not feed.enabled else feed.next_poll_at
+        is_polled = feed.enabled and not feed.is_pushed and feed_page.is_connected(feed)
+        return feed.next_poll_at if is_polled else NOTHING
 
     @admin.display(description=_("was first"))
     def first_shown(self, feed: Feed) -> str:
@@ -204,7 +206,9 @@ class FeedAdmin(Editable):
         """Let the person choose the kind of the feed first."""
         if self.has_add_permission(request) and feed_page.chosen_kind(request) is None:
             return feed_page.kinds(request)
-        return super().add_view(request, form_url, extra_context)
+        kind = feed_page.chosen_kind(request)
+        context = {} if kind is None else feed_page.add_context(kind)
+        return super().add_view(request, form_url, {**(extra_context or {}), **context})
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         """The last test, and the address of a webhook."""
@@ -354,6 +358,8 @@ class FeedAdmin(Editable):
             messages.warning(request, gettext("Choose one webhook. Other feeds have no token."))
             return None
         (feed,) = chosen
+        if feed.token_hash and SHOWN not in request.POST:
+            return self._ask_about_token(request, feed)
         token = sources.make_token(feed)
         self.log_change(request, feed, gettext("Made a token."))
         context = {
@@ -361,3 +367,18 @@ class FeedAdmin(Editable):
             **feed_page.token_context(request, feed, token),
         }
         return TemplateResponse(request, "admin/giftcodes/feed/token.html", context)
+
+    def _ask_about_token(self, request: HttpRequest, feed: Feed) -> HttpResponse:
+        """Ask before a token that a program may be using ends."""
+        return confirmation_page(
+            request,
+            self,
+            "new_token",
+            title=gettext("Make a new token for %s?") % feed,
+            intro=gettext(
+                "The program that sends codes has a token. A new one ends it at once: no codes are "
+                "taken until the program has the new token."
+            ),
+            confirm=gettext("Make a new token"),
+            groups=[],
+        )

@@ -29,10 +29,10 @@ SKIPPED_LENGTH = 100
 ETAG_LENGTH = 200
 LAST_MODIFIED_LENGTH = 100
 ERROR_LENGTH = 400
-#: More codes than this in one answer are a mistake, or an attack: each becomes a row for each guild.
+#: More codes than this in one answer are a mistake, or an attack: each becomes a row in each guild.
 MAX_CODES = 2_000
-#: At most so many spellings of a code are taken from one answer. Each costs two requests if the game
-#: does not know it.
+#: At most so many spellings of a code are taken from one answer. Each that the game does not know
+#: costs two requests.
 MAX_SPELLINGS = 4
 #: A well-formed code.
 CODE = re.compile(r"[A-Za-z0-9]{1,32}")
