@@ -16,7 +16,7 @@ from django.utils.translation import trans_real
 
 #: Django knows it, and the site has no catalogue of it.
 LANGUAGE = "nb"
-_NAME = "Discord command or option"
+_NAME = "Discord name"
 _LONGER, _WORD = 0.4, 9
 
 
