@@ -28,7 +28,8 @@ from redeemer.localserver.home import REPOSITORY
 from tests.i18n.pseudo import LANGUAGE, Pseudo, install
 
 TOO_LOW = "The player's level is too low for this code. It will be retried every day."
-_PLACEHOLDER = re.compile(r"%\((\w+)\)")
+#: Their methods name keys, and another method adds the values.
+_ANSWERING = ("discord.py", "discord_by_bot.py")
 
 
 class Wrong(Pseudo):
@@ -237,6 +238,20 @@ def test_every_sentence_that_is_made_has_words_and_all_values() -> None:
     ]
 
     assert not wrong
+
+
+def test_every_answer_of_a_channel_has_words_for_values_that_it_has() -> None:
+    files = [REPOSITORY / "giftcodes/clients/channels" / name for name in _ANSWERING]
+    found = {
+        key
+        for file in files
+        for key in re.findall(r'"((?:discord|bot|message)_[a-z_]+)"', file.read_text("utf-8"))
+    } - {"message_id", "message_reference"}
+
+    assert len(found) > 20
+    assert found <= set(TEXTS)
+    for key in found:
+        assert placeholders(TEXTS[key].words) <= {"status", "said", "error"}
 
 
 def test_the_shorter_words_have_no_other_placeholder() -> None:

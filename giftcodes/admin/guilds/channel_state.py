@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer
-from giftcodes.clients.channels.base import UNREACHED
+from giftcodes.clients.channels.base import UNREACHED_KEYS
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import SIGNS, Tone
 from giftcodes.models import Announcement, Channel, DeliveryState, Guild
@@ -147,7 +147,7 @@ def said_of(channel: Channel, test: Announcement | None = None) -> Said:
     if channel.delivered_at:
         return Said(Tone.GOOD, _("works"), "", *_delivered(channel))
     if test is not None and test.state in (DeliveryState.FAILED, DeliveryState.GONE):
-        if UNREACHED in test.error:
+        if _is_unreached(test.error):
             why = _(
                 "The service could not be reached, so the address may be right. The next message "
                 "tries the service again; send another test in a few minutes."
@@ -162,6 +162,13 @@ def said_of(channel: Channel, test: Announcement | None = None) -> Said:
     )
 
 
+def _is_unreached(error: str) -> bool:
+    """Whether a message was not sent because the channel's service could not be reached."""
+    if isinstance(error, Sentence):
+        return error.key in UNREACHED_KEYS
+    return "could not be reached" in error  # An earlier release stored it in English.
+
+
 def _delivered(channel: Channel) -> tuple[str, dt.datetime | None]:
     at = channel.delivered_at
     return (_("The last message was delivered %s."), at) if at else ("", None)
@@ -172,7 +179,7 @@ def _said_of_test(row: Announcement, channel: Channel) -> Said:
         case DeliveryState.DONE:
             return Said(Tone.GOOD, _("test delivered"), "", _("It arrived %s."), row.sent_at)
         case DeliveryState.FAILED | DeliveryState.GONE:
-            words = _("could not be reached") if UNREACHED in row.error else _("test refused")
+            words = _("could not be reached") if _is_unreached(row.error) else _("test refused")
             return Said(Tone.BAD, words, row.error, _("Sent %s."), row.created_at)
         case DeliveryState.UNKNOWN:
             why = _("%s Look in the channel to see whether it arrived.") % row.error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from giftcodes.clients.channels.apprise import AppriseClient, unknown_schemes
 from giftcodes.clients.channels.base import (
-    PRIVATE_HOST,
     STRICT_RULES,
     BadAddressError,
     ButtonStyle,
@@ -21,6 +20,7 @@ from giftcodes.clients.channels.discord import DiscordClient, is_webhook
 from giftcodes.clients.channels.discord_by_bot import BotChannel, BotClient
 from giftcodes.clients.channels.services import name_of
 from giftcodes.clients.http.connections import resolve
+from giftcodes.domain.sentences import Sentence
 
 __all__ = [
     "BadAddressError",
@@ -104,4 +104,4 @@ def check_host(client: ChannelClient, rules: ChannelRules, *, seconds: float) ->
     except OSError:
         return
     if not any(rules.private_hosts.allow(str(address[0])) for *_, address in found):
-        raise BadAddressError(PRIVATE_HOST)
+        raise BadAddressError(Sentence.of("channel_at_private_host"))

@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from giftcodes.clients.channels.apprise_http import noted_answers, take_over
 from giftcodes.clients.channels.base import (
-    PRIVATE_HOST,
     UNNAMED_WAIT_SECONDS,
-    UNREACHED,
     BadAddressError,
     ChannelRules,
     Delivery,
@@ -36,6 +34,7 @@ from giftcodes.clients.channels.services import (
 )
 from giftcodes.clients.http.guard import Guard, guarded
 from giftcodes.clients.http.headers import retry_after_seconds
+from giftcodes.domain.sentences import Sentence
 
 if TYPE_CHECKING:
     import requests
@@ -88,7 +87,7 @@ class AppriseClient:
         except queue.Empty:
             return Delivery(
                 DeliveryOutcome.UNKNOWN,
-                error=f"The channel's service did not answer in {self._seconds:g} s.",
+                error=Sentence.of("service_no_answer", seconds=f"{self._seconds:g}"),
             )
 
     def _send(self, message: Message) -> Delivery:
@@ -101,34 +100,31 @@ class AppriseClient:
 
     def edit(self, message_id: str, message: Message) -> Delivery:  # noqa: ARG002
         """Refuse, because Apprise cannot edit messages."""
-        return Delivery(
-            DeliveryOutcome.REFUSED, error="This kind of channel cannot change a message."
-        )
+        return Delivery(DeliveryOutcome.REFUSED, error=Sentence.of("service_no_edit"))
 
 
 def _delivery(*, is_sent: bool, guard: Guard, answers: list[requests.Response]) -> Delivery:
     """Decide whether a message was delivered."""
     if guard.has_refused and not guard.has_connected:
-        return Delivery(DeliveryOutcome.REFUSED, error=PRIVATE_HOST)
+        return Delivery(DeliveryOutcome.REFUSED, error=Sentence.of("channel_at_private_host"))
     if not is_sent and not guard.has_connected:
-        return Delivery(DeliveryOutcome.LATER, error=f"The channel's service {UNREACHED}.")
+        return Delivery(DeliveryOutcome.LATER, error=Sentence.of("service_unreached"))
     if not is_sent and len(answers) == 1 and answers[0].status_code == 429:
         return Delivery(
             DeliveryOutcome.LATER,
-            error="The channel's service asks for fewer messages (HTTP 429).",
+            error=Sentence.of("service_too_many"),
             wait_seconds=retry_after_seconds(answers[0].headers) or UNNAMED_WAIT_SECONDS,
         )
     if is_sent and any(_is_web_page(answer) for answer in answers):
         return Delivery(
             DeliveryOutcome.UNKNOWN,
-            error="The answer is a web page, not an answer of the channel's service. Check the "
-            "channel's address.",
+            error=Sentence.of("service_web_page"),
         )
     if is_sent:
         return Delivery(DeliveryOutcome.DELIVERED)
     return Delivery(
         DeliveryOutcome.UNKNOWN,
-        error="The channel's service did not take the message. Check the channel's address.",
+        error=Sentence.of("service_refused"),
     )
 
 

@@ -14,8 +14,8 @@ from typing import Protocol
 from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
 
 ERROR_LENGTH = 300
-#: The error of a message says this if no connection to the service was made.
-UNREACHED = "could not be reached"
+#: The keys of the errors of messages for which no connection to the service was made.
+UNREACHED_KEYS = frozenset({"discord_unreached", "service_unreached"})
 #: The wait after an HTTP 429 that does not say how long to wait. A short wait is enough, because
 #: the outbox has its own back-off, which is longer and grows.
 UNNAMED_WAIT_SECONDS = 1.0
@@ -137,12 +137,6 @@ class ChannelRules:
 
 
 STRICT_RULES = ChannelRules()
-
-#: The error for a channel at a private address.
-PRIVATE_HOST = (
-    "The address leads to this machine or into a private network, which is not allowed. If the "
-    "host is yours, add it to the setting CHANNEL_PRIVATE_HOSTS."
-)
 
 
 class ChannelClient(Protocol):

@@ -14,9 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from giftcodes.clients.channels.base import (
     ERROR_LENGTH,
-    PRIVATE_HOST,
     UNNAMED_WAIT_SECONDS,
-    UNREACHED,
     BadAddressError,
     ChannelRules,
     Delivery,
@@ -36,6 +34,7 @@ from giftcodes.clients.http import (
 )
 from giftcodes.clients.http.headers import LONGEST_WAIT_SECONDS, retry_after_seconds
 from giftcodes.clients.http.redactor import Redactor
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import one_line
 
 MAX_BYTES = 64 * 1024
@@ -135,14 +134,14 @@ class DiscordClient:
         try:
             response = transport.exchange(method, address, headers=headers, body=body)
         except ForbiddenHostError:
-            return self._failed(DeliveryOutcome.REFUSED, PRIVATE_HOST)
+            return self._failed(DeliveryOutcome.REFUSED, "channel_at_private_host")
         except NotSentError as error:
-            return self._failed(DeliveryOutcome.LATER, f"Discord {UNREACHED} ({error}).")
+            return self._failed(DeliveryOutcome.LATER, "discord_unreached", error=str(error))
         except NoAnswerError as error:
-            return self._failed(DeliveryOutcome.UNKNOWN, f"Discord did not answer ({error}).")
+            return self._failed(DeliveryOutcome.UNKNOWN, "discord_no_answer", error=str(error))
         except Exception as error:  # noqa: BLE001 (a channel must not break its caller)
             return self._failed(
-                DeliveryOutcome.UNKNOWN, f"The message could not be sent ({type(error).__name__})."
+                DeliveryOutcome.UNKNOWN, "message_not_sent", error=type(error).__name__
             )
         finally:
             transport.close()
@@ -153,42 +152,56 @@ class DiscordClient:
         if status == 204 or (200 <= status < 300 and _id(answer)):
             return _delivered(response, answer)
         if status < 400:
-            return self._failed(
-                DeliveryOutcome.UNKNOWN, f"The answer did not come from Discord (HTTP {status})."
-            )
+            return self._failed(DeliveryOutcome.UNKNOWN, "discord_not_discord", status=status)
         if status >= 500:
-            return self._failed(
-                DeliveryOutcome.UNKNOWN, f"Discord's server failed (HTTP {status})."
-            )
+            return self._failed(DeliveryOutcome.UNKNOWN, "discord_failed", status=status)
         code = _code(answer)
         if is_edit and code in _EDITED_TOO_OFTEN | CLOSED_THREAD:
             return self._failed(
                 DeliveryOutcome.FROZEN,
-                f"Discord does not accept an edit of this message: {answer.get('message', '')}",
+                "discord_no_edit",
+                said=str(answer.get("message", "")),
             )
         if status == 429:
-            words = "Discord, or a proxy in front of it, asks for fewer messages (HTTP 429)."
-            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
+            wait = _wait_seconds(response, answer)
+            return self._failed(DeliveryOutcome.LATER, "discord_too_many", wait)
         if code is None:
-            words = (
-                "A proxy in front of Discord, not Discord itself, refused the message "
-                f"(HTTP {status})."
-            )
-            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
-        outcome, words = self._refusal(status, code, str(answer.get("message", "")))
-        return self._failed(
-            outcome,
-            words,
-            _wait_seconds(response, answer) if outcome is DeliveryOutcome.LATER else 0.0,
-        )
+            wait = _wait_seconds(response, answer)
+            return self._failed(DeliveryOutcome.LATER, "discord_proxy_refused", wait, status=status)
+        outcome, key = self._refusal(status, code)
+        wait = _wait_seconds(response, answer) if outcome is DeliveryOutcome.LATER else 0.0
+        if outcome is DeliveryOutcome.DELIVERED:
+            return Delivery(outcome)
+        said = str(answer.get("message", ""))
+        return self._failed(outcome, key, wait, status=status, said=said)
 
-    def _refusal(self, status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
-        """Return the outcome of a refusal by Discord itself, and what to do about it."""
-        return _refusal(status, code, words)
+    def _refusal(self, status: int, code: int) -> tuple[DeliveryOutcome, str]:
+        """Return the outcome of a refusal by Discord itself, and the key of what to do about it."""
+        return _refusal(status, code)
 
-    def _failed(self, outcome: DeliveryOutcome, error: str, wait_seconds: float = 0.0) -> Delivery:
-        words = shortened(one_line(self._hide(error), 4 * ERROR_LENGTH), ERROR_LENGTH)
-        return Delivery(outcome, error=words, wait_seconds=wait_seconds)
+    def _failed(
+        self,
+        outcome: DeliveryOutcome,
+        key: str,
+        wait_seconds: float = 0.0,
+        **values: str | int,
+    ) -> Delivery:
+        """Return the delivery of a message that was not sent.
+
+        Args:
+            outcome: why.
+            key: the key of the sentence about it.
+            wait_seconds: how long Discord asks us to wait.
+            values: the values of the sentence. Texts come from outside, so that they may be long
+                or contain a secret.
+        """
+        safe = {
+            name: value
+            if isinstance(value, int)
+            else shortened(one_line(self._hide(value), 4 * ERROR_LENGTH), ERROR_LENGTH)
+            for name, value in values.items()
+        }
+        return Delivery(outcome, error=Sentence.of(key, **safe), wait_seconds=wait_seconds)
 
 
 def is_webhook(address: str) -> bool:
@@ -318,40 +331,24 @@ def _code(answer: dict[str, Any]) -> int | None:
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
-def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
+def _refusal(status: int, code: int) -> tuple[DeliveryOutcome, str]:
     if code == NO_SUCH_MESSAGE:
-        return DeliveryOutcome.DELETED, "The message was deleted in the channel."
+        return DeliveryOutcome.DELETED, "discord_message_deleted"
     if code in (_NO_SUCH_WEBHOOK, _BAD_TOKEN):
-        return (
-            DeliveryOutcome.GONE,
-            f"The webhook no longer exists (HTTP {status}). Make a new webhook.",
-        )
+        return DeliveryOutcome.GONE, "discord_webhook_gone"
     if code == NO_SUCH_CHANNEL:
-        return (
-            DeliveryOutcome.GONE,
-            "The channel or thread of the webhook no longer exists. Choose another channel.",
-        )
+        return DeliveryOutcome.GONE, "discord_webhook_channel_gone"
     if code in CLOSED_THREAD:
-        return (
-            DeliveryOutcome.REFUSED,
-            "The thread is archived and locked. Open it in Discord, or choose another channel.",
-        )
+        return DeliveryOutcome.REFUSED, "discord_thread_closed"
     if status in (401, 403, 404) and code == NO_REASON:
-        return (
-            DeliveryOutcome.LATER,
-            f"Discord refused the message and gave no reason (HTTP {status}: {words}).",
-        )
+        return DeliveryOutcome.LATER, "discord_no_reason"
     if status in (401, 403, 404):
-        return (
-            DeliveryOutcome.GONE,
-            f"The webhook cannot post in its channel (HTTP {status}: {words}). Make a new one.",
-        )
-    return refused(status, words)
+        return DeliveryOutcome.GONE, "discord_webhook_forbidden"
+    return REFUSED
 
 
-def refused(status: int, words: str) -> tuple[DeliveryOutcome, str]:
-    """Return the outcome of a refusal that says nothing about the channel."""
-    return DeliveryOutcome.REFUSED, f"Discord refused the message (HTTP {status}): {words}"
+#: The outcome of a refusal that says nothing about the channel, and the key of its sentence.
+REFUSED = DeliveryOutcome.REFUSED, "discord_refused"
 
 
 def _id(answer: dict[str, Any]) -> str:

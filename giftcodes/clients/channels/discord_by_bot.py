@@ -25,15 +25,13 @@ from giftcodes.clients.channels.base import (
     shortened,
 )
 from giftcodes.clients.http.redactor import Redactor
+from giftcodes.domain.sentences import Sentence
 
 #: The beginning of the address of each request.
 API = f"{discord.ORIGIN}/api/v10"
 #: Discord asks each bot to call itself `DiscordBot (URL, version)`. Redeemer has no URL of its own,
 #: so its name stands there.
 _USER_AGENT = f"DiscordBot (Redeemer, {__version__})"
-_WITHOUT = (
-    "The Discord bot has no token. Ask an administrator to enter one under “System”, “Discord bot”."
-)
 _ADDRESS = re.compile(r"discordbot://([0-9]{1,20})/([0-9]{1,20})", re.ASCII)
 #: The types of Discord's components, and its styles of buttons.
 _ROW, _BUTTON = 1, 2
@@ -75,11 +73,8 @@ class BotClient(discord.DiscordClient):
         BadAddressError: such an address is not allowed here.
     """
 
-    #: What to do if the bot lacks a permission.
-    without_permission = (
-        "The bot may not post in this channel. In Discord, let it see the channel, send messages "
-        "and embed links there, then send a test."
-    )
+    #: The key of what to do if the bot lacks a permission.
+    without_permission = "bot_may_not_post"
 
     def __init__(
         self,
@@ -120,55 +115,33 @@ class BotClient(discord.DiscordClient):
 
     def _sent(self, method: str, url: str, content: dict[str, Any]) -> Delivery:
         if not self._has_token:
-            return Delivery(DeliveryOutcome.REFUSED, error=_WITHOUT)
+            return Delivery(DeliveryOutcome.REFUSED, error=Sentence.of("bot_without_token"))
         return self._request(method, url, {}, content)
 
-    def _refusal(self, status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
+    def _refusal(self, status: int, code: int) -> tuple[DeliveryOutcome, str]:
         if code == discord.NO_SUCH_MESSAGE:
-            return DeliveryOutcome.DELETED, "The message was deleted in the channel."
+            return DeliveryOutcome.DELETED, "discord_message_deleted"
         if code == discord.NO_SUCH_CHANNEL:
-            return (
-                DeliveryOutcome.GONE,
-                "The channel or thread no longer exists. In another channel, use the command "
-                "“/announce here”.",
-            )
+            return DeliveryOutcome.GONE, "bot_channel_gone"
         if code == _NOT_ITS_MESSAGE:
-            return (
-                DeliveryOutcome.FROZEN,
-                "The message was posted by another bot, so it cannot be edited.",
-            )
+            return DeliveryOutcome.FROZEN, "bot_other_message"
         if code in discord.CLOSED_THREAD:
-            return (
-                DeliveryOutcome.REFUSED,
-                "The thread is archived and locked. Open it in Discord, or use the command "
-                "“/announce here” in another channel.",
-            )
+            return DeliveryOutcome.REFUSED, "bot_thread_closed"
         if code == _NO_DIRECT_MESSAGES:
-            return DeliveryOutcome.GONE, "This person takes no direct messages from the bot."
+            return DeliveryOutcome.GONE, "bot_no_direct_messages"
         if status == 401:
-            return (
-                DeliveryOutcome.LATER,
-                "Discord refuses the token of the bot (HTTP 401). Ask an administrator to enter "
-                "the right one under “System”, “Discord bot”.",
-            )
+            return DeliveryOutcome.LATER, "bot_wrong_token"
         if code in (_NO_ACCESS, _NO_PERMISSION):
             return DeliveryOutcome.REFUSED, self.without_permission
         if status in (403, 404):
-            return (
-                DeliveryOutcome.LATER,
-                f"Discord refused the message (HTTP {status}: {words}).",
-            )
-        return discord.refused(status, words)
+            return DeliveryOutcome.LATER, "bot_message_refused"
+        return discord.REFUSED
 
 
 class ThreadClient(BotClient):
     """The client of a channel in which the bot opens threads, or of one of these threads."""
 
-    without_permission = (
-        "The bot may not open threads in this channel, or write in them. In Discord, give it the "
-        "permissions Create Public Threads and Send Messages in Threads there, or choose that this "
-        "channel gets no threads."
-    )
+    without_permission = "bot_may_not_open_threads"
 
     def open_thread(self, message_id: str, name: str) -> Delivery:
         """Open a thread on a message of the channel.
@@ -193,21 +166,14 @@ class ThreadClient(BotClient):
             return delivery
         return replace(delivery, message_id=message_id)
 
-    def _refusal(self, status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
+    def _refusal(self, status: int, code: int) -> tuple[DeliveryOutcome, str]:
         if code == _HAS_THREAD:
             return DeliveryOutcome.DELIVERED, ""
         if code == _WRONG_KIND:
-            return (
-                DeliveryOutcome.REFUSED,
-                "Discord has no threads in a thread, or in a channel of this kind. Choose that "
-                "this channel gets none.",
-            )
+            return DeliveryOutcome.REFUSED, "bot_no_threads_here"
         if code in _TOO_MANY_THREADS:
-            return (
-                DeliveryOutcome.REFUSED,
-                "The Discord server has as many open threads as Discord allows. Close some there.",
-            )
-        return super()._refusal(status, code, words)
+            return DeliveryOutcome.REFUSED, "bot_too_many_threads"
+        return super()._refusal(status, code)
 
 
 def with_buttons(message: Message) -> dict[str, Any]:

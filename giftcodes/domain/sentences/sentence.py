@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 from django.utils.translation.trans_real import catalog
 
-from giftcodes.domain.sentences import alarms, games, journal, messages, redemptions
+from giftcodes.domain.sentences import alarms, games, journal, messages, redemptions, services
 from giftcodes.domain.sentences.text import Text
 from giftcodes.domain.text import sentence as cleaned
 
@@ -28,6 +28,7 @@ TEXTS: dict[str, Text] = {
     **journal.TEXTS,
     **alarms.TEXTS,
     **messages.TEXTS,
+    **services.TEXTS,
 }
 #: What stands for a placeholder without a value. `game_words.spoken` puts in the game's own word.
 _DEFAULTS = {"realm": _("realm")}
