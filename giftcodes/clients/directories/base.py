@@ -13,7 +13,7 @@ from typing import Protocol
 
 from giftcodes.clients.http import ExchangeError, Response, Transport, Truncation
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds
-from giftcodes.clients.http.redactor import Redactor
+from giftcodes.clients.http.redactor import Redactor, secrets_in
 from giftcodes.domain.text import one_line
 
 MAX_BYTES = 256 * 1024
@@ -80,7 +80,7 @@ def request_player(
         total_seconds: the limit for the request.
         connect_seconds: the part of `total_seconds` that connecting may take.
     """
-    hide = Redactor(config.directory_key)
+    hide = Redactor(config.directory_key, *secrets_in(config.directory_url))
     transport = Transport(
         total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES
     )
@@ -124,7 +124,8 @@ def _request(
     answer = _answer_by_status(config, response)
     if answer is None:
         # Redact the text before it is cut: a cut secret is not recognised.
-        body = Redactor(key)(response.body.decode("utf-8", "replace"))
+        hide = Redactor(key, *secrets_in(config.directory_url))
+        body = hide(response.body.decode("utf-8", "replace"))
         return _read(config, response.status, body, player_id, read)
     return replace(answer, retry_after_seconds=retry_after_seconds(response.headers))
 

@@ -17,7 +17,7 @@ from giftcodes.clients.feeds.options import SourceOptions
 from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
 from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
-from giftcodes.clients.http.redactor import Redactor
+from giftcodes.clients.http.redactor import Redactor, secrets_in
 from giftcodes.domain.text import one_line
 
 #: How a sentence names the page on which administrators connect a game.
@@ -170,7 +170,8 @@ def read_feed(
     connect_seconds: float,
 ) -> FeedReading:
     """Request the list once, and read the answer with `read`. Never raises and never sleeps."""
-    hide = Redactor(config.feed_key)
+    # The service may repeat the address in an error, and the address may contain its own key.
+    hide = Redactor(config.feed_key, *secrets_in(config.feed_url))
     before = FeedReading(
         FeedStatus.FAILED,
         etag=sendable(etag, ETAG_LENGTH),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from functools import cached_property
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 HIDDEN = "[hidden]"
+_SHORTEST_VALUE = 8
 
 
 class Redactor:
@@ -30,6 +31,20 @@ class Redactor:
         """The spellings as one pattern. Most texts are too short to need it, and it takes time."""
         longest_first = sorted(self._spellings, key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+
+
+def secrets_in(url: str) -> set[str]:
+    """The parts of an address that may be secrets: its password, and the values of its query.
+
+    Values of fewer than `_SHORTEST_VALUE` characters are left out: other words contain them, too.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return {url}
+    values = [pair.partition("=")[2] for pair in parts.query.split("&")]
+    written = [parts.password or "", *(value for value in values if len(value) >= _SHORTEST_VALUE)]
+    return {form for text in written for form in (text, unquote(text), unquote_plus(text))}
 
 
 def _spellings(secret: str) -> set[str]:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import date
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -265,6 +266,17 @@ def test_the_key_is_in_no_text(serve: Serve) -> None:
         reading = poll_once(serve, body, status=status)
         assert "[hidden]" in repr(reading)
         assert "feed-k" not in repr(reading).lower()
+
+
+def test_a_secret_in_the_address_is_in_no_text(serve: Serve) -> None:
+    secret = "a token+of/32 signs"
+    in_url = quote(secret, safe="")
+    said = {"error": f"The token {secret} is wrong, see /feed?lang=en&token={in_url}"}
+    url = serve(answering(http(json.dumps(said).encode()))).url
+
+    for address in (f"{url}?lang=en&token={in_url}", url.replace("//", f"//me:{in_url}@")):
+        error = poll(address).error
+        assert "The token [hidden] is wrong, see /feed?lang=en&token=[hidden]" in error
 
 
 @pytest.mark.parametrize("key", ["key\n", " feed", "schlüssel", "k\0"])
