@@ -117,6 +117,7 @@ def send(address: str, token: str) -> requests.Response:
 def begin_to_add(page: Page, label: str) -> None:
     page.goto(LIST)
     page.get_by_role("link", name="Add feed").first.click()
+    expect(page.get_by_role("heading", name="Kinds of feeds")).to_be_visible()
     check(page)
     page.get_by_role("link", name=label).click()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -221,8 +221,30 @@ def lived(world: World, clock: TravellingClock, *, days: int, codes: int, seed: 
     year = Sources(world, clock, random.Random(seed), days)
     year.begin(codes)
     year.live()
-    print(dict(year.happened), len(year.lies), "lies", len(world.requests), "requests")
+    print(dict(year.happened), figures(year))
     return year
+
+
+def figures(year: Sources) -> dict[str, int]:
+    """What a person wants to know about the year."""
+    asked: dict[str, list[str]] = defaultdict(list)
+    for request in year.world.requests:
+        asked[request["code"]].append(request["player"])
+    lies = [players for code, players in asked.items() if code in year.lies]
+    granted = Counter(year.world.grants)
+    return {
+        "real codes": len(year.real),
+        "told": len(year.told),
+        "grants": len(granted),
+        "granted twice": sum(number > 1 for number in granted.values()),
+        "lies": len(year.lies),
+        "lies that were tried": len(lies),
+        "requests": len(year.world.requests),
+        "requests for lies": sum(map(len, lies)),
+        "most requests for a lie": max(map(len, lies), default=0),
+        "most members asked for a lie": max((len(set(players)) for players in lies), default=0),
+        "grants of lies": sum(code in year.lies for _player, code in granted),
+    }
 
 
 def no_told_code_was_missed(year: Sources) -> None:
