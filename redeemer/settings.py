@@ -12,6 +12,7 @@ from typing import Any
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.utils.translation import gettext_lazy as _
 
 from giftcodes.clients.games.config import ProviderConfig
 from redeemer import database_url, environment, paths
@@ -154,7 +155,7 @@ AUTH_PASSWORD_VALIDATORS = [
 UNFOLD = {
     "SITE_TITLE": "Redeemer",
     "SITE_HEADER": "Redeemer",
-    "SITE_SUBHEADER": "Gift codes for guilds",
+    "SITE_SUBHEADER": _("Gift codes for guilds"),
     "SITE_SYMBOL": "redeem",
     # The admin is the only site, so its pages link to no other.
     "SITE_URL": None,
