@@ -14,7 +14,7 @@ from redeemer.localserver.home import REPOSITORY
 
 FOLDER = REPOSITORY / "giftcodes" / "discord_bot"
 #: What may have a text in English: gettext, which translates it, and the log.
-_GETTEXT = {"_", "gettext", "gettext_noop", "ngettext", "pgettext", "pgettext_lazy"}
+_GETTEXT = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "pgettext", "pgettext_lazy"}
 _OF_THE_LOG = {"log_lines", "self._say", "_sent", "NotConnectedError", "_LINES"}
 #: A statement in SQL is no text.
 _OF_THE_DATABASE = {"execute"}
