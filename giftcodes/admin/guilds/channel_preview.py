@@ -13,12 +13,13 @@ from giftcodes.clients.channels.apprise import arguments_of
 from giftcodes.clients.channels.discord import payload, unescaped
 from giftcodes.clients.channels.safe_text import ZERO_WIDTH_SPACE, Markup
 from giftcodes.domain.outcomes import Outcome
-from giftcodes.domain.sentences import reason_of
+from giftcodes.domain.sentences import Sentence, reason_of
 from giftcodes.domain.transitions import State
 from giftcodes.estimates.formatting import about
 from giftcodes.models import Alarm, Channel, database_now
 from giftcodes.models.channel import Tells
 from giftcodes.models.game_words import spoken
+from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.notifications.channel_messages import alarm_message, mentioning
 from giftcodes.notifications.run_message import RunReport, compose
 from giftcodes.notifications.threads import Needs, list_message
@@ -83,11 +84,9 @@ def _messages(channel: Channel) -> tuple[Message, Message, Message, Message, Mes
     alarm = Alarm(
         pk=0,
         kind=Alarm.Kind.UNCORRECTED,
-        message=_(
-            "The game has not known 2 members of guild %s for 3 days or longer. Correct the player "
-            "ID, or the state or kingdom, and every code is tried at once."
-        )
-        % channel.guild.name,
+        message=Sentence.of(
+            "members_uncorrected", number=2, guild=channel.guild.name, days=UNCORRECTED_FOR.days
+        ),
     )
     return (
         _of_run(started, channel),
