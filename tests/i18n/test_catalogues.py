@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gettext
 import importlib.util
+import json
 import re
 import shutil
 from collections import defaultdict
@@ -23,6 +24,8 @@ from tests.i18n.catalogues import FOLDER, LOCALES, as_tuple, key, messages, mess
 _PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|\{[\w.!:,]*\}|(?<!%)%[sdg]")
 _MARKED = re.compile(r"</?[a-zA-Z][^>]*>|`[^`]*`|https?://\S+")
 _UPDATE = "run `make messages`"
+#: How many texts of each language still wait for a translation. The numbers may only fall.
+UNTRANSLATED = Path(__file__).with_name("untranslated.json")
 
 
 def tool() -> ModuleType:
@@ -85,9 +88,13 @@ def test_a_catalogue_has_the_texts_of_the_code_and_no_others(
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_no_text_is_untranslated_or_fuzzy(locale: str) -> None:
-    left = [one.id for one in messages(locale) if one.fuzzy or not all(as_tuple(one.string))]
-    assert left == []
+def test_no_more_texts_are_untranslated_than_noted_and_none_is_fuzzy(locale: str) -> None:
+    """A new text must be translated with the change that brings it."""
+    assert [one.id for one in messages(locale) if one.fuzzy] == []
+    left = [one.id for one in messages(locale) if not all(as_tuple(one.string))]
+    noted = json.loads(UNTRANSLATED.read_text(encoding="utf-8")).get(locale, 0)
+    assert len(left) <= noted, left
+    assert len(left) >= noted, f"Write {len(left)} into {UNTRANSLATED.name}, so that it stays so."
 
 
 @pytest.mark.parametrize("locale", LOCALES)
