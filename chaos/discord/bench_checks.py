@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -56,7 +57,8 @@ def _told(bench: Bench) -> Iterator[str]:
 
 def _effects(bench: Bench, done: Done) -> Iterator[str]:
     """Check that what a person did had its effect once, and that nobody was told otherwise."""
-    name = f"{done.person.name} (@"
+    # The detail is stored as JSON with the name as a value.
+    name = json.dumps(f"{done.person.name} (@", ensure_ascii=False)[:-1]
     match done.what:
         case "join":
             number = bench.round.system.database.value(
@@ -65,12 +67,10 @@ def _effects(bench: Bench, done: Done) -> Iterator[str]:
             )
             was_told = any("have your request" in text for text in done.texts)
         case "start":
-            number = sum(
-                event["detail"].startswith(name) for event in bench.events("locked", "resumed")
-            )
+            number = sum(name in event["detail"] for event in bench.events("locked", "resumed"))
             was_told = any("Started for guild" in text for text in done.texts)
         case "stop":
-            number = sum(event["detail"].startswith(name) for event in bench.events("stop"))
+            number = sum(name in event["detail"] for event in bench.events("stop"))
             was_told = any(
                 "is being stopped: requests" in text
                 or ("is stopped." in text and "nothing to stop" not in text)

@@ -16,6 +16,7 @@ import psycopg
 
 from chaos.discord import Discord, Message, Person, Server, Use
 from chaos.discord.people import new_id
+from giftcodes.domain.sentences import read
 from tests.system.machinery import System, system
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -208,7 +209,7 @@ class Stage:
             code,
             kind,
         )
-        return [str(detail) for (detail,) in found]
+        return [read(detail) for (detail,) in found]
 
     def announced(self, pack: Pack, code: str) -> dict[str, tuple[str, str]]:
         """The state and the error of the messages about the runs of a code, by their kinds."""
@@ -220,7 +221,7 @@ class Stage:
             pack.id,
             code,
         )
-        return {kind: (state, error) for kind, state, error in found}
+        return {kind: (state, read(error)) for kind, state, error in found}
 
     def wait_until_told(self, pack: Pack, code: str) -> None:
         """Wait until nothing more is to be sent about a code that was redeemed."""

@@ -178,7 +178,7 @@ def test_the_end_is_told_in_a_message_of_its_own_if_the_first_one_was_deleted(he
     assert len(ends(posted)) == 1
     assert here.announced(pack, code)["complete"][0] == "done"
     alarms = "SELECT count(*) FROM giftcodes_alarm WHERE message LIKE %s"
-    assert here.value(alarms, f"%{pack.name} takes no messages%") == 0
+    assert here.value(alarms, f'%channel_takes_nothing%"guild":"{pack.name}"%') == 0
     assert here.granted(pack, code) == sorted(pack.players)
 
 
@@ -197,13 +197,13 @@ def test_a_missing_permission_stops_no_run_and_is_told_to_the_operator(here: Sta
     assert found["started"][0] == "failed"
     assert "may not post" in found["started"][1]
     alarm = "SELECT count(*) FROM giftcodes_alarm WHERE cleared_at IS NULL AND message LIKE %s"
-    assert here.value(alarm, f"%{pack.name} takes no messages%") == 1
+    assert here.value(alarm, f'%channel_takes_nothing%"guild":"{pack.name}"%') == 1
     here.discord.rest.forbidden.discard(pack.server.channel_id)
     again = here.new_code()
     here.press(rolf, here.command(rolf, "redeem", code=again), "Redeem now")
     here.wait_until_told(pack, again)
     assert len(ends(here.messages(pack))) == 1
-    assert here.value(alarm, f"%{pack.name} takes no messages%") == 0
+    assert here.value(alarm, f'%channel_takes_nothing%"guild":"{pack.name}"%') == 0
 
 
 def test_a_thread_lists_who_needs_something_and_its_button_leads_to_the_correction(
