@@ -766,7 +766,12 @@ def test_an_officer_cannot_change_the_name_of_the_guild(
 ) -> None:
     client = people["officer"].client
     page = client.get(tab("change", wolves))
-    assert list(page.context["adminform"].form.fields) == ["realm", "automatic", "notes"]
+    assert list(page.context["adminform"].form.fields) == [
+        "realm",
+        "language",
+        "automatic",
+        "notes",
+    ]
 
 
 # --- Links to the page, and the menu --------------------------------------------------------------
