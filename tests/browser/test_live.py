@@ -142,7 +142,7 @@ def test_an_open_part_stays_open_and_a_focused_link_stays_focused(
     MemberRedemption.objects.filter(pk=member_redemption.pk).update(state="failed")
     past.attempt(member_redemption)
     page.goto(f"{live_server.url}/admin/giftcodes/redemption/{run.pk}/change/")
-    page.locator("details summary").first.click()
+    page.locator("main details summary").first.click()
     link = page.locator(
         f'[data-part="members"] a[href$="/memberredemption/{member_redemption.pk}/change/"]'
     )
