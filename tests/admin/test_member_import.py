@@ -127,11 +127,11 @@ def test_the_page_says_what_to_do_about_a_list_that_cannot_be_used(
 
 
 def _sent_as_a_browser_does(client: Client, page: str, fields: dict[str, Any]) -> Any:
-    """Submit the form of a page with its own encoding, and with the line ends of a browser."""
-    form = re.search(r'<form method="post"([^>]*)>', page)
-    assert form
+    """Submit the list's form with its own encoding, and with the line ends of a browser."""
+    before_the_list = page[: page.index('<textarea name="listing"')]
+    form = re.findall(r'<form method="post"([^>]*)>', before_the_list)[-1]
     fields = {name: re.sub(r"\r?\n", "\r\n", str(value)) for name, value in fields.items()}
-    if "multipart/form-data" in form[1]:
+    if "multipart/form-data" in form:
         return client.post(PAGE, fields, follow=True)
     return client.post(
         PAGE, urlencode(fields), content_type="application/x-www-form-urlencoded", follow=True
