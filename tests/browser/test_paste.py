@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from giftcodes.models import Member
 from tests.browser.conftest import log_in, watch
@@ -34,6 +34,19 @@ def _tab_to(page: Page, label: str) -> None:
     raise AssertionError(f"Tab does not reach {label}.")
 
 
+def _type_first(page: Page, label: str, key: str) -> None:
+    """Type a key into the first field of a new page: Chromium drops keys before it has painted."""
+    field = page.get_by_label(label)
+    before = field.input_value()
+    for _ in range(100):
+        page.keyboard.press("End")
+        page.keyboard.type(key)
+        if field.input_value() != before:
+            break
+        page.wait_for_timeout(100)
+    expect(field).to_have_value(before + key)
+
+
 def test_a_chat_is_pasted_corrected_and_imported_by_keyboard(
     page: Page, live_server: Any, admin_user: Any
 ) -> None:
@@ -49,8 +62,7 @@ def test_a_chat_is_pasted_corrected_and_imported_by_keyboard(
 
     expect(page.get_by_label("Player ID on line 4")).to_be_focused()
     expect(page.get_by_role("button", name="Import 3 members")).to_be_visible()
-    page.keyboard.press("End")
-    page.keyboard.type("9")
+    _type_first(page, "Player ID on line 4", "9")
     expect(page.get_by_label("Import line 4")).to_be_checked()
     expect(page.get_by_role("button", name="Import 4 members")).to_be_visible()
     page.keyboard.press("Backspace")
@@ -71,6 +83,26 @@ def test_a_chat_is_pasted_corrected_and_imported_by_keyboard(
         ("300000004", "Dahlia II", None),
         ("300000005", "نگار", None),
     }
+
+
+def test_a_line_that_was_edited_before_the_script_came_is_ticked(
+    page: Page, live_server: Any, admin_user: Any
+) -> None:
+    wolves = guild("Wolves")
+    log_in(page.context, live_server.url, admin_user)
+    page.goto(f"{live_server.url}/admin/import/?guild={wolves.pk}")
+    page.get_by_label("The list").fill(CHAT)
+    held: list[Route] = []
+    page.route("**/review*.js", lambda route: held.append(route))
+    page.get_by_role("button", name="Review").click(no_wait_after=True)
+    page.get_by_label("Player ID on line 4").focus()
+    _type_first(page, "Player ID on line 4", "9")
+    expect(page.get_by_label("Import line 4")).not_to_be_checked()
+
+    held[0].continue_()
+
+    expect(page.get_by_label("Import line 4")).to_be_checked()
+    expect(page.get_by_role("button", name="Import 4 members")).to_be_visible()
 
 
 def test_a_clean_list_is_imported_with_one_key_after_the_review(

@@ -18,12 +18,20 @@
         }
     };
 
+    const tick = (field) => {
+        field.closest("tr").querySelector("input[type=checkbox]").checked = true;
+    };
+
     form.addEventListener("input", (event) => {
         if (event.target.matches("input[type=text]")) {
-            event.target.closest("tr").querySelector("input[type=checkbox]").checked = true;
+            tick(event.target);
         }
         count();
     });
+    /* On a slow connection a person may type before this script has come. */
+    [...form.querySelectorAll("input[type=text]")]
+        .filter((field) => field.value !== field.defaultValue)
+        .forEach(tick);
     /* A browser ignores the attribute `autofocus` if something had the focus while the page loaded. */
     form.querySelector("[autofocus]")?.focus();
     /* A browser may restore ticks when the person comes back to this page. */
