@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from giftcodes.admin.common import scope
+from giftcodes.queries import scope
 from redeemer import error_pages
 from redeemer.serving import THREADS
 

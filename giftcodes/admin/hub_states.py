@@ -22,7 +22,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_celery_beat.models import PeriodicTask
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import ago
 from giftcodes.domain.served import SIGNS, Tone
 from giftcodes.domain.transitions import State
@@ -46,6 +45,7 @@ from giftcodes.models import (
 from giftcodes.models.game_words import title_of
 from giftcodes.models.games import games
 from giftcodes.models.start_rules import providers_on
+from giftcodes.queries import scope
 from giftcodes.queries.connections import ConnectionState, connections
 from giftcodes.queries.discord import bot
 from giftcodes.queries.heartbeat import STALE_SECONDS

@@ -19,13 +19,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, page_url, player_url
 from giftcodes.admin.members import player_codes
 from giftcodes.admin_menu import entries_for
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.models import GiftCode, Guild, Member
 from giftcodes.models.game_words import title_of
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -101,7 +101,7 @@ class Guild(models.Model):
         verbose_name = _("guild")
         verbose_name_plural = _("guilds")
         #: Without this permission, a person sees only the guilds in which they are an officer
-        #: (admin/common/scope.py).
+        #: (queries/scope.py).
         permissions = [("view_every_guild", _("Can view every guild, and the system"))]
 
     def __str__(self) -> str:

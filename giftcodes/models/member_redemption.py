@@ -389,7 +389,7 @@ class MemberRedemption(models.Model):
     def full_reason(self) -> str:
         """The reason. For a covered row, it names the guild through which the player has the code.
 
-        Not every officer may see that guild. For those who may not, `admin.common.scope.redact`
+        Not every officer may see that guild. For those who may not, `queries.scope.redact`
         removes `covered_by` from the rows of a page, and the reason mentions no guild.
         """
         if self.covered_by is None:

@@ -2,7 +2,7 @@
 
 A player may be in several guilds. The caller gives the memberships and the member redemptions that
 the user may see, so no other rows are found. But a row's `covered_by` may belong to a guild that
-the user may not see: a page must hide it (`giftcodes.admin.common.scope.redact`).
+the user may not see: a page must hide it (`giftcodes.queries.scope.redact`).
 """
 
 from __future__ import annotations

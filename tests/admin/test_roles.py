@@ -21,7 +21,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, page_url
 from giftcodes.domain.sentences import Sentence
 from giftcodes.models import (
@@ -43,6 +42,7 @@ from giftcodes.models import (
     Trigger,
 )
 from giftcodes.models.roles import OFFICERS, VIEWERS, Role, role_of
+from giftcodes.queries import scope
 from giftcodes.services.code_proposals import propose
 from giftcodes.services.links import invite
 from tests.admin import crawl, past

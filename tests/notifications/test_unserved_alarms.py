@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.db.models import F
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
 from giftcodes.models import Alarm, GiftCode, Guild, Member, Redemption
 from giftcodes.notifications.causes import PATIENCE
+from giftcodes.queries import scope
 from tests.factories import REALM, gift_code, guild, member
 from tests.pipeline.conftest import World
 

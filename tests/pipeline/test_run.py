@@ -82,7 +82,7 @@ def test_the_reason_of_an_older_duplicate_names_no_guild_after_the_migration(wor
     row.refresh_from_db()
     own.refresh_from_db()
     assert row.reason == "Covered: the player has it through another guild."
-    row.covered_by = None  # This is what an officer sees (admin.common.scope.redact).
+    row.covered_by = None  # This is what an officer sees (queries.scope.redact).
     assert row.full_reason == "The player has the code already."
     assert own.reason == of_older_version, "the row of Wolves is no duplicate"
 

@@ -1,6 +1,6 @@
 """Users, their roles, and the admin pages of other packages.
 
-giftcodes.admin.common.scope decides which rows a user may see.
+giftcodes.queries.scope decides which rows a user may see.
 """
 
 from giftcodes.admin.access import invitations, third_party

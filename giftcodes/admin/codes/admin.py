@@ -25,7 +25,6 @@ from giftcodes.admin.codes.code_page import context, fields_seen
 from giftcodes.admin.codes.origin import source_words
 from giftcodes.admin.codes.reissue import reissue_codes
 from giftcodes.admin.codes.skip import skip
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.adders import adders_of
 from giftcodes.admin.common.choice_filter import ChoicesInWords
@@ -52,6 +51,7 @@ from giftcodes.models import (
     Trigger,
 )
 from giftcodes.pipeline import code_lifecycle as codes_step
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,12 +12,12 @@ from django.utils.translation import gettext
 from giftcodes import tasks
 from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose
 from giftcodes.admin.codes.expected import expected
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link, model_url, page_url
 from giftcodes.models import GiftCode, Redemption, Source, Trigger
 from giftcodes.models.officer_rules import NewCodes, new_codes
 from giftcodes.pipeline.spellings import may_offer, offer_spelling
+from giftcodes.queries import scope
 from giftcodes.services.code_additions import (
     Adder,
     clear_unchecked,

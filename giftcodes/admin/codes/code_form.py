@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import link
 from giftcodes.models import CodeState, GiftCode, Guild
 from giftcodes.pipeline.spellings import may_offer
+from giftcodes.queries import scope
 from giftcodes.services import code_additions
 from giftcodes.services.code_additions import Adder
 from giftcodes.services.code_proposals import TooManyProposalsError, check_room

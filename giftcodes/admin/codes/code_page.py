@@ -16,7 +16,6 @@ from django.utils.translation import ngettext
 
 from giftcodes.admin.codes.expected import expected
 from giftcodes.admin.codes.origin import facts
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
     page_url,
@@ -40,6 +39,7 @@ from giftcodes.models import (
     RedemptionEvent,
 )
 from giftcodes.models.trial import trials
+from giftcodes.queries import scope
 from giftcodes.queries.code_evidence import (
     closing_answers,
     decisions,

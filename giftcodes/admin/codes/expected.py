@@ -8,10 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common import scope
 from giftcodes.models import CodeState, GiftCode, Guild, Member
 from giftcodes.models.start_rules import Obstacle, provider_obstacle
 from giftcodes.models.trial import trials
+from giftcodes.queries import scope
 
 
 @dataclass(frozen=True, slots=True)

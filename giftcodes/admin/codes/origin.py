@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.adders import adders_of
 from giftcodes.domain.dates import worded
 from giftcodes.domain.sentences import reason_of
 from giftcodes.models import GiftCode
 from giftcodes.models.code import Source
+from giftcodes.queries import scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.confirmation import log
@@ -21,6 +20,7 @@ from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.domain.text import clean_name, one_line
 from giftcodes.models import CodeProposal, Trigger
 from giftcodes.models.code_proposal import KNOWN_WORDS, ProposalState
+from giftcodes.queries import scope
 from giftcodes.services.code_proposals import approve, reject
 
 if TYPE_CHECKING:

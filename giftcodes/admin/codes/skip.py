@@ -9,11 +9,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import confirmation_page, group
 from giftcodes.admin.common.html import link
 from giftcodes.models import GiftCode, Guild, Redemption, RunState, Trigger
+from giftcodes.queries import scope
 from giftcodes.services.run_actions import ActionKind, skip_code
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from giftcodes.admin.common import scope
 from giftcodes.models import GiftCode
+from giftcodes.queries import scope
 
 
 def adders_of(code_ids: Iterable[int], person: scope.Person) -> dict[int, str]:

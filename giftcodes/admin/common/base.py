@@ -11,11 +11,11 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import LeadsOn, page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.scoped import Scoped
 from giftcodes.admin.common.versions import actions_on
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList

@@ -16,7 +16,6 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, player_url
 from giftcodes.domain.served import HAVING, SIGNS, Tone
 from giftcodes.domain.transitions import OPEN, State, values
@@ -29,6 +28,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.game_words import place_word
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -19,13 +19,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from giftcodes.admin.common import lookups, scope
+from giftcodes.admin.common import lookups
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
 from giftcodes.admin.common.search_limits import has_too_many_values, search_problem
 from giftcodes.admin_menu import page_of
 from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models.fields import without_notes
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList

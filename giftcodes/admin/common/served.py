@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from giftcodes.admin.common import scope
 from giftcodes.domain.served import Result, Tone
 from giftcodes.models import GiftCode, MemberRedemption, Redemption
+from giftcodes.queries import scope
 from giftcodes.queries.served import (
     CodeServed,
     RedemptionServed,

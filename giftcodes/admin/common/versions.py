@@ -18,13 +18,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Field, ForeignKey, Model, OuterRef, Q, Subquery, TextField
 from django.utils.translation import gettext as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.numbers import grouped, row_id
 from giftcodes.models import GiftCode, Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.history import FIRST_KNOWN
 from giftcodes.models.self_service_event import reason_words
+from giftcodes.queries import scope
 
 #: The maximum number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200

@@ -18,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import not_saved, scope
+from giftcodes.admin.common import not_saved
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.base import PageOfRows
@@ -44,6 +44,7 @@ from giftcodes.domain.served import Tone
 from giftcodes.models import Guild, Member, Redemption, RunState
 from giftcodes.models.game_words import place_noun, places
 from giftcodes.models.roles import promote_to_officers
+from giftcodes.queries import scope
 from giftcodes.queries.needs import guilds_with_wrong_ids, is_guild_wrong, unknown_by_guild
 from giftcodes.queries.served import last_results, running_by_guild
 from giftcodes.services.corrections import TooManyCorrectionsError, count_of_guild

@@ -18,12 +18,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer
 from giftcodes.clients.channels.base import UNREACHED_KEYS
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import SIGNS, Tone
 from giftcodes.models import Announcement, Channel, DeliveryState, Guild
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.confirmation import log
@@ -24,6 +23,7 @@ from giftcodes.clients.channels import service_name
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Channel, Guild
+from giftcodes.queries import scope
 from giftcodes.services.channels import clear_alarm_of_threads, queue_test, remove, switch
 
 if TYPE_CHECKING:

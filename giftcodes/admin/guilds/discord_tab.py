@@ -16,11 +16,11 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import DiscordAccount, Guild
+from giftcodes.queries import scope
 from giftcodes.queries.discord import BotStanding, bot
 from giftcodes.services import discord_links
 

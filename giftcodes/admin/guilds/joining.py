@@ -21,7 +21,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import site_address, tasks
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url, member_link
@@ -30,6 +29,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage, SelfServiceKind
 from giftcodes.models.game_words import place_word
 from giftcodes.models.opted_out import player_hash
+from giftcodes.queries import scope
 from giftcodes.services import join_decisions, joining
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from giftcodes.admin.access.invitations import DAYS
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, list_url, model_url, page_url
 from giftcodes.admin.guilds import discord_tab
 from giftcodes.models import Guild, Invitation, database_now
 from giftcodes.models.link import LinkState
 from giftcodes.models.roles import Role
+from giftcodes.queries import scope
 from giftcodes.services.links import INVITATION_DAYS, guilds_to_offer
 
 if TYPE_CHECKING:

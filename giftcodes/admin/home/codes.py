@@ -9,7 +9,6 @@ from typing import Any
 from django.db.models import Count
 from django.utils.safestring import SafeString
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
     model_url,
@@ -21,6 +20,7 @@ from giftcodes.admin.common.html import (
 from giftcodes.admin.common.served import codes_served
 from giftcodes.models import CodeState, GiftCode, Redemption
 from giftcodes.models.game_words import title_of
+from giftcodes.queries import scope
 from giftcodes.queries.served import CodeServed
 
 SHOWN = 6

@@ -8,12 +8,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, model_url, player_url
 from giftcodes.admin.home.need import Button
 from giftcodes.models import Guild, Member
 from giftcodes.models.game_words import place_word
 from giftcodes.need_words import guild_advice, need_words
+from giftcodes.queries import scope
 from giftcodes.queries.needs import GuildToCorrect, MemberToCorrect, guilds_to_correct
 from giftcodes.queries.player_codes import place_of
 

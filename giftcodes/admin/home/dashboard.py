@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import JsonResponse
 
 from giftcodes.admin.codes.proposals import proposals_for
-from giftcodes.admin.common import corrected, not_saved, scope
+from giftcodes.admin.common import corrected, not_saved
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.home import chart as chart_page
 from giftcodes.admin.home.codes import RecentCodes, recent_codes, states_of_codes
@@ -22,6 +22,7 @@ from giftcodes.admin.home.needs import needs_of
 from giftcodes.admin.home.runs import ended, running
 from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm, Attempt, Channel, Guild, Redemption, RedemptionEvent, RunState
+from giftcodes.queries import scope
 from giftcodes.queries.overview import Rows, overview
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
+from giftcodes.queries import scope
 from giftcodes.queries.connections import ConnectionState
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.estimates.formatting import pace_words
 from giftcodes.models import Feed, Guild, PauseKind, RateBudget
+from giftcodes.queries import scope
 
 
 def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, list_url
 from giftcodes.admin.home.corrections import correction_of, guild_correction_of
 from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
@@ -19,6 +18,7 @@ from giftcodes.models import Alarm, Guild, Member
 from giftcodes.models.game_words import place_noun
 from giftcodes.need_words import guild_advice
 from giftcodes.notifications.causes import UNCORRECTED_FOR
+from giftcodes.queries import scope
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 
 #: At most this many guilds are shown, and at most this many forms to correct a member. The forms

@@ -10,12 +10,12 @@ from typing import Any
 from django.db.models import Model
 from django.urls import reverse
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import SHOWN
 from giftcodes.admin.common.html import list_url
 from giftcodes.domain.served import Tone
 from giftcodes.models import Alarm
 from giftcodes.models.alarm import without_empty_guilds
+from giftcodes.queries import scope
 
 
 class Urgency(IntEnum):

@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import guild_url, list_url, model_url, page_url
 from giftcodes.admin.guilds import joining
 from giftcodes.admin.guilds.channel_state import states_of
@@ -37,6 +36,7 @@ from giftcodes.models import (
     Source,
 )
 from giftcodes.models.alarm import PAUSE_ALARMS, SUBJECT_MODELS
+from giftcodes.queries import scope
 from giftcodes.queries.connections import ConnectionState
 from giftcodes.queries.needs import doubtful_channels, unknown_codes, waiting_requests
 from giftcodes.queries.served import CodeServed

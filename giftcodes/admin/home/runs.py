@@ -9,7 +9,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
     model_url,
@@ -20,6 +19,7 @@ from giftcodes.admin.common.html import (
 )
 from giftcodes.domain.served import SIGNS, Served, Share, Tone
 from giftcodes.models import EventKind, Redemption, RedemptionEvent, RunState
+from giftcodes.queries import scope
 from giftcodes.queries.recent_ends import EndKind, Members, RecentEnd, recent_ends
 
 #: The maximum number of entries about runs that ended.

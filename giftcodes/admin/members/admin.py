@@ -15,7 +15,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import PageOfRows
 from giftcodes.admin.common.confirmation import log
@@ -42,6 +41,7 @@ from giftcodes.domain.player_reasons import unmet_in_short
 from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, MemberRedemption
 from giftcodes.models.game_words import place_word, places
+from giftcodes.queries import scope
 from giftcodes.queries.guild_members import GOES_FIRST
 from giftcodes.queries.player_codes import (
     is_unknown_now,

@@ -9,7 +9,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.correction_words import asked_again_words
@@ -18,6 +17,7 @@ from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.game_words import place_word, places
+from giftcodes.queries import scope
 from giftcodes.services.corrections import correct_members
 from giftcodes.services.members import MoveResult, move_members
 

@@ -20,7 +20,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url, list_link
 from giftcodes.admin.members import import_rows
@@ -29,6 +28,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
 from giftcodes.models.game_words import place_word
 from giftcodes.models.guild import GuildFullError
+from giftcodes.queries import scope
 from giftcodes.roster import (
     BadLine,
     MemberList,

@@ -13,11 +13,11 @@ from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from giftcodes import site_address
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import page_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Member, PlayerLink
 from giftcodes.models.guild import ERASED
+from giftcodes.queries import scope
 from giftcodes.services.personal_links import end_discord, make_for
 
 if TYPE_CHECKING:

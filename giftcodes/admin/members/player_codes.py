@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from giftcodes import tasks
-from giftcodes.admin.common import corrected, not_saved, scope
+from giftcodes.admin.common import corrected, not_saved
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import (
@@ -39,6 +39,7 @@ from giftcodes.models.game_words import place_noun, place_word, title_of
 from giftcodes.models.guild import ERASED
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.need_words import refused_words
+from giftcodes.queries import scope
 from giftcodes.queries.player_codes import (
     Player,
     PlayerCode,

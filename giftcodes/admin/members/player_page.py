@@ -19,7 +19,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import game_choices
 from giftcodes.admin.common.html import player_url
@@ -30,6 +29,7 @@ from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Member, MemberRedemption, OptOut
 from giftcodes.models.guild import member_words
 from giftcodes.models.opted_out import player_hash
+from giftcodes.queries import scope
 from giftcodes.queries.player_data import data_of, in_json
 from giftcodes.services.players import erase_player, opt_in, opt_out, opt_out_in
 

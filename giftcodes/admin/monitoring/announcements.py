@@ -10,11 +10,11 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.models import AlarmNotice, Announcement, Channel
 from giftcodes.models.fields import without_notes
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -10,7 +10,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.adders import adders_of
 from giftcodes.admin.common.base import History
@@ -21,6 +20,7 @@ from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Redemption, RunState, Trigger
+from giftcodes.queries import scope
 from giftcodes.queries.served import served_in
 
 if TYPE_CHECKING:

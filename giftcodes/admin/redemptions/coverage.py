@@ -18,7 +18,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.exporting import only_export
 from giftcodes.admin.common.html import model_url, page_url, player_url
@@ -31,6 +30,7 @@ from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redempti
 from giftcodes.models.fields import without_notes
 from giftcodes.models.game_words import place_word
 from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.queries import scope
 from giftcodes.queries.coverage import (
     CodeCoverage,
     Standing,

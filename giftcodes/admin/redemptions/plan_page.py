@@ -14,13 +14,13 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from giftcodes.admin.common import scope
 from giftcodes.domain.numbers import row_id
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import preview
 from giftcodes.estimates.dry_run import plan
 from giftcodes.models import GiftCode, Guild
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

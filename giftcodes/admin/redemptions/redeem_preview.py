@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.redemptions.runs import MOST
 from giftcodes.estimates import formatting
@@ -17,6 +16,7 @@ from giftcodes.estimates.left_out import LeftOut, left_out, remark, unknown_word
 from giftcodes.models import GiftCode, Guild, Redemption
 from giftcodes.models.fields import without_notes
 from giftcodes.models.start_rules import code_obstacle, guild_obstacle
+from giftcodes.queries import scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
     page_url,
@@ -29,6 +28,7 @@ from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunS
 from giftcodes.models.game_words import place_word
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.models.start_rules import Obstacle, code_obstacle, guild_obstacle
+from giftcodes.queries import scope
 from giftcodes.queries.redemption_progress import WITHOUT_CODE, newest_attempts, without_code
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 A person with the permission `giftcodes.view_every_guild` (superusers and viewers) sees all rows.
 Any other person is an officer, and sees the rows of the guilds that have this person as an officer.
-`Scoped` (scoped.py) applies these rules to every list, filter, choice, page and address.
+The pages apply these rules with `Scoped` (giftcodes/admin/common/scoped.py).
 
 A new model needs an entry in `RULES`: usually `_of_guild("path__to__guild")`, or `_nothing` if only
 operators may see it. An officer sees no rows of a model without an entry.
