@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from giftcodes.api import door
 from giftcodes.queries import scope
 from redeemer import error_pages
 from redeemer.serving import THREADS
@@ -39,11 +40,12 @@ class FairShareMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request, or return a 429 that says what to do."""
-        # Only the pages of the admin need a login. For the others, the session must not be read.
-        names = _counted(request.user) if request.path.startswith("/admin/") else []
+        names = _names(request)
         if not names:
             return self._get_response(request)
         if not self._begin(names):
+            if request.path.startswith(door.PREFIX):
+                return door.too_many_at_once()
             return error_pages.too_many_at_once(request)
         try:
             return self._get_response(request)
@@ -63,6 +65,15 @@ class FairShareMiddleware:
             for name in names:
                 if not self._running[name]:
                     del self._running[name]
+
+
+def _names(request: HttpRequest) -> list[str]:
+    """The names under which a request is counted. Empty without a login and without a token."""
+    if request.path.startswith(door.PREFIX):
+        caller = door.api_caller(request)
+        return _counted(caller.user) if caller else []
+    # Only the pages of the admin need a login. For the others, the session must not be read.
+    return _counted(request.user) if request.path.startswith("/admin/") else []
 
 
 def _counted(person: Any) -> list[str]:

@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from giftcodes.admin.access import open_links
+from giftcodes.api.door import api
 from giftcodes.views import healthz, receive_codes
 from redeemer.language import choose
 from redeemer.metrics import metrics
@@ -24,6 +25,7 @@ urlpatterns = [
     path("metrics", metrics),
     path("language/", choose, name="language"),
     path("sources/<int:feed_id>/", receive_codes, name="receive_codes"),
+    re_path(r"^api/v1/", api),
     # Intervals, crontabs and the like have no pages of their own any more. Old addresses of such
     # pages lead to the schedule.
     re_path(

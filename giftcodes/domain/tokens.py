@@ -25,6 +25,7 @@ class TokenKind(StrEnum):
     PLAYER = "pl"
     DISCORD = "dc"
     SOURCE = "sr"
+    API = "rk"
 
 
 _TOKEN = re.compile(rf"\b({'|'.join(TokenKind)})-[a-z0-9]{{6,}}", re.IGNORECASE)

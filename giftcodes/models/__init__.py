@@ -7,6 +7,7 @@ an answer means for the code, and for the member's other rows).
 
 from giftcodes.models.alarm import Alarm, AlarmNotice
 from giftcodes.models.announcement import Announcement
+from giftcodes.models.api import ApiAnswer, ApiToken, TokenScope
 from giftcodes.models.attempt import Attempt, PrunedFigure
 from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock, database_now
@@ -48,6 +49,8 @@ __all__ = [
     "Alarm",
     "AlarmNotice",
     "Announcement",
+    "ApiAnswer",
+    "ApiToken",
     "Attempt",
     "BotState",
     "CancelKind",
@@ -96,6 +99,7 @@ __all__ = [
     "Source",
     "StoredSetting",
     "Throttle",
+    "TokenScope",
     "Trigger",
     "database_now",
 ]

@@ -11,11 +11,14 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from giftcodes.models.guild import Guild
+
 #: The permission of people who see all guilds.
 EVERY_GUILD = "giftcodes.view_every_guild"
 #: The groups that migration 0005 creates.
 OFFICERS = "Guild officers"
 VIEWERS = "Viewers"
+_ONLY_GUILD = "_only_guild"
 
 
 class Role(TextChoices):
@@ -29,9 +32,35 @@ class Role(TextChoices):
 GROUPS = {Role.OFFICER: OFFICERS, Role.VIEWER: VIEWERS}
 
 
+def act_for_guild(person: Any, guild_id: int) -> None:
+    """Let a person, as this object, see and do no more than an officer of one guild.
+
+    A token of a guild acts in this way. Nothing is stored.
+    """
+    setattr(person, _ONLY_GUILD, guild_id)
+
+
+def only_guild_of(person: Any) -> int | None:
+    """The guild to which `act_for_guild` has limited this object, if any."""
+    guild_id: int | None = getattr(person, _ONLY_GUILD, None)
+    return guild_id
+
+
+def sees_every_guild(person: Any) -> bool:
+    """Whether a person sees all guilds: administrators and viewers do."""
+    return only_guild_of(person) is None and bool(person.has_perm(EVERY_GUILD))
+
+
+def may_act_for(user: User, guild: Guild) -> bool:
+    """Whether a user may log in and is an officer of the guild, or sees all guilds."""
+    if not user.is_active or not user.is_staff:
+        return False
+    return user.has_perm(EVERY_GUILD) or guild.officers.filter(pk=user.pk).exists()
+
+
 def is_limited(person: Any) -> bool:
     """Whether the limits for officers hold for a person. None is the command line."""
-    return person is not None and not person.has_perm(EVERY_GUILD)
+    return person is not None and not sees_every_guild(person)
 
 
 def is_user_limited(user_id: int | None) -> bool:

@@ -30,6 +30,8 @@ from giftcodes.models import (
     Alarm,
     AlarmNotice,
     Announcement,
+    ApiAnswer,
+    ApiToken,
     Attempt,
     Channel,
     CodeProposal,
@@ -64,7 +66,7 @@ from giftcodes.models import (
     Throttle,
 )
 from giftcodes.models.alarm import SUBJECT_MODELS
-from giftcodes.models.roles import EVERY_GUILD
+from giftcodes.models.roles import only_guild_of, sees_every_guild
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +82,7 @@ _KEPT = "_ids_of_own_guilds"
 
 def sees_all(person: Person) -> bool:
     """Whether a person sees all rows."""
-    return bool(person.has_perm(EVERY_GUILD))
+    return sees_every_guild(person)
 
 
 def visible(rows: QuerySet[Row], person: Person) -> QuerySet[Row]:
@@ -106,6 +108,8 @@ def _guilds(person: Person) -> list[int]:
     They are values and not a subquery: PostgreSQL cannot know how few rows a subquery has, and
     would read a million member redemptions to find the newest fifty.
     """
+    if (only := only_guild_of(person)) is not None:
+        return [only]
     ids: list[int] | None = getattr(person, _KEPT, None)
     if ids is None:
         ids = sorted(Guild.objects.filter(officers=person).values_list("pk", flat=True))
@@ -225,11 +229,13 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     Alarm: _alarms,
     LogEntry: _changes,
     Invitation: _invitations,
+    ApiToken: _of_guild("guild"),
     CodeProposal: lambda person: Q(proposed_by=person),
     # Only operators see how the system runs, and who may log in.
     **dict.fromkeys(
         (
             AlarmNotice,
+            ApiAnswer,
             CodeSighting,
             ConnectionCheck,
             Directory,

@@ -153,13 +153,16 @@ def _takes_spelling(known: GiftCode, spelling: str, adder: Adder) -> bool:
     )
 
 
-def add(typed: GiftCode, adder: Adder, *, by: str = "") -> Addition:
+def add(
+    typed: GiftCode, adder: Adder, *, by: str = "", trigger: Trigger = Trigger.DISCORD
+) -> Addition:
     """Add a code, propose it, or let another spelling of a known code be tried.
 
     Args:
         typed: the code as `code_entry.new_code` makes it, with its end and its rewards.
         adder: who adds it.
         by: who adds it, if that is a person without an account.
+        trigger: where the request came from.
 
     Raises:
         AdditionRefused: nothing was changed.
@@ -169,7 +172,7 @@ def add(typed: GiftCode, adder: Adder, *, by: str = "") -> Addition:
             gettext("This time is in the past. Choose a later one, or leave it empty.")
         )
     if known := find_code(typed.provider, typed.code):
-        return _of_known(known, typed, adder)
+        return _of_known(known, typed, adder, trigger)
     if not takes_new_code(adder):
         return _propose(typed, adder, gettext("Code %s is proposed. An administrator decides."))
     was_cleared = clear_unchecked(typed, adder)
@@ -202,7 +205,7 @@ def clear_unchecked(typed: GiftCode, adder: Adder) -> bool:
     return True
 
 
-def _of_known(known: GiftCode, typed: GiftCode, adder: Adder) -> Addition:
+def _of_known(known: GiftCode, typed: GiftCode, adder: Adder, trigger: Trigger) -> Addition:
     if known.code == typed.code or not _takes_spelling(known, typed.code, adder):
         words = gettext("Code %s is known already.") % known
         if known.code != typed.code:
@@ -219,7 +222,7 @@ def _of_known(known: GiftCode, typed: GiftCode, adder: Adder) -> Addition:
     result = offer_spelling(
         known.pk,
         typed.code,
-        trigger=Trigger.DISCORD,
+        trigger=trigger,
         # Officers of other guilds must not read an officer's name.
         user_id=None if adder.is_limited else adder.user.pk,
         officer_id=adder.officer_id,

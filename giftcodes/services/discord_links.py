@@ -12,8 +12,16 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from giftcodes.models import DiscordAccount, DiscordCode, DiscordServer, Guild, Throttle
-from giftcodes.models.roles import EVERY_GUILD
+from giftcodes.models import (
+    ApiToken,
+    Clock,
+    DiscordAccount,
+    DiscordCode,
+    DiscordServer,
+    Guild,
+    Throttle,
+)
+from giftcodes.models.roles import may_act_for
 from giftcodes.services import channels
 from giftcodes.services.self_service_limits import seconds_until_code
 
@@ -88,7 +96,7 @@ def _link_server(
     row = _taken(code, is_for_guild=True)
     guild = row.guild
     assert guild is not None
-    if not _may_act_for(row.made_by, guild):
+    if not may_act_for(row.made_by, guild):
         raise DiscordRefused(
             _(
                 "The person who made this code is no longer an officer of the guild. Ask another "
@@ -206,9 +214,9 @@ def unlink_account(user: User) -> bool:
 
 
 class NewPasswordUnlinks:
-    """A new password ends the account's link to a Discord user, as it ends the sessions.
+    """A new password ends the account's link to a Discord user and its tokens, as its sessions.
 
-    Otherwise a person who had the account for a moment could keep its rights in Discord. Django
+    Otherwise a person who had the account for a moment could keep its rights in Discord or in the API. Django
     calls `password_changed` of each password validator (AUTH_PASSWORD_VALIDATORS). This one has no
     rule.
     """
@@ -221,10 +229,11 @@ class NewPasswordUnlinks:
         return _("A new password ends the account's link to a Discord user: use /iam again.")
 
     def password_changed(self, _password: str, user: User | None = None) -> None:
-        """End the link, and the codes for Discord that the user has made."""
+        """End the link, and the codes for Discord and the tokens that the user has made."""
         if user is not None:
             unlink_account(user)
             DiscordCode.objects.filter(made_by=user).delete()
+            ApiToken.objects.live().filter(made_by=user).update(revoked_at=Clock())
 
 
 # --- Officers -------------------------------------------------------------------------------------
@@ -259,7 +268,7 @@ def officer_right(guild_id: int, asker: Asker, permission: str) -> OfficerRight 
         return None
     account = DiscordAccount.objects.select_related("user").filter(discord_user=asker.user_id)
     user = next((row.user for row in account), None)
-    if user is not None and _may_act_for(user, guild) and user.has_perm(permission):
+    if user is not None and may_act_for(user, guild) and user.has_perm(permission):
         return OfficerRight(user)
     if asker.server_id is None or not asker.role_ids:
         return None
@@ -267,12 +276,6 @@ def officer_right(guild_id: int, asker: Asker, permission: str) -> OfficerRight 
         guild=guild, server_id=asker.server_id, role_id__in=asker.role_ids
     )
     return OfficerRight(None) if by_role.exists() else None
-
-
-def _may_act_for(user: User, guild: Guild) -> bool:
-    if not user.is_active or not user.is_staff:
-        return False
-    return user.has_perm(EVERY_GUILD) or guild.officers.filter(pk=user.pk).exists()
 
 
 def _count_code(asker: Asker) -> None:

@@ -13,28 +13,35 @@ from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Q
 
-from giftcodes.models import Alarm, AlarmNotice, Announcement, Clock, RunState
+from giftcodes.models import Alarm, AlarmNotice, Announcement, ApiToken, Clock, RunState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
+from giftcodes.services import api_answers
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.db.models.expressions import Combinable
 
 _DAY_SECONDS = 86_400.0
+#: How long pages show a token of the API that does not work any more.
+_TOKENS_KEPT_DAYS = 30
 #: How many rows are deleted in one transaction.
 _BATCH = 1_000
 
 
 def delete_old_rows() -> None:
-    """Delete ended sessions, and old logins, messages and alarms.
+    """Delete ended sessions, and old logins, messages, alarms and answers of the API.
 
     Logins, messages and alarms are kept as long as the journal (`KEEP_JOURNAL_DAYS`). A message is
     kept while its run or its alarm lasts, or while it waits to be sent. This may be repeated,
     interrupted, and run twice at once.
     """
     _delete(Session.objects.filter(expire_date__lt=Clock()))
+    _delete(api_answers.over())
+    old = clock_plus(-_TOKENS_KEPT_DAYS * _DAY_SECONDS)
+    _delete(ApiToken.objects.filter(Q(ends_at__lt=old) | Q(revoked_at__lt=old)))
     if cool_off := get_cool_off():
         # A failed login counts for this time only.
         old = clock_plus(-cool_off.total_seconds())

@@ -36,6 +36,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.guild import ADDING_PERIOD, ERASED
 from giftcodes.models.opted_out import player_hash, player_hashes
+from giftcodes.services import api_answers
 
 _BUSY = gettext_lazy(
     "A code is being redeemed for this player right now. They are opted out, and nothing is erased "
@@ -213,6 +214,7 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
     _delete_self_service(
         members, JoinRequest.objects.filter(guild__provider=provider, player_id=player_id)
     )
+    api_answers.forget_player(player_id)
     if not locked and not states:
         return EraseResult()
     theirs.cancel(CancelKind.LEFT)
@@ -294,6 +296,7 @@ def _erase_in_guild(member: Member) -> EraseResult:
         Member.objects.filter(pk=member.pk),
         JoinRequest.objects.filter(guild=member.guild_id, player_id=member.player_id),
     )
+    api_answers.forget_player(member.player_id)
     # A player who was added counts for a week (`Guild.may_add`). So a version from that week that
     # says that the player was added is kept, but without its values. Otherwise each erasure would
     # make room for one more player.

@@ -1,0 +1,121 @@
+"""Give the same answer to the same POST again, if it names the same `Idempotency-Key`.
+
+The row is inserted before the request is answered. So of two requests at the same moment, one does
+the work. No transaction is open while it does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from giftcodes.models import ApiAnswer, ApiToken, Throttle
+from giftcodes.models.clock import clock_plus
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+#: How long an answer is given again.
+KEPT_SECONDS = 24 * 3_600
+#: An answer that takes longer than this will never come: its process died.
+_LOST_SECONDS = 120.0
+#: How many answers are kept for a token. Further requests need no key, or wait.
+MOST_KEPT = 2_000
+
+
+class AnswerKind(Enum):
+    """What is known about a key."""
+
+    #: The key is new: the caller does the work, and then calls `keep` or `forget`.
+    NEW = auto()
+    #: The request was answered, and its answer is given again.
+    KNOWN = auto()
+    #: Another process is answering the request just now.
+    UNDER_WAY = auto()
+    #: The key was used for another request.
+    OTHER_REQUEST = auto()
+    #: Too many keys were used.
+    TOO_MANY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The result of `begin`.
+
+    Args:
+        kind: see `AnswerKind`.
+        row: the row of the key, if there is one.
+        seconds: if there are too many keys, the seconds to wait.
+    """
+
+    kind: AnswerKind
+    row: ApiAnswer | None = None
+    seconds: int = 0
+
+
+def begin(token: ApiToken, key: str, request: bytes) -> Begun:
+    """Look a key up, or claim it.
+
+    Args:
+        token: the token of the request. Keys of other tokens do not count.
+        key: the `Idempotency-Key`.
+        request: all that makes the request the same: method, path and body.
+    """
+    key_hash, request_hash = _hash(key.encode()), _hash(request)
+    own = ApiAnswer.objects.filter(token=token, key_hash=key_hash)
+    own.filter(_is_over()).delete()
+    row = own.first()
+    if row is None:
+        if seconds := _seconds_until_key(token):
+            return Begun(AnswerKind.TOO_MANY, seconds=seconds)
+        try:
+            with transaction.atomic():
+                row = own.create(token=token, key_hash=key_hash, request_hash=request_hash)
+        except IntegrityError:
+            # The same key has just been claimed.
+            row = own.first()
+        else:
+            return Begun(AnswerKind.NEW, row)
+    if row is None:
+        return Begun(AnswerKind.UNDER_WAY)
+    if row.request_hash != request_hash:
+        return Begun(AnswerKind.OTHER_REQUEST, row)
+    return Begun(AnswerKind.UNDER_WAY if row.status is None else AnswerKind.KNOWN, row)
+
+
+def keep(row: ApiAnswer, *, status: int, content_type: str, body: str) -> None:
+    """Keep the answer to a new key."""
+    ApiAnswer.objects.filter(pk=row.pk).update(status=status, content_type=content_type, body=body)
+
+
+def forget(row: ApiAnswer) -> None:
+    """Give a key back, because its request can be repeated."""
+    ApiAnswer.objects.filter(pk=row.pk).delete()
+
+
+def forget_player(player_id: str) -> None:
+    """Delete the answers that name a player, because the player is erased."""
+    ApiAnswer.objects.filter(body__contains=player_id).delete()
+
+
+def over() -> QuerySet[ApiAnswer]:
+    """The answers that are not given again any more."""
+    return ApiAnswer.objects.filter(_is_over())
+
+
+def _is_over() -> Q:
+    lost = Q(status=None, begun_at__lt=clock_plus(-_LOST_SECONDS))
+    return lost | Q(begun_at__lt=clock_plus(-KEPT_SECONDS))
+
+
+def _seconds_until_key(token: ApiToken) -> int:
+    return Throttle.objects.take("API key", str(token.pk), most=MOST_KEPT, seconds=KEPT_SECONDS)
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
