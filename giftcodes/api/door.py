@@ -48,12 +48,12 @@ def api_caller(request: HttpRequest) -> Caller | None:
     """
     if not hasattr(request, "api_entry"):
         try:
-            found: Caller | Problem = _caller(request)
-        except Problem as problem:
-            found = problem
+            found: Caller | Exception = _caller(request)
+        except Exception as error:  # noqa: BLE001 - `api` raises it again
+            found = error
         request.api_entry = found  # type: ignore[attr-defined]
-    entry: Caller | Problem = request.api_entry  # type: ignore[attr-defined]
-    return None if isinstance(entry, Problem) else entry
+    entry: Caller | Exception = request.api_entry  # type: ignore[attr-defined]
+    return entry if isinstance(entry, Caller) else None
 
 
 # No cookie is read, and the token is in a header that no form can send.

@@ -41,6 +41,11 @@ class ProblemKind(Enum):
         """The URI of the kind, which programs compare."""
         return f"urn:redeemer:problem:{self.slug}"
 
+    @classmethod
+    def title_of(cls, status: int) -> str:
+        """The titles of the kinds with a status."""
+        return ", or: ".join(kind.title for kind in cls if kind.status == status)
+
 
 @dataclass(slots=True)
 class Problem(Exception):  # noqa: N818 - most are expected

@@ -216,9 +216,9 @@ def unlink_account(user: User) -> bool:
 class NewPasswordUnlinks:
     """A new password ends the account's link to a Discord user and its tokens, as its sessions.
 
-    Otherwise a person who had the account for a moment could keep its rights in Discord or in the API. Django
-    calls `password_changed` of each password validator (AUTH_PASSWORD_VALIDATORS). This one has no
-    rule.
+    Otherwise a person who had the account for a moment could keep its rights in Discord or in the
+    API. Django calls `password_changed` of each password validator (AUTH_PASSWORD_VALIDATORS). This
+    one has no rule.
     """
 
     def validate(self, _password: str, _user: User | None = None) -> None:

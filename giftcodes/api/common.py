@@ -1,0 +1,108 @@
+"""What all operations share: rights, visible rows, pages of lists, and the record of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.utils.translation import gettext as _
+from ninja import Path, Query
+
+from giftcodes.api import schemas
+from giftcodes.api.problems import Problem, ProblemKind
+from giftcodes.domain import log_lines
+from giftcodes.models import Guild
+from giftcodes.models.fields import without_notes
+from giftcodes.queries import scope
+from giftcodes.services.discord_officers import in_site_language
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+    from django.http import HttpRequest
+
+    from giftcodes.domain.served import Served
+    from giftcodes.services.api_tokens import Caller
+
+Row = TypeVar("Row", bound="Model")
+#: How many rows a page of a list has.
+PAGE_SIZE = 100
+#: Deeper pages would read very many rows.
+_MOST_PAGE = 10_000
+PageNumber = Annotated[int, Query(1, ge=1, le=_MOST_PAGE, description="The page, from 1.")]
+RowId = Annotated[int, Path(ge=1, le=schemas.MOST_ID)]
+OptionalId = Annotated[int | None, Query(None, ge=1, le=schemas.MOST_ID)]
+#: The errors that each operation may answer with. Their description is the same.
+ERRORS = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503), schemas.ProblemBody)
+
+
+def caller_of(request: HttpRequest, permission: str) -> Caller:
+    """Who sends the request.
+
+    Args:
+        request: the request.
+        permission: what the maker of the token must be allowed, as on the pages.
+
+    Raises:
+        Problem: the maker is not allowed to do this.
+    """
+    caller: Caller = request.api_entry  # type: ignore[attr-defined]
+    if not caller.user.has_perm(permission):
+        words = _("The person who made this token may not do this. Ask an administrator.")
+        raise Problem(ProblemKind.FORBIDDEN, words)
+    return caller
+
+
+def visible_row(rows: QuerySet[Row], caller: Caller, pk: int) -> Row:
+    """The row with this id, if the caller may see it.
+
+    Raises:
+        Problem: there is no such row, or the caller may not see it. The answer is the same.
+    """
+    row = scope.visible(rows, caller.user).filter(pk=pk).first()
+    if row is None:
+        words = _("There is no %s with this id, or it belongs to another guild.")
+        raise Problem(ProblemKind.NOT_FOUND, words % rows.model._meta.verbose_name)
+    return row
+
+
+def visible_guild(caller: Caller, guild_id: int) -> Guild:
+    """The guild with this id: see `visible_row`."""
+    guild: Guild = visible_row(without_notes(Guild.objects.all()), caller, guild_id)
+    return guild
+
+
+def page_of(rows: QuerySet[Row] | Sequence[Any], number: int) -> tuple[list[Any], dict[str, int]]:
+    """The rows of a page, and what `schemas.Page` says about it. A page after the last is empty."""
+    pages = Paginator(rows, PAGE_SIZE)
+    shown = list(pages.page(number).object_list) if number <= pages.num_pages else []
+    return shown, {"page": number, "pages": pages.num_pages, "total": pages.count}
+
+
+def progress(served: Served) -> dict[str, int]:
+    """The numbers as `schemas.Progress`."""
+    names = ("has", "not_eligible", "needs_you", "waiting", "cannot", "total")
+    return {name: getattr(served, name) for name in names}
+
+
+def unusable(error: ValidationError, **more: Any) -> Problem:
+    """The problem of a value that a model or a service refuses."""
+    return Problem(ProblemKind.UNUSABLE, " ".join(error.messages), more=more)
+
+
+def log(caller: Caller, rows: Sequence[Model], words: Callable[[], str]) -> None:
+    """Record a change in the list of changes, in the language of the site, and in the log.
+
+    Args:
+        caller: who changed something.
+        rows: what was changed, rows of one model.
+        words: says what was done.
+    """
+    if not rows:
+        return
+    with in_site_language():
+        said = f"{words()} {caller.by}"
+    LogEntry.objects.log_actions(caller.user.pk, rows, CHANGE, said)
+    log_lines.info(f"🔌 {said}", number=len(rows), by=caller.user.pk, token=caller.token.pk)

@@ -1,0 +1,112 @@
+"""The addresses of the API, and its description (OpenAPI). `door.py` imports this module late."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import ValidationError as FieldError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
+
+from giftcodes.api import codes, guilds, members, redemptions
+from giftcodes.api.common import unusable
+from giftcodes.api.door import PREFIX
+from giftcodes.api.problems import CONTENT_TYPE, Problem, ProblemKind
+
+_ABOUT = (
+    "Guilds, members, codes and runs, with the rights and the limits of the pages. Each request "
+    "needs a token, which an officer makes on the page of the guild."
+)
+_EXTRA = {
+    "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    "security": [{"token": []}],
+}
+
+api = NinjaAPI(
+    title="Redeemer",
+    version="1",
+    description=_ABOUT,
+    urls_namespace="api-v1",
+    openapi_url=None,
+    docs_url=None,
+    openapi_extra=_EXTRA,
+)
+for _router in (guilds.router, members.router, codes.router, redemptions.router):
+    api.add_router("", _router)
+
+
+@api.exception_handler(Problem)
+def _problem(_request: HttpRequest, problem: Problem) -> HttpResponse:
+    return problem.response()
+
+
+@api.exception_handler(ValidationError)
+def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
+    errors = [{"at": list(map(str, one["loc"])), "reason": one["msg"]} for one in error.errors]
+    first = errors[0] if errors else {"at": [], "reason": ""}
+    words = _("%(place)s cannot be used: %(reason)s.")
+    detail = words % {"place": "/".join(first["at"]), "reason": first["reason"]}
+    return Problem(ProblemKind.UNUSABLE, detail, more={"errors": errors}).response()
+
+
+@api.exception_handler(FieldError)
+def _field(_request: HttpRequest, error: FieldError) -> HttpResponse:
+    return unusable(error).response()
+
+
+@api.exception_handler(HttpError)
+def _unreadable(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    words = _("The body cannot be read. Send JSON as UTF-8.")
+    kind = ProblemKind.BAD_REQUEST if error.status_code == 400 else ProblemKind.FAILED
+    return Problem(kind, words).response()
+
+
+@api.exception_handler(Http404)
+def _missing(_request: HttpRequest, _error: Http404) -> HttpResponse:
+    return Problem(ProblemKind.NOT_FOUND, _("There is no such thing.")).response()
+
+
+@api.exception_handler(Exception)
+def _unexpected(_request: HttpRequest, error: Exception) -> HttpResponse:
+    raise error
+
+
+@cache
+def openapi() -> OpenAPISchema:
+    """The description of the API."""
+    found: Any = api.get_openapi_schema(path_prefix=PREFIX)
+    for operations in found["paths"].values():
+        for method, operation in operations.items():
+            _describe(method, operation)
+    return found  # type: ignore[no-any-return]
+
+
+def _describe(method: str, operation: dict[str, Any]) -> None:
+    """Say that errors are problems, and that a POST may have a key."""
+    for status, response in operation["responses"].items():
+        if int(status) >= 400:
+            response["description"] = ProblemKind.title_of(int(status))
+            response["content"] = {CONTENT_TYPE: response["content"].pop("application/json")}
+    if method == "post":
+        operation.setdefault("parameters", []).append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "The same request with the same key is done once in 24 hours.",
+                "schema": {"type": "string", "pattern": "^[!-~]+$", "maxLength": 200},
+            }
+        )
+
+
+def description() -> JsonResponse:
+    """The answer with the description of the API."""
+    return JsonResponse(openapi())
+
+
+urlpatterns = [path(PREFIX.removeprefix("/"), api.urls)]
