@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from giftcodes import tasks
 from giftcodes.api import schemas
@@ -55,14 +55,18 @@ def get_code(request: HttpRequest, code_id: RowId) -> dict[str, Any]:
     response={200: schemas.CodeAdded, 201: schemas.CodeAdded, 202: schemas.CodeAdded, **ERRORS},
     summary="Add a code",
 )
-def add_code(request: HttpRequest, body: schemas.NewCode) -> tuple[int, dict[str, Any]]:
+def add_code(request: HttpRequest, body: schemas.NewCode) -> Status[dict[str, Any]]:
     """Add a code, with the limits for officers. A new code is redeemed at once.
 
     The status is 201 for a new code or a new spelling, 200 for a known code, and 202 if an
     administrator decides.
     """
     caller = caller_of(request, ADD_CODE)
-    added = code_additions.add(_typed(caller.user, body), Adder(caller.user), trigger=Trigger.ADMIN)
+    typed = _typed(caller.user, body)
+    try:
+        added = code_additions.add(typed, Adder(caller.user), trigger=Trigger.ADMIN)
+    except AdditionRefused as refusal:
+        raise Problem(ProblemKind.UNUSABLE, str(refusal)) from None
     code = added.code
     if code is not None and added.kind is not AddKind.KNOWN:
         log(caller, [code], lambda: _("Added or spelled a code."))
@@ -73,11 +77,8 @@ def add_code(request: HttpRequest, body: schemas.NewCode) -> tuple[int, dict[str
         elif added.is_open_again:
             tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
     status = {AddKind.KNOWN: 200, AddKind.PROPOSED: 202}.get(added.kind, 201)
-    return status, {
-        "result": added.kind.name.lower(),
-        "detail": added.words,
-        "code": _code(code) if code is not None else None,
-    }
+    shown = _code(code) if code is not None else None
+    return Status(status, {"result": added.kind.name.lower(), "detail": added.words, "code": shown})
 
 
 def _typed(person: Any, body: schemas.NewCode) -> GiftCode:

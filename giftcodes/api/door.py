@@ -14,7 +14,7 @@ from axes.helpers import get_client_ip_address
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
 from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
@@ -181,6 +181,8 @@ def _call(request: HttpRequest) -> HttpResponse:
 
 def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
     """The answer to an error that no operation expects."""
+    if isinstance(error, Http404):
+        return Problem(ProblemKind.NOT_FOUND, _("This address does not exist.")).response()
     if isinstance(error, RequestDataTooBig):
         return Problem(ProblemKind.TOO_LONG, _("Send less at once.")).response()
     if isinstance(error, SuspiciousOperation | BadRequest | UnreadablePostError):

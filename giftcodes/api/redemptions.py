@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from ninja import Router
+from ninja import Router, Status
 
 from giftcodes import tasks
 from giftcodes.api import schemas
@@ -108,7 +108,7 @@ def get_progress(request: HttpRequest, guild_id: RowId) -> dict[str, Any]:
 
 
 @router.post("guilds/{guild_id}/redemptions", response=_DONE, summary="Start a run")
-def start(request: HttpRequest, guild_id: RowId, body: schemas.Start) -> tuple[int, dict[str, Any]]:
+def start(request: HttpRequest, guild_id: RowId, body: schemas.Start) -> Status[dict[str, Any]]:
     """Redeem a code for a guild now. A run that is under way is not started twice.
 
     The status is 202 if the run was started, 200 if there is nothing to do, and 409 if a run is
@@ -127,9 +127,7 @@ def start(request: HttpRequest, guild_id: RowId, body: schemas.Start) -> tuple[i
 
 
 @router.post("redemptions/{redemption_id}/stop", response=_DONE, summary="Stop a run")
-def stop(
-    request: HttpRequest, redemption_id: RowId, body: schemas.Stop
-) -> tuple[int, dict[str, Any]]:
+def stop(request: HttpRequest, redemption_id: RowId, body: schemas.Stop) -> Status[dict[str, Any]]:
     """Stop a run. Requests under way finish first. Only a person starts it again."""
     caller = caller_of(request, REDEEM)
     row = visible_row(_rows(), caller, redemption_id)
@@ -144,7 +142,7 @@ def stop(
 
 
 @router.post("redemptions/{redemption_id}/resume", response=_DONE, summary="Resume a run")
-def resume(request: HttpRequest, redemption_id: RowId) -> tuple[int, dict[str, Any]]:
+def resume(request: HttpRequest, redemption_id: RowId) -> Status[dict[str, Any]]:
     """Continue a run that is stopped or being stopped."""
     caller = caller_of(request, REDEEM)
     row = visible_row(_rows(), caller, redemption_id)
@@ -154,7 +152,7 @@ def resume(request: HttpRequest, redemption_id: RowId) -> tuple[int, dict[str, A
 
 def _told(
     caller: Caller, guild: Guild, code: GiftCode, result: ActionResult, words: Any
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     """Record an action on a run, and describe the run after it.
 
     Raises:
@@ -171,7 +169,7 @@ def _told(
     if result.done:
         log(caller, [run.redemption], words)
     status = 202 if result.done else 200
-    return status, {"detail": result.message, "redemption": _runs([run])[0]}
+    return Status(status, {"detail": result.message, "redemption": _runs([run])[0]})
 
 
 def _refused(result: ActionResult, run: RedemptionServed | None) -> Problem:
