@@ -257,6 +257,13 @@ MENU: tuple[Entry, ...] = (
                 for_administrators=True,
             ),
             MenuPage(
+                _("API tokens"),
+                _("The tokens with which programs use the API."),
+                "api_tokens",
+                is_list=False,
+                for_administrators=True,
+            ),
+            MenuPage(
                 _("Messages to the operator"),
                 _("The alarms that were sent to the operator's channel, and whether they arrived."),
                 "giftcodes_alarmnotice",

@@ -28,6 +28,7 @@ from giftcodes.domain.transitions import State
 from giftcodes.models import (
     Alarm,
     AlarmNotice,
+    ApiToken,
     Attempt,
     DeliveryState,
     Directory,
@@ -304,6 +305,14 @@ def _discord_bot(_request: HttpRequest) -> CardState:
     return _state(found.tone, "{said}", said=found.words)
 
 
+def _api_tokens(_request: HttpRequest) -> CardState:
+    number = ApiToken.objects.live().count()
+    words = ngettext("{number} token works", "{number} tokens work", number)
+    return _state(
+        Tone.NEUTRAL, words if number else _("There is no token yet"), number=_number(number)
+    )
+
+
 def _notices(request: HttpRequest) -> CardState:
     newest = _visible(AlarmNotice.objects.all(), request).order_by("-pk").first()
     if newest is None:
@@ -369,6 +378,7 @@ _STATES: dict[str, Callable[[HttpRequest], CardState]] = {
     "django_celery_beat_periodictask": _schedule,
     "giftcodes_heartbeat": _pulse,
     "discord_bot": _discord_bot,
+    "api_tokens": _api_tokens,
     "giftcodes_alarmnotice": _notices,
     "giftcodes_prunedfigure": _pruned,
     "auth_group": _groups,

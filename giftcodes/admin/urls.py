@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from giftcodes.admin import hubs, search
-from giftcodes.admin.access import officer_rules
+from giftcodes.admin.access import api_tokens, officer_rules
 from giftcodes.admin.codes import code_page
 from giftcodes.admin.games import connecting, discord_bot, feed_page
 from giftcodes.admin.guilds import channel_state, discord_tab, joining
@@ -35,6 +35,8 @@ PAGES += [
     ("live/feed/<int:feed_id>/", feed_page.live, "live_feed"),
     ("discord/", discord_bot.page, "discord_bot"),
     ("discord-servers/<int:guild_id>/", discord_tab.page, "discord_of_guild"),
+    ("api-tokens/", api_tokens.page, "api_tokens"),
+    ("api-tokens/<int:guild_id>/", api_tokens.page_of_guild, "api_of_guild"),
     ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),
     ("joining/<int:guild_id>/", joining.page, "joining"),

@@ -17,7 +17,7 @@ from giftcodes.models import CodeState, GiftCode, Trigger
 from giftcodes.models.games import games
 from giftcodes.queries import scope
 from giftcodes.services import code_additions
-from giftcodes.services.code_additions import Adder, AddKind
+from giftcodes.services.code_additions import Adder, AdditionRefused, AddKind
 from giftcodes.services.code_entry import new_code
 from giftcodes.services.discord_officers import ADD_CODE
 

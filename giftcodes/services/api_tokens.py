@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -90,7 +91,7 @@ def make_token(
         Guild.objects.select_for_update(no_key=True).get(pk=guild.pk)
         live = ApiToken.objects.live().filter(guild=guild)
     else:
-        type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
+        get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
         live = ApiToken.objects.live().filter(guild=None, made_by=user)
     if live.count() >= MOST_TOKENS:
         words = _("There are %d tokens already. Revoke one that is not used any more.")

@@ -44,7 +44,15 @@ def lists() -> Iterator[str]:
         "matrix_export",
         "member_import",
     )
-    for name in (*pages, "player", "officer_rules", "connect_game", "discord_bot", *hubs):
+    for name in (
+        *pages,
+        "player",
+        "officer_rules",
+        "connect_game",
+        "discord_bot",
+        "api_tokens",
+        *hubs,
+    ):
         yield reverse(f"admin:{name}")
     for game in settings.PROVIDERS:
         for name in ("connect_one_game", "live_connection"):

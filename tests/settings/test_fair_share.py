@@ -103,3 +103,21 @@ def test_the_site_limits_the_requests_of_a_person(
     assert admin_client.get("/admin/").status_code == 200
     monkeypatch.setattr(fair_share, "MOST_OF_PERSON", 0)
     assert admin_client.get("/admin/").status_code == 429
+
+
+def test_requests_to_the_api_count_for_the_maker_of_the_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def caller_of(request: Any) -> Any:
+        return SimpleNamespace(user=request.user) if request.user.pk else None
+
+    monkeypatch.setattr(fair_share.door, "api_caller", caller_of)
+    middleware = FairShareMiddleware(lambda _request: HttpResponse("done"))
+    middleware._running["person 1"] = MOST_OF_PERSON
+    for path in ("/admin/", "/api/v1/guilds"):
+        assert middleware(request_of(1, path)).status_code == 429, path
+        assert middleware(request_of(2, path)).status_code == 200, path
+    refused = middleware(request_of(1, "/api/v1/guilds"))
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.headers["Retry-After"] == "1"
+    assert middleware(request_of(None, "/api/v1/guilds")).status_code == 200

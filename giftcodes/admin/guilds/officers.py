@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from giftcodes.admin.access import api_tokens
 from giftcodes.admin.access.invitations import DAYS
 from giftcodes.admin.common.html import guild_url, list_url, model_url, page_url
 from giftcodes.admin.guilds import discord_tab
@@ -53,6 +54,7 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         "settings_url": guild_url(guild.pk, "change"),
         "back": guild_url(guild.pk, "officers"),
         **discord_tab.block(person, guild),
+        **api_tokens.block(person, guild),
     }
 
 
