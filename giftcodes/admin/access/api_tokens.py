@@ -117,11 +117,11 @@ def _do(
         return _make(request, guild, back)
     if act == "revoke":
         pk = row_id(request.POST.get("token", ""))
-        row = revoke(rows, pk) if pk else None
+        row = revoke(rows.select_related("guild"), pk) if pk else None
         if row is None:
             messages.info(request, gettext("This token does not work any more."))
         else:
-            log(request, [row], gettext("Revoked."))
+            log(request, [row.guild or row], gettext("Revoked the API token “%s”.") % row.name)
             messages.success(request, gettext("The token “%s” is revoked.") % row.name)
     return None
 
@@ -147,7 +147,8 @@ def _make(request: HttpRequest, guild: Guild | None, back: str) -> HttpResponse 
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return None
-    log(request, [ApiToken.objects.filter(made_by=user).latest("pk")], gettext("Made."))
+    made = ApiToken.objects.filter(made_by=user, guild=guild).latest("pk")
+    log(request, [guild or made], gettext("Made the API token “%s”.") % made.name)
     context = {
         **admin.site.each_context(request),
         "title": gettext("New API token"),
