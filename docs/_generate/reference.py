@@ -147,7 +147,7 @@ def _games() -> str:
     from redeemer.games import GAMES
 
     head = ("game", "prefix", "API_URL", "ORIGIN", "RATE", "DIRECTORY_URL")
-    return _table(
+    return table(
         head,
         (
             (
@@ -225,7 +225,7 @@ def make_targets() -> dict[str, str]:
 
 
 def _make_targets() -> str:
-    return _table(
+    return table(
         ("target", "what it does"),
         ((f"`make {name}`", text) for name, text in make_targets().items()),
     )
@@ -243,7 +243,7 @@ def _outcomes() -> str:
         (f"`{outcome.value}`", meaning.words, meaning.scope.value, reason_of(outcome))
         for outcome, meaning in MEANINGS.items()
     )
-    return _table(("outcome", "word in the log", "concerns", "reason that people read"), rows)
+    return table(("outcome", "word in the log", "concerns", "reason that people read"), rows)
 
 
 def _invariants() -> str:
@@ -254,7 +254,7 @@ def _invariants() -> str:
         (invariant.section.value, f"`{invariant.name}`", invariant.sentence)
         for invariant in INVARIANTS
     )
-    return _table(("part", "name", "what must be true"), rows)
+    return table(("part", "name", "what must be true"), rows)
 
 
 def _metrics() -> str:
@@ -269,7 +269,7 @@ def _metrics() -> str:
         )
         for metric in METRICS.values()
     )
-    return _table(("metric", "labels", "what it says"), rows)
+    return table(("metric", "labels", "what it says"), rows)
 
 
 # --- Chaos ----------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def _scenarios() -> str:
     from chaos.scenario import SCENARIOS
 
     scenarios.load()
-    return _table(
+    return table(
         ("scenario", "what happens"),
         ((f"`{each.name}`", each.description) for each in SCENARIOS.values()),
     )
@@ -291,7 +291,7 @@ def _guards() -> str:
     _set_up_django()
     from chaos.guards import GUARDS
 
-    return _table(
+    return table(
         ("guard", "what fails without it"),
         ((guard.name, f"`{guard.watched_by}`") for guard in GUARDS),
     )
@@ -305,7 +305,7 @@ def _screenshots() -> str:
     pages = list(dict.fromkeys(picture.stem.rpartition("-")[0] for picture in pictures))
     variants = ("light", "dark", "phone")
     names = {picture.name for picture in pictures}
-    return _table(
+    return table(
         ("page", *variants),
         (
             (
@@ -336,7 +336,15 @@ def _figures() -> dict[str, Callable[[], str]]:
     return tables | {"peers": record.peers}
 
 
-def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+def _of_api(name: str) -> str:
+    _set_up_django()
+    from docs._generate import api
+
+    return str(getattr(api, name)())
+
+
+def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+    """A table as Markdown."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
@@ -364,6 +372,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "outcomes": _outcomes,
     "invariants": _invariants,
     "metrics": _metrics,
+    "api": partial(_of_api, "operations"),
+    "problems": partial(_of_api, "problems"),
     "scenarios": _scenarios,
     "guards": _guards,
     "screenshots": _screenshots,
