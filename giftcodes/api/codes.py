@@ -69,7 +69,7 @@ def add_code(request: HttpRequest, body: schemas.NewCode) -> Status[dict[str, An
         raise Problem(ProblemKind.UNUSABLE, str(refusal)) from None
     code = added.code
     if code is not None and added.kind is not AddKind.KNOWN:
-        log(caller, [code], lambda: _("Added or spelled a code."))
+        log(caller, [code], lambda: _("Added or spelled by a program."), is_shared=True)
         # The journals of other guilds must not name an officer.
         by = None if Adder(caller.user).is_limited else caller.user.pk
         if added.kind is AddKind.ADDED:

@@ -92,17 +92,20 @@ def unusable(error: ValidationError, **more: Any) -> Problem:
     return Problem(ProblemKind.UNUSABLE, " ".join(error.messages), more=more)
 
 
-def log(caller: Caller, rows: Sequence[Model], words: Callable[[], str]) -> None:
+def log(
+    caller: Caller, rows: Sequence[Model], words: Callable[[], str], *, is_shared: bool = False
+) -> None:
     """Record a change in the list of changes, in the language of the site, and in the log.
 
     Args:
         caller: who changed something.
         rows: what was changed, rows of one model.
         words: says what was done.
+        is_shared: whether officers of other guilds read the change. It does not name the token then.
     """
     if not rows:
         return
     with in_site_language():
-        said = f"{words()} {caller.by}"
+        said = words() if is_shared else f"{words()} {caller.by}"
     LogEntry.objects.log_actions(caller.user.pk, rows, CHANGE, said)
     log_lines.info(f"🔌 {said}", number=len(rows), by=caller.user.pk, token=caller.token.pk)

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.urls import reverse
 
 from giftcodes.api import door
 from giftcodes.models import (
@@ -20,9 +21,11 @@ from giftcodes.models import (
     RunState,
 )
 from giftcodes.models.officer_rules import NewCodes, set_new_codes
+from giftcodes.models.roles import OFFICERS
 from giftcodes.services.code_proposals import CODES_OF_OFFICER
 from giftcodes.services.corrections import OF_MEMBERS_AT_LEAST
 from tests.admin.conftest import TaskQueue
+from tests.admin.test_roles import person
 from tests.api.conftest import STRANGE, Program, World, kind
 from tests.factories import gift_code, member
 
@@ -236,6 +239,21 @@ def test_a_new_code_is_added_as_on_the_page(
     assert task_queue.arguments("fan_out") == [[code.pk, "admin", None]]
     known = officer.post("codes", {"game": "simulator", "code": "FRESH1"})
     assert (known.status_code, known.json()["result"]) == (200, "known")
+
+
+def test_an_officer_of_another_guild_reads_neither_the_token_nor_its_maker(
+    officer: Program, world: World
+) -> None:
+    officer.post("codes", {"game": "simulator", "code": "FRESH1"})
+    code = GiftCode.objects.get(code="FRESH1")
+    other = person("sten", OFFICERS, world.strangers)
+    for page in ("history", "change"):
+        shown = other.get(reverse(f"admin:giftcodes_giftcode_{page}", args=[code.pk]))
+        assert shown.status_code == 200
+        assert "FRESH1" in shown.content.decode()
+        assert "otto" not in shown.content.decode()
+    assert officer.row.name not in str(list(code.history.values()))
+    assert officer.row.name not in LogEntry.objects.get().change_message
 
 
 def test_codes_over_the_api_count_with_those_of_the_officer(officer: Program, world: World) -> None:
