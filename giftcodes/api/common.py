@@ -101,7 +101,7 @@ def log(
         caller: who changed something.
         rows: what was changed, rows of one model.
         words: says what was done.
-        is_shared: whether officers of other guilds read the change. It does not name the token then.
+        is_shared: whether officers of other guilds read it. If so, it does not name the token.
     """
     if not rows:
         return
