@@ -26,6 +26,8 @@ class TokenKind(StrEnum):
     DISCORD = "dc"
     SOURCE = "sr"
     API = "rk"
+    #: A secret that signs messages to programs.
+    HOOK = "wh"
 
 
 _TOKEN = re.compile(rf"\b({'|'.join(TokenKind)})-[a-z0-9]{{6,}}", re.IGNORECASE)

@@ -19,6 +19,7 @@ from giftcodes import channel_rules, encryption
 from giftcodes.clients.channels import (
     BadAddressError,
     BotChannel,
+    SignedAddress,
     channel_client_for,
     check_host,
     is_webhook,
@@ -220,6 +221,11 @@ class Channel(models.Model):
     def bot_channel(self) -> BotChannel | None:
         """The channel of Discord in which the bot posts. None if this is no such channel."""
         return BotChannel.of(self.address)
+
+    @property
+    def signed_address(self) -> SignedAddress | None:
+        """The address of a program that gets signed messages. None if this is no such channel."""
+        return SignedAddress.of(self.address)
 
     @property
     def is_discord(self) -> bool:

@@ -14,6 +14,7 @@ from giftcodes.domain.sentences import in_active_language
 from giftcodes.domain.served import Ending
 from giftcodes.domain.text import isolated, visible
 from giftcodes.models import Alarm, Announcement, Channel
+from giftcodes.notifications.events import event_of
 from giftcodes.notifications.run_message import RunReport, compose, report_of
 from giftcodes.notifications.weekly import summary_message
 
@@ -24,9 +25,11 @@ def message_of(row: Announcement) -> Message:
     Args:
         row: an announcement whose channel still exists.
     """
-    assert row.channel is not None  # The caller has checked it.
-    with row.channel.guild.speaking():
-        return _message_of(row, row.channel)
+    channel = row.channel
+    assert channel is not None  # The caller has checked it.
+    with channel.guild.speaking():
+        message = _message_of(row, channel)
+        return replace(message, event=event_of(row)) if channel.signed_address else message
 
 
 def _message_of(row: Announcement, channel: Channel) -> Message:

@@ -83,6 +83,23 @@ def remove(channel: Channel) -> None:
     channel.delete()
 
 
+@transaction.atomic
+def new_secret(channel_id: int) -> str | None:
+    """Make a new secret for a webhook for programs. The old one ends.
+
+    Returns:
+        The secret. It is shown once. None if the channel is no such webhook.
+    """
+    channel = Channel.objects.select_for_update(no_key=True).get(pk=channel_id)
+    address = channel.signed_address
+    if address is None:
+        return None
+    fresh = address.with_new_secret()
+    channel.address = fresh.stored
+    channel.save(update_fields=["address"])
+    return fresh.secret
+
+
 def too_many_words(others: Collection[Channel]) -> str:
     """Why a guild with these channels may not have one more. Empty if it may."""
     if len(others) < MOST_CHANNELS:

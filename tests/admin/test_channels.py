@@ -431,3 +431,49 @@ def test_after_a_refused_test_the_page_asks_for_another_address(browser: Browser
     Announcement.objects.create(channel=row, kind="test", state="gone", error=words)
     page = shown(browser.open("channel_change", row.pk).content.decode())
     assert "No message has arrived yet. Correct the address" in page
+
+
+# --- Webhooks for programs ------------------------------------------------------------------------
+def test_a_webhook_gets_a_secret_which_is_shown_once(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    typed = "webhook+https://hooks.invalid/hook"
+    form = {"guild": wolves.pk, "name": "", "address": typed, "tells": "runs", "role_id": ""}
+    browser.save("channel_add", **form)
+    row = Channel.objects.get()
+    first = row.signed_address
+    assert first is not None
+    assert (row.name, first.url) == ("Webhook", "https://hooks.invalid/hook")
+    assert first.secret.startswith("wh-")
+    page = browser.open("channel_change", row.pk).content.decode()
+    assert "Make a new secret" in page
+    assert first.secret not in page
+
+    data = {"action": "new_secret", "_selected_action": [row.pk], "index": 0}
+    shown = browser.post("channel_changelist", data=data)
+    row.refresh_from_db()
+    second = row.signed_address
+    assert second is not None
+    assert second.secret in shown.content.decode()
+    assert second.secret != first.secret
+    assert "no-store" in shown.headers["Cache-Control"]
+
+    # Another address keeps the secret, and the same one twice is refused.
+    browser.save("channel_change", row.pk, **{**form, "name": "Webhook", "address": f"{typed}/2"})
+    row.refresh_from_db()
+    moved = row.signed_address
+    assert moved is not None
+    assert (moved.url, moved.secret) == ("https://hooks.invalid/hook/2", second.secret)
+    again = browser.post("channel_add", data={**form, "name": "B", "address": f"{typed}/2"})
+    assert "has this address already" in again.content.decode()
+
+
+def test_a_channel_of_a_service_has_no_secret_to_show(browser: Browser) -> None:
+    row = Channel.objects.create(
+        guild=guild("Wolves"), address="https://discord.com/api/webhooks/1/secret"
+    )
+    before = row.address
+    assert ("info", "Choose one channel whose address begins with webhook+https://.") in (
+        browser.press("new_secret", row)
+    )
+    row.refresh_from_db()
+    assert row.address == before

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from giftcodes.clients.channels import BotChannel, service_name
+from giftcodes.clients.channels import BotChannel, SignedAddress, service_name
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Channel
 from giftcodes.models.channel import DEFAULT_NAME
@@ -27,8 +27,9 @@ _STEPS = (
 )
 _OTHERWISE = _(
     "If the Discord bot is in the server, use the command /announce here instead: its messages "
-    "have buttons. For another service, write its Apprise address, such as tgram://token/chat. The "
-    "address is kept encrypted, and never shown again."
+    "have buttons. For another service, write its Apprise address, such as tgram://token/chat. For "
+    "a program of yours, write webhook+https://host/path: it gets signed JSON. The address is kept "
+    "encrypted, and never shown again."
 )
 _KEEP = _(
     "Leave the field empty to keep the address. To move to another channel, paste the address of "
@@ -112,6 +113,10 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             # Anyone could enter the channel of another guild's server.
             words = _("In the channel in Discord, use the command /announce here.")
             raise ValidationError(words, code="bot")
+        if address and (signed := SignedAddress.of(address)):
+            old = self.instance.signed_address
+            secret = old.secret if old else signed.with_new_secret().secret
+            return SignedAddress(signed.url, secret).stored
         return address or self.instance.address
 
     def clean_tells(self) -> str:
@@ -140,7 +145,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def _check_address(self, address: str, others: list[Channel]) -> None:
-        same = next((one for one in others if one.address == address), None)
+        same = next((one for one in others if _place(one.address) == _place(address)), None)
         if same is not None:
             words = _(
                 "The guild's channel “%(name)s” has this address already, so every message "
@@ -160,3 +165,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             words = _("The guild has a channel of this name already. Choose another name.")
             self.add_error("name", ValidationError(words, code="unique"))
         return name
+
+
+def _place(address: str) -> str:
+    """Where messages arrive. The secret of a webhook for programs does not matter."""
+    signed = SignedAddress.of(address)
+    return signed.url if signed else address

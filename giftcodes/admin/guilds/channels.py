@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
@@ -24,7 +27,13 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Channel, Guild
 from giftcodes.queries import scope
-from giftcodes.services.channels import clear_alarm_of_threads, queue_test, remove, switch
+from giftcodes.services.channels import (
+    clear_alarm_of_threads,
+    new_secret,
+    queue_test,
+    remove,
+    switch,
+)
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 SEND_TEST = ("send_test", _("Send a test"))
 SWITCH_ON = ("switch_on", _("Switch on"))
 SWITCH_OFF = ("switch_off", _("Switch off"))
+NEW_SECRET = ("new_secret", _("Make a new secret"))
 
 
 @admin.register(Channel)
@@ -65,7 +75,7 @@ class ChannelAdmin(Page):
     ]
     radio_fields = {"tells": admin.VERTICAL}
     autocomplete_fields = ["guild"]
-    actions = ["send_test", "switch_on", "switch_off"]
+    actions = ["send_test", "switch_on", "switch_off", "new_secret"]
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         """Hide the address from a person who may not change it. Django would show it read-only.
@@ -159,8 +169,9 @@ class ChannelAdmin(Page):
         }
 
     def buttons_of(self, row: Channel) -> list[tuple[str, Any]]:
-        """A button for a test, and one that switches the channel on or off."""
-        return [SEND_TEST, SWITCH_OFF if row.is_on else SWITCH_ON]
+        """A button for a test, one that switches the channel, and one for a webhook's secret."""
+        usual = [SEND_TEST, SWITCH_OFF if row.is_on else SWITCH_ON]
+        return [*usual, NEW_SECRET] if row.signed_address else usual
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """Save what was changed. A new address starts without the errors of the old one."""
@@ -249,3 +260,24 @@ class ChannelAdmin(Page):
                 % channel
             )
         report.tell(request)
+
+    @sensitive_variables("secret")
+    @admin.action(permissions=["change"], description=_("Make a new secret"))
+    def new_secret(self, request: HttpRequest, queryset: QuerySet[Channel]) -> HttpResponse | None:
+        """Make the secret that signs the messages of a webhook, and show it once."""
+        chosen = [channel for channel in queryset[:2] if channel.signed_address]
+        secret = new_secret(chosen[0].pk) if len(chosen) == 1 and queryset.count() == 1 else None
+        if secret is None:
+            words = gettext("Choose one channel whose address begins with webhook+https://.")
+            messages.info(request, words)
+            return None
+        log(request, chosen, gettext("Made a new secret."))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Secret of %s") % chosen[0],
+            "secret": secret,
+            "back": page_url(chosen[0]),
+        }
+        response = TemplateResponse(request, "admin/giftcodes/channel/secret.html", context)
+        add_never_cache_headers(response)
+        return response

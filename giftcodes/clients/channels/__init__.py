@@ -19,6 +19,7 @@ from giftcodes.clients.channels.base import (
 from giftcodes.clients.channels.discord import DiscordClient, is_webhook
 from giftcodes.clients.channels.discord_by_bot import BotChannel, BotClient
 from giftcodes.clients.channels.services import name_of
+from giftcodes.clients.channels.signed import SignedAddress, SignedClient
 from giftcodes.clients.http.connections import resolve
 from giftcodes.domain.sentences import Sentence
 
@@ -33,6 +34,7 @@ __all__ = [
     "Message",
     "MessageButton",
     "Severity",
+    "SignedAddress",
     "channel_client_for",
     "check_host",
     "is_webhook",
@@ -49,7 +51,7 @@ def channel_client_for(
     connect_seconds: float,
     rules: ChannelRules = STRICT_RULES,
 ) -> ChannelClient:
-    """Return the client for an address: of a webhook, of the bot's channel, or of Apprise.
+    """Return the client for an address: of Discord, of a webhook for programs, or of Apprise.
 
     This does not look up the host in the address. `check_host` looks it up.
 
@@ -63,6 +65,10 @@ def channel_client_for(
         BadAddressError: the address does not belong to a channel, or is not allowed.
     """
     address = address.strip()
+    if signed := SignedAddress.of(address):
+        return SignedClient(
+            signed, total_seconds=total_seconds, connect_seconds=connect_seconds, rules=rules
+        )
     if by_bot := BotChannel.of(address):
         return BotClient(
             by_bot, total_seconds=total_seconds, connect_seconds=connect_seconds, rules=rules
@@ -82,6 +88,8 @@ def channel_client_for(
 
 def service_name(address: str) -> str:
     """Return the name of the service at an address, such as `Discord` or `Telegram`."""
+    if SignedAddress.of(address):
+        return "Webhook"
     is_discord = is_webhook(address) or BotChannel.of(address) is not None
     return "Discord" if is_discord else name_of(address)
 

@@ -69,6 +69,8 @@ class Message:
         role_id: the ID of the role that the message mentions, for Discord. Empty if there is none.
         pings: whether the people who have the role are pinged. If not, the role is only shown.
         buttons: the buttons below the message, at most five. Only the Discord bot can send them.
+        event: the same for programs, as a JSON object with an `id`. Only webhooks for programs send
+            it.
     """
 
     title: str
@@ -79,6 +81,7 @@ class Message:
     role_id: str = ""
     pings: bool = True
     buttons: tuple[MessageButton, ...] = ()
+    event: str = field(default="", repr=False)
 
 
 class DeliveryOutcome(StrEnum):

@@ -1,0 +1,215 @@
+"""Webhooks for programs: each message is JSON, and signed, so that the receiver knows who sent it.
+
+The receiver computes HMAC-SHA256 of `timestamp.body` with the secret, compares it with the header,
+and refuses old timestamps. docs/how-to/announce.md describes it for receivers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from giftcodes.clients.channels.base import (
+    ERROR_LENGTH,
+    PRIVATE_HOST,
+    UNNAMED_WAIT_SECONDS,
+    UNREACHED,
+    BadAddressError,
+    ChannelRules,
+    Delivery,
+    DeliveryOutcome,
+    Message,
+    shortened,
+)
+from giftcodes.clients.http import (
+    ForbiddenHostError,
+    NoAnswerError,
+    NotSentError,
+    Response,
+    Transport,
+)
+from giftcodes.clients.http.headers import retry_after_seconds
+from giftcodes.clients.http.redactor import Redactor
+from giftcodes.domain.text import one_line
+from giftcodes.domain.tokens import TokenKind, new_token
+
+#: The address of such a channel begins with this, before `https://`.
+PREFIX = "webhook+"
+#: The answer's body is not used.
+_MAX_BYTES = 64 * 1024
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+_TIMESTAMP, _SIGNATURE, _ID = "Redeemer-Timestamp", "Redeemer-Signature", "Redeemer-Id"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAddress:
+    """The address of a receiver, with the secret that signs. All of it is a secret.
+
+    Args:
+        url: the receiver's address.
+        secret: signs the messages. It is never sent.
+    """
+
+    url: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def of(cls, address: str) -> Self | None:
+        """The address, if it has this form. The secret is empty if there is none yet."""
+        address = address.strip()
+        if not address.startswith(PREFIX):
+            return None
+        url, _sign, secret = address.removeprefix(PREFIX).partition("#")
+        return cls(url, secret)
+
+    def with_new_secret(self) -> SignedAddress:
+        """The same address with another secret."""
+        return SignedAddress(self.url, new_token(TokenKind.HOOK))
+
+    @property
+    def stored(self) -> str:
+        """The text that the table keeps, encrypted."""
+        return f"{PREFIX}{self.url}#{self.secret}"
+
+
+def signature(secret: str, timestamp: int, body: bytes) -> str:
+    """The value of the header `Redeemer-Signature`.
+
+    Args:
+        secret: the secret of the channel.
+        timestamp: when the message is sent, in seconds since 1970.
+        body: the body, as it is sent.
+    """
+    signed = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
+    return f"v1={signed.hexdigest()}"
+
+
+class SignedClient:
+    """The client of one receiver.
+
+    Args:
+        address: the address with its secret.
+        total_seconds: the limit for one request.
+        connect_seconds: the part of `total_seconds` that connecting may take.
+        rules: which addresses are allowed.
+
+    Raises:
+        BadAddressError: the address cannot be used.
+    """
+
+    can_edit = False
+
+    def __init__(
+        self,
+        address: SignedAddress,
+        *,
+        total_seconds: float,
+        connect_seconds: float,
+        rules: ChannelRules,
+    ) -> None:
+        self.host = _checked_host(address)
+        self._address = address
+        self._seconds = (total_seconds, connect_seconds)
+        self._rules = rules
+        self._hide = Redactor(address.url, address.secret)
+
+    def create(self, message: Message) -> Delivery:
+        """Send a message, once. A repetition has the same id, by which a receiver knows it."""
+        event: dict[str, Any] = json.loads(message.event or "{}")
+        timestamp, body = int(time.time()), _body(message, event)
+        total, connect = self._seconds
+        transport = Transport(
+            total_seconds=total,
+            connect_seconds=connect,
+            max_bytes=_MAX_BYTES,
+            private_hosts=self._rules.private_hosts,
+        )
+        headers = {
+            "Content-Type": "application/json",
+            _TIMESTAMP: str(timestamp),
+            _SIGNATURE: signature(self._address.secret, timestamp, body),
+            _ID: str(event.get("id", "")),
+        }
+        try:
+            response = transport.exchange("POST", self._address.url, headers=headers, body=body)
+        except ForbiddenHostError:
+            return self._failed(DeliveryOutcome.REFUSED, PRIVATE_HOST)
+        except NotSentError as error:
+            return self._failed(DeliveryOutcome.LATER, f"The receiver {UNREACHED} ({error}).")
+        except NoAnswerError as error:
+            return self._failed(DeliveryOutcome.LATER, f"The receiver did not answer ({error}).")
+        except Exception as error:  # noqa: BLE001 (a channel must not break its caller)
+            return self._failed(
+                DeliveryOutcome.UNKNOWN, f"The message could not be sent ({type(error).__name__})."
+            )
+        finally:
+            transport.close()
+        return self._delivery(response)
+
+    def edit(self, message_id: str, message: Message) -> Delivery:  # noqa: ARG002
+        """Refuse, because a message that a program got cannot be changed."""
+        return self._failed(DeliveryOutcome.REFUSED, "A webhook's message cannot be changed.")
+
+    def _delivery(self, response: Response) -> Delivery:
+        """Decide what an answer means. Receivers know a repetition by its id, so it is no harm."""
+        status = response.status
+        if 200 <= status < 300:
+            return Delivery(DeliveryOutcome.DELIVERED)
+        if status == 410:
+            words = "The receiver says that it is gone (HTTP 410). Delete the channel."
+            return self._failed(DeliveryOutcome.GONE, words)
+        if status == 429 or status >= 500:
+            wait = retry_after_seconds(response.headers) or 0.0
+            if status == 429:
+                wait = wait or UNNAMED_WAIT_SECONDS
+            words = f"The receiver did not take the message (HTTP {status})."
+            return self._failed(DeliveryOutcome.LATER, words, wait)
+        words = (
+            f"The receiver refuses the message (HTTP {status}). It must answer with a status from "
+            "200 to 299, and not redirect."
+        )
+        return self._failed(DeliveryOutcome.REFUSED, words)
+
+    def _failed(self, outcome: DeliveryOutcome, error: str, wait_seconds: float = 0.0) -> Delivery:
+        words = shortened(one_line(self._hide(error), 4 * ERROR_LENGTH), ERROR_LENGTH)
+        return Delivery(outcome, error=words, wait_seconds=wait_seconds)
+
+
+def _body(message: Message, event: dict[str, Any]) -> bytes:
+    """The message as JSON: what it says to people, and what programs read."""
+    body = {
+        "title": message.title,
+        "text": message.text,
+        "url": message.url,
+        **event,
+    }
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _checked_host(address: SignedAddress) -> str:
+    """The host of an address that can be used.
+
+    Raises:
+        BadAddressError: the address is incomplete, or would show the messages to others.
+    """
+    try:
+        parts = urlsplit(address.url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        raise BadAddressError("This is not an address. Write webhook+https://host/path.") from None
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+        raise BadAddressError(
+            "Write the address as webhook+https://host/path, without a user and a password."
+        )
+    if parts.scheme != "https" and host not in _LOCAL_HOSTS:
+        raise BadAddressError(
+            "Messages name members, so the address must begin with webhook+https://."
+        )
+    if not address.secret:
+        raise BadAddressError("The webhook has no secret. Make one on the page of the channel.")
+    return host
