@@ -90,12 +90,12 @@ def _typed(person: Any, body: schemas.NewCode) -> GiftCode:
     """
     own = scope.games(person)
     if body.game not in (games() if own is None else own):
-        words = _("No guild of this token plays the game “%s”.") % body.game
+        words = f"No guild of this token plays the game “{body.game}”."
         raise Problem(ProblemKind.UNUSABLE, words)
     typed = new_code(body.game, body.code)
     end = body.expires_at
     if end is not None and timezone.is_naive(end):
-        words = _("expires_at needs its time zone, as in 2026-12-31T23:59:00Z.")
+        words = "expires_at needs its time zone, as in 2026-12-31T23:59:00Z."
         raise Problem(ProblemKind.UNUSABLE, words)
     typed.expires_at, typed.rewards = end, body.rewards.strip()
     typed.full_clean(exclude=["folded"], validate_unique=False, validate_constraints=False)

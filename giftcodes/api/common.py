@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.utils.translation import gettext as _
 from ninja import Path, Query
 
 from giftcodes.api import schemas
@@ -50,7 +49,7 @@ def caller_of(request: HttpRequest, permission: str) -> Caller:
     """
     caller: Caller = request.api_entry  # type: ignore[attr-defined]
     if not caller.user.has_perm(permission):
-        words = _("The person who made this token may not do this. Ask an administrator.")
+        words = "The person who made this token may not do this. Ask an administrator."
         raise Problem(ProblemKind.FORBIDDEN, words)
     return caller
 
@@ -63,7 +62,7 @@ def visible_row(rows: QuerySet[Row], caller: Caller, pk: int) -> Row:
     """
     row = scope.visible(rows, caller.user).filter(pk=pk).first()
     if row is None:
-        words = _("There is no %s with this id, or it belongs to another guild.")
+        words = "There is no %s with this id, or it belongs to another guild."
         raise Problem(ProblemKind.NOT_FOUND, words % rows.model._meta.verbose_name)
     return row
 

@@ -19,7 +19,6 @@ from django.http.request import UnreadablePostError
 from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
 from django.utils.log import log_response
-from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
@@ -72,7 +71,7 @@ def api(request: HttpRequest) -> HttpResponse:
 
 def too_many_at_once() -> HttpResponse:
     """The answer if too many requests of one person or guild are being answered."""
-    words = _("Too many requests are being answered for you at once. Send them one by one.")
+    words = "Too many requests are being answered for you at once. Send them one by one."
     return wait(1, words).response()
 
 
@@ -87,9 +86,9 @@ def _answer(request: HttpRequest) -> HttpResponse:
     request.user = caller.user
     changes = request.method not in _SAFE
     if changes and not caller.token.may_act:
-        raise Problem(ProblemKind.FORBIDDEN, _("This token may only read. Make one that may act."))
+        raise Problem(ProblemKind.FORBIDDEN, "This token may only read. Make one that may act.")
     if seconds := api_tokens.seconds_until_request(caller.token, changes=changes):
-        words = _("This token sent too many requests. Send the next one in %d s.") % seconds
+        words = f"This token sent too many requests. Send the next one in {seconds} s."
         raise wait(seconds, words)
     api_tokens.note_use(caller.token)
     key = request.headers.get("Idempotency-Key", "")
@@ -103,10 +102,10 @@ def _caller(request: HttpRequest) -> Caller:
     scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip()
     if scheme.casefold() != "bearer" or not token:
-        raise _no_token(_("Send the header “Authorization: Bearer TOKEN”."))
+        raise _no_token("Send the header “Authorization: Bearer TOKEN”.")
     address = get_client_ip_address(request) or "unknown"
     if seconds := api_tokens.seconds_locked_out(address):
-        words = _("Your address sent too many wrong tokens. Try again in %d s.") % seconds
+        words = f"Your address sent too many wrong tokens. Try again in {seconds} s."
         raise wait(seconds, words)
     try:
         caller = api_tokens.caller_of(token)
@@ -114,7 +113,7 @@ def _caller(request: HttpRequest) -> Caller:
         raise _no_token(str(refusal)) from None
     if caller is None:
         api_tokens.count_wrong_token(address)
-        raise _no_token(_("No such token exists. Check that you copied all of it."))
+        raise _no_token("No such token exists. Check that you copied all of it.")
     return caller
 
 
@@ -125,19 +124,19 @@ def _no_token(words: str) -> Problem:
 def _answer_once(request: HttpRequest, caller: Caller, key: str) -> HttpResponse:
     """Answer a POST, or give the answer to the same request again."""
     if not _KEY.fullmatch(key):
-        words = _("An Idempotency-Key has 1 to 200 printable ASCII characters without spaces.")
+        words = "An Idempotency-Key has 1 to 200 printable ASCII characters without spaces."
         raise Problem(ProblemKind.BAD_REQUEST, words)
     same = f"{request.method} {request.get_full_path()}\n".encode() + request.body
     begun = api_answers.begin(caller.token, key, same)
     row = begun.row
     if begun.kind is AnswerKind.OTHER_REQUEST:
-        words = _("This Idempotency-Key was sent with another request. Choose a new key.")
+        words = "This Idempotency-Key was sent with another request. Choose a new key."
         raise Problem(ProblemKind.KEY_REUSED, words)
     if begun.kind is AnswerKind.UNDER_WAY:
-        words = _("The same request is being answered just now. Send it again for its answer.")
+        words = "The same request is being answered just now. Send it again for its answer."
         raise wait(1, words, ProblemKind.KEY_UNDER_WAY)
     if row is None:
-        words = _("This token used too many keys. Send the next one in %d s.") % begun.seconds
+        words = f"This token used too many keys. Send the next one in {begun.seconds} s."
         raise wait(begun.seconds, words)
     if begun.kind is AnswerKind.KNOWN:
         assert row.status is not None
@@ -169,12 +168,12 @@ def _call(request: HttpRequest) -> HttpResponse:
     try:
         found = resolve(request.path_info, _ROUTES)
     except Resolver404:
-        raise Problem(ProblemKind.NOT_FOUND, _("This address does not exist.")) from None
+        raise Problem(ProblemKind.NOT_FOUND, "This address does not exist.") from None
     request.resolver_match = found
     response: HttpResponse = found.func(request, *found.args, **found.kwargs)
     if response.status_code == 405:
         allowed = {"Allow": response.headers["Allow"]}
-        words = _("This address takes: %s.") % response.headers["Allow"]
+        words = f"This address takes: {response.headers['Allow']}."
         raise Problem(ProblemKind.METHOD, words, headers=allowed)
     return response
 
@@ -182,18 +181,18 @@ def _call(request: HttpRequest) -> HttpResponse:
 def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
     """The answer to an error that no operation expects."""
     if isinstance(error, Http404):
-        return Problem(ProblemKind.NOT_FOUND, _("This address does not exist.")).response()
+        return Problem(ProblemKind.NOT_FOUND, "This address does not exist.").response()
     if isinstance(error, RequestDataTooBig):
-        return Problem(ProblemKind.TOO_LONG, _("Send less at once.")).response()
+        return Problem(ProblemKind.TOO_LONG, "Send less at once.").response()
     if isinstance(error, SuspiciousOperation | BadRequest | UnreadablePostError):
-        words = _("The request cannot be read. Check its address, headers and body.")
+        words = "The request cannot be read. Check its address, headers and body."
         return Problem(ProblemKind.BAD_REQUEST, words).response()
     got_request_exception.send(sender=None, request=request)
     if isinstance(error, OperationalError | InterfaceError):
-        words = _("The database is busy or does not answer. Send the request again.")
+        words = "The database is busy or does not answer. Send the request again."
         response = wait(_BUSY_SECONDS, words, ProblemKind.BUSY).response()
     else:
-        words = _("This is a fault of the site, and is in its log. Nothing more is known here.")
+        words = "This is a fault of the site, and is in its log. Nothing more is known here."
         response = Problem(ProblemKind.FAILED, words).response()
     log_response(
         "%s: %s", response.reason_phrase, request.path, response=response, request=request,

@@ -169,7 +169,7 @@ def _listed(body: schemas.NewMembers) -> list[ListedMember]:
             errors = [{"at": at, "reason": str(error)}]
             raise Problem(ProblemKind.UNUSABLE, str(error), more={"errors": errors}) from None
         if line.player_id in found:
-            words = _("Player %s is named twice. Name each player once.")
+            words = "Player %s is named twice. Name each player once."
             raise Problem(ProblemKind.UNUSABLE, words % line.player_id)
         found[line.player_id] = line
     return list(found.values())

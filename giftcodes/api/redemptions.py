@@ -118,7 +118,7 @@ def start(request: HttpRequest, guild_id: RowId, body: schemas.Start) -> Status[
     guild = visible_guild(caller, guild_id)
     code = code_of_guild(guild, body.code_id)
     if code is None:
-        words = _("The game of this guild has no code with this id.")
+        words = "The game of this guild has no code with this id."
         raise Problem(ProblemKind.NOT_FOUND, words)
     result = start_run(
         guild.pk, code.pk, trigger=Trigger.ADMIN, user_id=caller.user.pk, by=caller.by

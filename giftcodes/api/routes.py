@@ -8,7 +8,6 @@ from typing import Any
 from django.core.exceptions import ValidationError as FieldError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
-from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -49,7 +48,7 @@ def _problem(_request: HttpRequest, problem: Problem) -> HttpResponse:
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     errors = [{"at": list(map(str, one["loc"])), "reason": one["msg"]} for one in error.errors]
     first = errors[0] if errors else {"at": [], "reason": ""}
-    words = _("%(place)s cannot be used: %(reason)s.")
+    words = "%(place)s cannot be used: %(reason)s."
     detail = words % {"place": "/".join(first["at"]), "reason": first["reason"]}
     return Problem(ProblemKind.UNUSABLE, detail, more={"errors": errors}).response()
 
@@ -61,14 +60,14 @@ def _field(_request: HttpRequest, error: FieldError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _unreadable(_request: HttpRequest, error: HttpError) -> HttpResponse:
-    words = _("The body cannot be read. Send JSON as UTF-8.")
+    words = "The body cannot be read. Send JSON as UTF-8."
     kind = ProblemKind.BAD_REQUEST if error.status_code == 400 else ProblemKind.FAILED
     return Problem(kind, words).response()
 
 
 @api.exception_handler(Http404)
 def _missing(_request: HttpRequest, _error: Http404) -> HttpResponse:
-    return Problem(ProblemKind.NOT_FOUND, _("There is no such thing.")).response()
+    return Problem(ProblemKind.NOT_FOUND, "There is no such thing.").response()
 
 
 @api.exception_handler(Exception)

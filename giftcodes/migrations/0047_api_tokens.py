@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('giftcodes', '0044_fewer_indexes'),
+        ('giftcodes', '0045_guild_language'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

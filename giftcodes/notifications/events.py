@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
+from giftcodes.domain.sentences import in_active_language
 from giftcodes.models import Announcement
 from giftcodes.notifications.run_message import report_of
 
@@ -49,7 +50,7 @@ def event_of(row: Announcement) -> str:
 
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:
-    return {"id": alarm.pk, "kind": alarm.kind, "message": alarm.message}
+    return {"id": alarm.pk, "kind": alarm.kind, "message": in_active_language(alarm.message)}
 
 
 def _run(redemption: Redemption, run_number: int, report: RunReport) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.text import isolated
 from giftcodes.domain.tokens import TokenKind, new_token, token_hash
 from giftcodes.models import ApiToken, Clock, Guild, Throttle, TokenScope
 from giftcodes.models.clock import clock_plus
@@ -57,7 +59,7 @@ class Caller:
     @property
     def by(self) -> str:
         """What journals say besides the maker's name."""
-        return _("API token “%s”") % self.token.name
+        return Sentence.of("by_api_token", name=isolated(self.token.name))
 
 
 # --- On the pages ---------------------------------------------------------------------------------

@@ -15,16 +15,12 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from giftcodes.clients.channels.base import (
-    ERROR_LENGTH,
-    PRIVATE_HOST,
     UNNAMED_WAIT_SECONDS,
-    UNREACHED,
     BadAddressError,
     ChannelRules,
     Delivery,
     DeliveryOutcome,
     Message,
-    shortened,
 )
 from giftcodes.clients.http import (
     ForbiddenHostError,
@@ -34,8 +30,7 @@ from giftcodes.clients.http import (
     Transport,
 )
 from giftcodes.clients.http.headers import retry_after_seconds
-from giftcodes.clients.http.redactor import Redactor
-from giftcodes.domain.text import one_line
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.tokens import TokenKind, new_token
 
 #: The address of such a channel begins with this, before `https://`.
@@ -116,7 +111,6 @@ class SignedClient:
         self._address = address
         self._seconds = (total_seconds, connect_seconds)
         self._rules = rules
-        self._hide = Redactor(address.url, address.secret)
 
     def create(self, message: Message) -> Delivery:
         """Send a message, once. A repetition has the same id, by which a receiver knows it."""
@@ -138,46 +132,42 @@ class SignedClient:
         try:
             response = transport.exchange("POST", self._address.url, headers=headers, body=body)
         except ForbiddenHostError:
-            return self._failed(DeliveryOutcome.REFUSED, PRIVATE_HOST)
-        except NotSentError as error:
-            return self._failed(DeliveryOutcome.LATER, f"The receiver {UNREACHED} ({error}).")
-        except NoAnswerError as error:
-            return self._failed(DeliveryOutcome.LATER, f"The receiver did not answer ({error}).")
+            return _failed(DeliveryOutcome.REFUSED, "channel_at_private_host")
+        except NotSentError:
+            return _failed(DeliveryOutcome.LATER, "service_unreached")
+        except NoAnswerError:
+            return _failed(DeliveryOutcome.LATER, "service_no_answer", seconds=f"{total:g}")
         except Exception as error:  # noqa: BLE001 (a channel must not break its caller)
-            return self._failed(
-                DeliveryOutcome.UNKNOWN, f"The message could not be sent ({type(error).__name__})."
-            )
+            kind = type(error).__name__
+            return _failed(DeliveryOutcome.UNKNOWN, "message_not_sent", error=kind)
         finally:
             transport.close()
-        return self._delivery(response)
+        return _delivery(response)
 
     def edit(self, message_id: str, message: Message) -> Delivery:  # noqa: ARG002
         """Refuse, because a message that a program got cannot be changed."""
-        return self._failed(DeliveryOutcome.REFUSED, "A webhook's message cannot be changed.")
+        return _failed(DeliveryOutcome.REFUSED, "service_no_edit")
 
-    def _delivery(self, response: Response) -> Delivery:
-        """Decide what an answer means. Receivers know a repetition by its id, so it is no harm."""
-        status = response.status
-        if 200 <= status < 300:
-            return Delivery(DeliveryOutcome.DELIVERED)
-        if status == 410:
-            words = "The receiver says that it is gone (HTTP 410). Delete the channel."
-            return self._failed(DeliveryOutcome.GONE, words)
-        if status == 429 or status >= 500:
-            wait = retry_after_seconds(response.headers) or 0.0
-            if status == 429:
-                wait = wait or UNNAMED_WAIT_SECONDS
-            words = f"The receiver did not take the message (HTTP {status})."
-            return self._failed(DeliveryOutcome.LATER, words, wait)
-        words = (
-            f"The receiver refuses the message (HTTP {status}). It must answer with a status from "
-            "200 to 299, and not redirect."
-        )
-        return self._failed(DeliveryOutcome.REFUSED, words)
 
-    def _failed(self, outcome: DeliveryOutcome, error: str, wait_seconds: float = 0.0) -> Delivery:
-        words = shortened(one_line(self._hide(error), 4 * ERROR_LENGTH), ERROR_LENGTH)
-        return Delivery(outcome, error=words, wait_seconds=wait_seconds)
+def _delivery(response: Response) -> Delivery:
+    """Decide what an answer means. Receivers know a repetition by its id, so it does no harm."""
+    status = response.status
+    if 200 <= status < 300:
+        return Delivery(DeliveryOutcome.DELIVERED)
+    if status == 410:
+        return _failed(DeliveryOutcome.GONE, "receiver_gone")
+    if status == 429 or status >= 500:
+        wait = retry_after_seconds(response.headers) or 0.0
+        if status == 429:
+            wait = wait or UNNAMED_WAIT_SECONDS
+        return _failed(DeliveryOutcome.LATER, "receiver_failed", wait, status=status)
+    return _failed(DeliveryOutcome.REFUSED, "receiver_refused", status=status)
+
+
+def _failed(
+    outcome: DeliveryOutcome, key: str, wait_seconds: float = 0.0, **values: str | int
+) -> Delivery:
+    return Delivery(outcome, error=Sentence.of(key, **values), wait_seconds=wait_seconds)
 
 
 def _body(message: Message, event: dict[str, Any]) -> bytes:

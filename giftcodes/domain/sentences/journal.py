@@ -9,6 +9,7 @@ from giftcodes.domain.sentences.text import Text
 
 TEXTS = {
     "in_discord": Text(_("%(name)s in Discord")),
+    "by_api_token": Text(_("API token “%(name)s”")),
     "run_busy": Text(_("%(code)s for %(guild)s is being changed just now. Try again.")),
     "members_joined": Text(
         ngettext_lazy(

@@ -101,6 +101,14 @@ _OF_ALL = {
     "service_no_answer": Text(_("The channel's service did not answer in %(seconds)s s.")),
     "service_no_edit": Text(_("This kind of channel cannot change a message.")),
     "service_unreached": Text(_("The channel's service could not be reached.")),
+    "receiver_gone": Text(_("The receiver says that it is gone (HTTP 410). Delete the channel.")),
+    "receiver_failed": Text(_("The receiver did not take the message (HTTP %(status)s).")),
+    "receiver_refused": Text(
+        _(
+            "The receiver refuses the message (HTTP %(status)s). It must answer with a status from "
+            "200 to 299, and not redirect."
+        )
+    ),
     "service_too_many": Text(_("The channel's service asks for fewer messages (HTTP 429).")),
     "service_web_page": Text(
         _(
