@@ -149,11 +149,12 @@ def _make(request: HttpRequest, guild: Guild | None, back: str) -> HttpResponse 
         return None
     made = ApiToken.objects.filter(made_by=user, guild=guild).latest("pk")
     log(request, [guild or made], gettext("Made the API token “%s”.") % made.name)
+    address = request.build_absolute_uri("/api/v1/guilds")
     context = {
         **admin.site.each_context(request),
         "title": gettext("New API token"),
         "token": token,
-        "address": request.build_absolute_uri("/api/v1/guilds"),
+        "example": f'curl -H "Authorization: Bearer {token}" {address}',
         "back": back,
     }
     response = TemplateResponse(request, "admin/giftcodes/api/token.html", context)
