@@ -96,8 +96,8 @@ def make_token(
         get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
         live = ApiToken.objects.live().filter(guild=None, made_by=user)
     if live.count() >= MOST_TOKENS:
-        words = _("There are %d tokens already. Revoke one that is not used any more.")
-        raise TokenRefused(words % MOST_TOKENS)
+        words = _("There are %(most)d tokens already. Revoke one that is not used any more.")
+        raise TokenRefused(words % {"most": MOST_TOKENS})
     token = new_token(TokenKind.API)
     row = ApiToken(
         guild=guild,

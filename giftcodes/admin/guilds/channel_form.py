@@ -27,10 +27,10 @@ _STEPS = (
 )
 _OTHERWISE = _(
     "If the Discord bot is in the server, use the command /announce here instead: its messages "
-    "have buttons. For another service, write its Apprise address, such as tgram://token/chat. For "
-    "a program of yours, write webhook+https://host/path: it gets signed JSON. The address is kept "
-    "encrypted, and never shown again."
+    "have buttons. For another service, write its Apprise address, such as tgram://token/chat. The "
+    "address is kept encrypted, and never shown again."
 )
+_PROGRAM = _("For a program of yours, write webhook+https://host/path: it gets signed JSON.")
 _KEEP = _(
     "Leave the field empty to keep the address. To move to another channel, paste the address of "
     "that channel."
@@ -40,7 +40,7 @@ _KEEP = _(
 def how_to() -> SafeString:
     """How a person gets the address of a channel."""
     steps = format_html_join("", "<li>{}</li>", ((step,) for step in _STEPS))
-    return format_html('<ol class="how-to">{}</ol>{}', steps, _OTHERWISE)
+    return format_html('<ol class="how-to">{}</ol>{} {}', steps, _OTHERWISE, _PROGRAM)
 
 
 class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
