@@ -22,7 +22,7 @@ from redeemer.localserver.home import REPOSITORY
 from tests.i18n.catalogues import FOLDER, LOCALES, as_tuple, key, messages, messages_of, pairs
 
 _PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|\{[\w.!:,]*\}|(?<!%)%[sdg]")
-_MARKED = re.compile(r"</?[a-zA-Z][^>]*>|`[^`]*`|https?://\S+")
+_MARKED = re.compile(r"</?[a-zA-Z][^>]*>|`[^`]*`|https?://[!-~]*[\w/]", re.ASCII)
 _UPDATE = "run `make messages`"
 #: How many texts of each language still wait for a translation. The numbers may only fall.
 UNTRANSLATED = Path(__file__).with_name("untranslated.json")

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 
 from giftcodes.clients.channels import SignedAddress
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Announcement, Channel, DeliveryState, Guild
 from giftcodes.models.channel import Tells
-from giftcodes.notifications.outbox import SENDER_DIED
 from giftcodes.services.channels import new_secret, queue_test
 from tests.clients.channels.receiver import Receiver, receiving
 from tests.factories import gift_code, guild, member
@@ -101,7 +101,7 @@ def test_a_message_that_was_not_taken_arrives_again_with_the_same_id(
     assert states == {DeliveryState.DONE}
     assert len({one["id"] for one in complete}) == 1
     assert len(receiver.arrived) >= 3
-    assert not Announcement.objects.filter(error=SENDER_DIED).exists()
+    assert not Announcement.objects.filter(error=Sentence.of("sender_died")).exists()
 
 
 def test_after_a_new_secret_only_the_new_one_signs(
