@@ -12,7 +12,8 @@ from psycopg.conninfo import make_conninfo
 from redeemer import database_url
 from redeemer.localserver.supervisor import Child, Program, Supervisor
 
-_EVERY_SECONDS = 5.0
+#: Each question needs a new connection, because one that is kept would take 5 MB.
+_EVERY_SECONDS = 15.0
 _CONNECT_SECONDS = 3
 #: Whether a token was entered in the browser (giftcodes.models.stored_setting).
 _QUESTION = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -183,6 +184,28 @@ def test_an_edit_of_the_schedule_is_looked_for_every_few_seconds(
     assert statements(scheduler.schedule_changed) == []
     monkeypatch.setattr(beat, "_EDITS_SECONDS", 0.0)
     assert len(statements(scheduler.schedule_changed)) == 1
+
+
+def test_an_entry_is_looked_at_once_when_it_is_due(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    task = "giftcodes.tasks.tick"
+    idle = beat._Idle(lambda: looks.append(time.monotonic()), longest_seconds=2.3, look_seconds=9)
+    monkeypatch.setitem(beat._IDLE, task, idle)
+    monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
+    sent: list[str] = []
+    monkeypatch.setattr(
+        beat.TolerantScheduler, "apply_entry", lambda _self, entry, **_: sent.append(entry.task)
+    )
+    scheduler = beat.TolerantScheduler(app=app)
+    monkeypatch.setattr(scheduler, "_schedule", {task: entry(seconds_ago=2)})
+    monkeypatch.setattr(beat.TolerantScheduler, "schedule", property(lambda one: one._schedule))
+
+    while not sent:
+        time.sleep(max(scheduler.tick(), 0))
+
+    assert len(looks) <= 3, "one at the start, one when the entry was sent, and a rounded one"
 
 
 def is_sent(task: str) -> bool:
