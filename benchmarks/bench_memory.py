@@ -41,7 +41,7 @@ def bench_the_memory_of_all_processes(tmp_path: Path) -> None:
         running.world(options={"player_gap": 0}, codes={"EARLY": {}, "LATE": {}})
         running.start_workers()
         add_leader(running)
-        browser = _Browser(serve(running))
+        browser = Browser(serve(running))
         _redeem(running, "EARLY", "Early", WARM_UP)
         browser.look_around()
         before = {name: _memory_mb(running, name) for name in PROCESSES}
@@ -57,7 +57,7 @@ def bench_the_memory_of_all_processes(tmp_path: Path) -> None:
             )
 
 
-class _Browser:
+class Browser:
     """A person who is logged in, and looks at pages."""
 
     def __init__(self, address: str) -> None:
@@ -76,8 +76,11 @@ class _Browser:
     def look_around(self) -> None:
         for _ in range(REQUESTS):
             for page in PAGES:
-                answer = self._session.get(f"{self._address}{page}", timeout=60)
-                assert answer.status_code == 200, (page, answer.status_code)
+                self.look_at(page)
+
+    def look_at(self, page: str) -> None:
+        answer = self._session.get(f"{self._address}{page}", timeout=60)
+        assert answer.status_code == 200, (page, answer.status_code)
 
 
 def _guild(running: System, folder: Path, name: str, number: int) -> None:

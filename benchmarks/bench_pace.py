@@ -33,9 +33,9 @@ CODE = "FROST2026"
 @pytest.mark.parametrize("workers", [1, 4])
 def bench_100_members_at_30_in_6_s(tmp_path: Path, workers: int) -> None:
     name = f"100 members, 30 in 6 s, {workers} worker(s)"
-    ideal, boundaries = _ideal(100, window=WINDOW)
-    with _running_system(tmp_path, {"Wolves": 100}, window=WINDOW, workers=workers) as running:
-        found = _redeem(running)
+    ideal, boundaries = ideal_seconds(100, window=WINDOW)
+    with running_system(tmp_path, {"Wolves": 100}, window=WINDOW, workers=workers) as running:
+        found = redeem(running)
         report(
             f"{name}: from the first request to the last answer",
             found.seconds,
@@ -47,9 +47,9 @@ def bench_100_members_at_30_in_6_s(tmp_path: Path, workers: int) -> None:
 
 def bench_100_members_at_30_in_60_s(tmp_path: Path) -> None:
     name = "100 members, 30 in 60 s"
-    ideal, _ = _ideal(100, window=60)
-    with _running_system(tmp_path, {"Wolves": 100}, window=60) as running:
-        found = _redeem(running)
+    ideal, _ = ideal_seconds(100, window=60)
+    with running_system(tmp_path, {"Wolves": 100}, window=60) as running:
+        found = redeem(running)
         report(
             f"{name}: from the first request to the last answer",
             found.seconds,
@@ -61,7 +61,7 @@ def bench_100_members_at_30_in_60_s(tmp_path: Path) -> None:
 
 def bench_the_bare_client(tmp_path: Path) -> None:
     """The bare client sends requests until one is refused, waits a second, and tries again."""
-    with _running_system(tmp_path, {"Wolves": 100}, window=WINDOW) as running:
+    with running_system(tmp_path, {"Wolves": 100}, window=WINDOW) as running:
         running.world(codes={"BARE": {}})
         bare = BareClient(f"{running.game_url}/api/gift_code", SALT)
         seconds = bare.redeem_all(_players(0, 100), "BARE", realm=REALM, wait_seconds=1.0)
@@ -75,8 +75,8 @@ def bench_the_bare_client(tmp_path: Path) -> None:
 
 def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
     guilds = {f"Guild {number}": 20 for number in range(5)}
-    with _running_system(tmp_path, guilds, window=WINDOW) as running:
-        found = _redeem(running)
+    with running_system(tmp_path, guilds, window=WINDOW) as running:
+        found = redeem(running)
         share = LIMIT / len(guilds)
         off = max(abs(window[guild] - share) for window in found.windows[:-1] for guild in guilds)
         report(
@@ -92,13 +92,13 @@ def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
     """From our second window on, another program takes 10 of the 30 requests of every window."""
     members, theirs = 150, 10
     with (
-        _running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
+        running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
         _others(running, number=theirs) as started,
     ):
-        found = _redeem(running)
+        found = redeem(running)
         settled = started[0] + 2 * WINDOW
         # The first window is all ours: `theirs` requests more than each later one has for us.
-        ideal, _ = _ideal(members - theirs, window=WINDOW, limit=LIMIT - theirs)
+        ideal, _ = ideal_seconds(members - theirs, window=WINDOW, limit=LIMIT - theirs)
         report(
             "Others take 10 of 30: refused in their first two windows",
             found.refused(end=settled),
@@ -121,7 +121,7 @@ def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
 
 def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
     """Redis is flushed and all workers are restarted: no window may get too many requests."""
-    with _running_system(tmp_path, {"Wolves": 60}, window=WINDOW) as running:
+    with running_system(tmp_path, {"Wolves": 60}, window=WINDOW) as running:
         _publish(running)
         wait_for(
             lambda: running.rows("SELECT count(*) FROM giftcodes_attempt")[0][0] >= 20,
@@ -151,7 +151,7 @@ def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
 
 def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
     """The worker polls by itself, as always: a command would first have to start."""
-    with _running_system(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
+    with running_system(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
         _list_code(running)
         codes = "SELECT count(*) FROM giftcodes_redemption"
         wait_for(lambda: bool(running.rows(codes)[0][0]), "the worker to poll", seconds=60)
@@ -174,10 +174,10 @@ def bench_the_first_request_of_each_window(tmp_path: Path) -> None:
     windows = 8
     members = windows * LIMIT
     with (
-        _running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
+        running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
         _window_ends(running) as ends,
     ):
-        found = _redeem(running)
+        found = redeem(running)
     delays = sorted(found.first_after(end) - end for end in sorted(ends)[: windows - 1])
     assert len(delays) == windows - 1
     name = f"{windows} windows of 30 in 6 s: from a window's opening to its first request"
@@ -188,7 +188,7 @@ def bench_the_first_request_of_each_window(tmp_path: Path) -> None:
 
 # --- The system under test ------------------------------------------------------------------------
 @contextmanager
-def _running_system(
+def running_system(
     folder: Path,
     guilds: Mapping[str, int],
     *,
@@ -337,7 +337,7 @@ class Found:
         return max(window.total() for window in self.windows)
 
 
-def _redeem(running: System) -> Found:
+def redeem(running: System) -> Found:
     """Publish a code, and wait until all members have it."""
     _publish(running)
     return _found(running)
@@ -367,7 +367,7 @@ def _found(running: System) -> Found:
     return Found(running.ledger()["requests"], dict(members))
 
 
-def _ideal(members: int, *, window: float, limit: int = LIMIT) -> tuple[float, int]:
+def ideal_seconds(members: int, *, window: float, limit: int = LIMIT) -> tuple[float, int]:
     """Return the ideal duration in seconds, and the number of boundaries between windows.
 
     Ideally each window is full, and all its requests are sent and answered as soon as it begins. So
