@@ -10,6 +10,7 @@ import datetime as dt
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from giftcodes.domain.outcomes import (
     ABOUT_THE_CODE,
@@ -47,7 +48,11 @@ class CodeLife(CodeSpellings):
     """The state of a code and the doubts about it."""
 
     state = models.CharField(
-        _("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False
+        pgettext_lazy("of a row", "state"),
+        max_length=10,
+        choices=CodeState,
+        default=CodeState.ACTIVE,
+        editable=False,
     )
     reason = SentenceField(_("reason"), blank=True, editable=False)
     closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)

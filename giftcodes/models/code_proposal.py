@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from giftcodes.domain.validators import validate_moment
 from giftcodes.models.clock import Clock
@@ -57,7 +58,10 @@ class CodeProposal(models.Model):
     )
     rewards = NotesField(_("rewards"), blank=True)
     state = models.CharField(
-        _("state"), max_length=10, choices=ProposalState, default=ProposalState.WAITING
+        pgettext_lazy("of a row", "state"),
+        max_length=10,
+        choices=ProposalState,
+        default=ProposalState.WAITING,
     )
     proposed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import LessThanOrEqual
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS, UNDECIDED, Outcome
@@ -277,7 +277,7 @@ class MemberRedemption(models.Model):
     )
     player_id = models.CharField(_("player ID"), max_length=20)
     state = models.CharField(
-        _("state"),
+        pgettext_lazy("of a row", "state"),
         max_length=20,
         choices=[(state.value, label) for state, label in STATE_LABELS.items()],
         default=State.PENDING,

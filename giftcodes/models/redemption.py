@@ -8,7 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, Q
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.served import Phase, Result, Served
@@ -84,7 +84,11 @@ class Redemption(models.Model):
         GiftCode, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("gift code")
     )
     state = models.CharField(
-        _("state"), max_length=10, choices=RunState, default=RunState.PENDING, db_default="pending"
+        pgettext_lazy("of a row", "state"),
+        max_length=10,
+        choices=RunState,
+        default=RunState.PENDING,
+        db_default="pending",
     )
     run_number = models.PositiveIntegerField(_("run"), default=0, db_default=0)
     trigger = models.CharField(

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
 
@@ -288,7 +288,7 @@ class InvitationAdmin(Page):
                 report.nothing(gettext("%s is not open, so there is nothing to withdraw.") % row)
         report.tell(request)
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("of a row", "state"))
     def state_shown(self, row: Invitation) -> SafeString:
         state = row.state(getattr(row, "asked_at", None) or database_now())
         return badge(_BADGES.get(state, state.value), state.label)

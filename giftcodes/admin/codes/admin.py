@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
@@ -152,7 +152,7 @@ class GiftCodeAdmin(CodeEntry):
             code.found = found[code.pk]  # type: ignore[attr-defined]
             code.adder = adders.get(code.pk, "")  # type: ignore[attr-defined]
 
-    @admin.display(description=_("state"), ordering="state")
+    @admin.display(description=pgettext_lazy("of a row", "state"), ordering="state")
     def state_shown(self, code: GiftCode) -> SafeString:
         return badge(code.state, code.get_state_display())
 

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
@@ -82,7 +82,7 @@ class CodeProposalAdmin(History):
         """Whether the user may approve and reject proposals. Officers may not."""
         return may_decide(request.user)
 
-    @admin.display(description=_("state"), ordering="state")
+    @admin.display(description=pgettext_lazy("of a row", "state"), ordering="state")
     def state_shown(self, row: CodeProposal) -> SafeString:
         return state_badge(row)
 

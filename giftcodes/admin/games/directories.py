@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.formats import localize
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
@@ -53,7 +53,7 @@ class DirectoryAdmin(History):
     ]
     readonly_fields = ["state_shown"]
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("of a row", "state"))
     def state_shown(self, directory: Directory) -> SafeString:
         config = games().get(directory.provider)
         if config is None or not config.has_directory:

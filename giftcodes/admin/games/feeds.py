@@ -9,7 +9,7 @@ from django.contrib.admin.utils import unquote
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
@@ -127,7 +127,7 @@ class FeedAdmin(Editable):
     def kind_shown(self, feed: Feed) -> str:
         return feed.get_kind_display()
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("of a row", "state"))
     def state_shown(self, feed: Feed) -> SafeString:
         return feed_page.state_badge(feed)
 

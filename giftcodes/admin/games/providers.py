@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
@@ -128,7 +128,7 @@ class RateBudgetAdmin(GameRows, History):
         url = reverse("admin:connect_one_game", args=[budget.provider])
         return format_html('<a href="{}">{}</a>', url, gettext("Salt, feed and test"))
 
-    @admin.display(description=_("state"), ordering="pause_kind")
+    @admin.display(description=pgettext_lazy("of a row", "state"), ordering="pause_kind")
     def state_shown(self, budget: RateBudget) -> SafeString:
         config = games().get(budget.provider)
         if config is None or not config.is_on:

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -126,7 +126,7 @@ class ChannelAdmin(Page):
     def tells_shown(self, channel: Channel) -> str:
         return channel.get_tells_display()
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("of a row", "state"))
     def state_shown(self, channel: Channel) -> SafeString:
         """The state with its reason, and the number of messages that wait."""
         state: channel_state.ChannelState = channel.state_found  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils import timezone
@@ -104,7 +105,9 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
     alarms.take(Alarm.Kind.BEAT_SILENT, "beat")
     at = beat["last_tick_at"]
     if person.is_superuser:
-        todo = _("Nothing is polled and nothing is redeemed. Start a worker with: make up")
+        todo = _("Nothing is polled and nothing is redeemed. Start a worker with: %(command)s") % {
+            "command": settings.START_COMMAND
+        }
     else:
         todo = _("Nothing is redeemed. Ask the operator of this site to start a worker.")
     yield Need(

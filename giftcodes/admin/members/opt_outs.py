@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, member_link
@@ -74,7 +75,7 @@ class OptOutAdmin(History):
         provider = row.provider or (members[0].guild.provider if members else "")
         return title_of(provider) or NOTHING
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("of a row", "state"))
     def state_shown(self, row: OptOut) -> SafeString:  # noqa: ARG002
         return badge("opted-out", _("opted out"))
 

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class StandingFilter(admin.SimpleListFilter):
-    title = _("state")
+    title = pgettext_lazy("of a row", "state")
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
@@ -85,7 +86,7 @@ class AlarmAdmin(History):
             rows = rows.filter(condition)
         return found | without_notes(rows), may_repeat
 
-    @admin.display(description=_("state"), ordering="cleared_at")
+    @admin.display(description=pgettext_lazy("of a row", "state"), ordering="cleared_at")
     def state_shown(self, alarm: Alarm) -> SafeString:
         if alarm.cleared_at:
             return badge("cleared", _("cleared"))

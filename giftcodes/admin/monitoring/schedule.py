@@ -17,7 +17,7 @@ from celery.beat import Scheduler
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -82,7 +82,9 @@ class ScheduleAdmin(History):
         "What the system does on its own, and how often. Nothing can be changed here, because a "
         "wrong period would stop the system."
     )
-    empty_hint = _("The schedule is empty, so nothing is redeemed. Run: manage.py migrate")
+    empty_hint = _(
+        "The schedule is empty, so nothing is redeemed. Run: manage.py migrate / redeemer migrate"
+    )
     list_display = ["what", "when", "state_shown", "last_run", "runs"]
     list_select_related = ["interval", "crontab", "clocked", "solar"]
     phone_columns = ("what", "when", "state_shown", "last_run")
@@ -115,7 +117,7 @@ class ScheduleAdmin(History):
     def when(self, task: PeriodicTask) -> str:
         return when_of(task)
 
-    @admin.display(description=_("state"), ordering="enabled")
+    @admin.display(description=pgettext_lazy("of a row", "state"), ordering="enabled")
     def state_shown(self, task: PeriodicTask) -> SafeString:
         if not task.enabled:
             return badge("failed", _("off"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.forms.models import BaseInlineFormSet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.admin import TabularInline
 
 from giftcodes.admin.common.base import History
@@ -166,7 +167,7 @@ class MemberRedemptionAdmin(History):
             "covered_by__redemption__guild",
         )
 
-    @admin.display(description=_("state"), ordering="state")
+    @admin.display(description=pgettext_lazy("of a row", "state"), ordering="state")
     def state_shown(self, row: MemberRedemption) -> SafeString:
         return state_badge(State(row.state), row.gift_code)
 

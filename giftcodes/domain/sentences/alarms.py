@@ -132,8 +132,8 @@ _OF_THE_SYSTEM = {
     "bot_connecting": Text(_("Connecting to Discord.")),
     "bot_silent": Text(
         _(
-            "Not connected: no process runs the bot. The command “make up” starts it within some "
-            "seconds. With compose.yaml, start the service discord-bot."
+            "Not connected: no process runs the bot. The command “make up” or “redeemer up” starts "
+            "it within some seconds. With compose.yaml, start the service discord-bot."
         )
     ),
     "bot_token_refused": Text(
