@@ -48,7 +48,7 @@ class TokenForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
     )
     scope = forms.ChoiceField(label=_("It may"), choices=TokenScope.choices)
-    days = forms.ChoiceField(label=_("It works"), choices=_DAYS, required=False)
+    days = forms.ChoiceField(label=_("It works"), choices=_DAYS, initial="365", required=False)
 
     @property
     def ends_at(self) -> dt.datetime | None:
