@@ -34,7 +34,7 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group("figures-pace", ("bench_pace",)),
+    Group("figures-pace", ("bench_pace", "bench_api")),
     Group("figures-throughput", ("bench_throughput",)),
     Group("figures-lock", ("bench_refusals",)),
     Group(
