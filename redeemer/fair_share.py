@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 #: How many requests of one person, or of the officers of one guild, are answered at the same time.
 #: A page and its live parts need up to three; the rest of the threads is left to other people.
 MOST_OF_PERSON = max(3, THREADS // 2)
+#: A program is refused if this many requests of its person or guild are being answered. So programs
+#: do not lock people out of the pages.
+MOST_OF_PROGRAMS = MOST_OF_PERSON // 2
 
 
 class FairShareMiddleware:
-    """Refuses a request if MOST_OF_PERSON others of the same person or guild are being answered.
+    """Refuses a request if too many of the same person or guild are being answered.
+
+    `MOST_OF_PERSON` is the limit for pages, and `MOST_OF_PROGRAMS` for the API.
 
     The count is kept in memory, because it is about the threads of this process. In MIDDLEWARE,
     this class belongs after the middleware that finds the person and the one that logs requests.
@@ -43,8 +48,9 @@ class FairShareMiddleware:
         names = _names(request)
         if not names:
             return self._get_response(request)
-        if not self._begin(names):
-            if request.path.startswith(door.PREFIX):
+        is_program = request.path.startswith(door.PREFIX)
+        if not self._begin(names, MOST_OF_PROGRAMS if is_program else MOST_OF_PERSON):
+            if is_program:
                 return door.too_many_at_once()
             return error_pages.too_many_at_once(request)
         try:
@@ -52,9 +58,9 @@ class FairShareMiddleware:
         finally:
             self._end(names)
 
-    def _begin(self, names: list[str]) -> bool:
+    def _begin(self, names: list[str], most: int) -> bool:
         with self._lock:
-            if any(self._running[name] >= MOST_OF_PERSON for name in names):
+            if any(self._running[name] >= most for name in names):
                 return False
             self._running.update(names)
             return True
