@@ -63,7 +63,7 @@ def bench_10_000_requests_beside_a_run(tmp_path: Path) -> None:
     assert answers.total() == REQUESTS
     assert set(answers) <= {200, 429}, answers
     report(f"{name}: answered", answers[200], unit="")
-    report(f"{name}: refused by the limit of a token (429)", answers[429], unit="")
+    report(f"{name}: refused by the limits of a guild (429)", answers[429], unit="")
     report(f"{name}: requests in a second", REQUESTS / seconds, unit="")
     for page, limit in PAGES.items():
         slow = sorted(pages[page])[int(0.95 * len(pages[page]))]

@@ -88,7 +88,8 @@ def _answer(request: HttpRequest) -> HttpResponse:
     if changes and not caller.token.may_act:
         raise Problem(ProblemKind.FORBIDDEN, "This token may only read. Make one that may act.")
     if seconds := api_tokens.seconds_until_request(caller.token, changes=changes):
-        words = f"This token sent too many requests. Send the next one in {seconds} s."
+        whose = "this guild" if caller.token.guild_id else "your account"
+        words = f"The tokens of {whose} sent too many requests. Send the next one in {seconds} s."
         raise wait(seconds, words)
     api_tokens.note_use(caller.token)
     key = request.headers.get("Idempotency-Key", "")

@@ -22,11 +22,20 @@ class TokenScope(models.TextChoices):
     ACT = "act", _("Read, and do what its maker may do")
 
 
+def _live() -> models.Q:
+    has_time = models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=Clock())
+    return has_time & models.Q(revoked_at__isnull=True)
+
+
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def live(self) -> ApiTokenQuerySet:
         """Tokens that were not revoked and have not ended. The maker's rights are not checked."""
-        has_time = models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=Clock())
-        return self.filter(has_time, revoked_at__isnull=True)
+        return self.filter(_live())
+
+    def with_liveness(self) -> ApiTokenQuerySet:
+        """Tokens with `is_live`: whether `live` has them."""
+        live = models.ExpressionWrapper(_live(), output_field=models.BooleanField())
+        return self.annotate(is_live=live)
 
 
 class ApiToken(models.Model):

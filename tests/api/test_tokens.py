@@ -160,7 +160,7 @@ def test_a_missing_an_expired_and_a_revoked_token_do_not_lock_an_address(
     assert other.get("guilds").status_code == 200
 
 
-def test_requests_and_changes_of_a_token_are_limited(
+def test_requests_and_changes_of_a_guild_are_limited(
     officer: Program, stranger: Program, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_tokens, "REQUESTS_IN_MINUTE", 3)
@@ -173,6 +173,8 @@ def test_requests_and_changes_of_a_token_are_limited(
     assert 0 < int(too_many.headers["Retry-After"]) <= 60
 
     assert [officer.get("guilds").status_code for _ in range(4)] == [200, 200, 200, 429]
+    second = Program(token_of(account("olga", OFFICERS, world.wolves), world.wolves))
+    assert kind(second.get("guilds")) == "limit", "another token gives the guild no more"
     assert stranger.get("guilds").status_code == 200
 
 
