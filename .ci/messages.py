@@ -29,7 +29,8 @@ _IGNORED = (
     "simulator",
     "var",
     ".*",
-    # Django would write what it finds beside a folder of this name into that folder.
+    # If Django found this folder, it would write the texts of the files beside it here, and not
+    # into the folder that `extract` is given.
     "giftcodes/locale",
 )
 _DATES = re.compile(r'^"(?:POT-Creation|PO-Revision)-Date:.*\n', re.MULTILINE)
@@ -64,7 +65,8 @@ def extract(folder: Path, locales: list[str]) -> Path:
     from django.test.utils import override_settings
 
     with override_settings(LOCALE_PATHS=[folder]):
-        # Without a language to leave out, Django would ask for a language.
+        # Without `locale` and `exclude`, Django refuses to run. If there are no languages, exclude
+        # all, so that only the template is written. “xx” keeps the list from being empty.
         names = {"locale": locales} if locales else {"exclude": [*_all_locales(folder), "xx"]}
         call_command(
             "makemessages",
@@ -82,7 +84,7 @@ def extract(folder: Path, locales: list[str]) -> Path:
 
 
 def begin(file: Path, locale: str) -> None:
-    """Write a catalogue without texts, with the forms of numbers that Django knows."""
+    """Write a catalogue without texts, with the plural forms that Django has for the language."""
     import django
 
     known = Path(django.__file__).parent / "conf" / "locale"

@@ -12,7 +12,7 @@ from benchmarks.conftest import report
 from tests.system.machinery import system
 from tests.waiting import wait_for
 
-#: The tasks that beat enqueues in an hour, and how often.
+#: How often beat enqueues these tasks in an hour in which there is always work.
 AN_HOUR = {"tick": 14_400, "poll": 720, "announce": 720, "sweep": 360, "catch_up": 60, "alarms": 60}
 
 _PILE_UP = """

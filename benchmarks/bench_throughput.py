@@ -1,4 +1,4 @@
-"""Measures redemptions per second for a game without a limit, and each process's processor time."""
+"""Measures how fast codes are redeemed in a game without a limit, and each process's CPU time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fills a database with a million rows, and measures a process."""
+"""Fills a database with a million rows, and measures the time and memory of a Python process."""
 
 from __future__ import annotations
 

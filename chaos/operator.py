@@ -1,4 +1,4 @@
-"""An operator who works in the admin during a round. It is a client of `chaos.operator_process`."""
+"""Simulates an operator who works in the admin, by means of `chaos.operator_process`."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ class Operator:
             pass
         answer = self._process.stdout.readline()
         if not answer:
-            message = f"the operator could not {what}: see operator.log"
+            message = f"the operator's button “{what}” failed: see operator.log"
             raise RuntimeError(message)
         return json.loads(answer)

@@ -45,7 +45,7 @@ class Round:
     problems: list[str] = field(default_factory=list)
     #: Remarks that are shown with the round's result.
     notes: list[str] = field(default_factory=list)
-    #: Players who need not have the code at the end. Their rows must still have a reason.
+    #: Players who need not have the code at the end. A row without the code must still say why.
     exempt: set[str] = field(default_factory=set)
     #: Whether the game may refuse requests with a 429 that our pace did not cause, such as a
     #: scripted one.

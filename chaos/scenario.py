@@ -20,7 +20,7 @@ class Scenario:
         description: what happens, in one sentence.
         play: runs one round of the scenario.
         rounds: the number of rounds, unless ROUNDS is set.
-        members: the number of member redemptions of a code. A tenth of this number of players are
+        members: the number of member redemptions of a code. For every ten of them, one player is
             in two guilds.
         fault_seconds: how long the faults may take, in addition to the run and the recovery.
     """

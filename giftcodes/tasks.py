@@ -1,7 +1,8 @@
-"""All tasks, from top to bottom:
+"""All tasks. An arrow leads to the next step:
 
-    tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates)
+    poll -> fan_out -> redeem (start: lock, refuse duplicates)
          -> dispatch -> redeem_member -> finish
+    tick: dispatch what is due
     sweep, catch_up: work that was left behind
     directory: names and realms of members who agreed
     check_connection: the test of a connection, when a person asks for it
@@ -9,9 +10,9 @@
     keep_figures: counts for /metrics
     prune: old rows
 
-The database is the queue, and Celery only wakes the workers. Each task calls one step, which
-commits, and then enqueues the next task. A lost message delays the work until a tick or the sweep.
-A duplicate message finds nothing to do.
+The database is the queue, and Celery only wakes the workers. Each task calls one step.
+When the step has committed, the task enqueues the next task. A lost message delays the work until a
+tick or the sweep. A duplicate message finds nothing to do.
 """
 
 from __future__ import annotations
@@ -127,13 +128,13 @@ def poll(provider: str = "", *, force: bool = False) -> None:
 
 @shared_task
 def poll_feed(feed_id: int, *, force: bool = False) -> None:
-    """Poll one feed if it is due, and fan out each new code. It may have been deleted meanwhile."""
+    """Poll one feed if it still exists and is due, and fan out each new code."""
     if Feed.objects.filter(pk=feed_id).exists():
         fan_out_each(poll_step.poll_feed(feed_id, force=force).fresh_code_ids)
 
 
 def fan_out_each(code_ids: Iterable[int]) -> None:
-    """Enqueue the fan-out of codes that a feed has."""
+    """Enqueue the fan-out of each new code of a feed."""
     for code_id in code_ids:
         enqueue_on_commit(fan_out, code_id, Trigger.POLL)
 
@@ -145,8 +146,8 @@ def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None 
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
-    # What is left: redemptions that another process had locked, and redemptions whose rows were
-    # closed with the code and must be reopened.
+    # These are left: redemptions whose row lock another transaction held, and running ones in which
+    # member redemptions were cancelled because the code was closed, and must be reopened.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
 
@@ -162,7 +163,7 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
 def start_requested() -> None:
     """Start a few runs that a person requested. Other messages are handled before the next few.
 
-    A request whose start fails stays, and is claimed again when its claim is old enough.
+    If a start fails, its request stays, and is claimed again when its claim is a minute old.
     """
     providers = set()
     with FailureIsolation("requested runs", is_left_out=_is_requested) as isolation:
@@ -181,7 +182,7 @@ def start_requested() -> None:
 
 
 def _is_requested(what: str) -> bool:
-    """Whether a request still waits, by its text."""
+    """Whether a request with this text, such as `guild 3 with code 17`, still waits."""
     return any(str(request) == what for request in RunRequest.objects.iterator())
 
 
@@ -243,7 +244,7 @@ def redeem_member(member_redemption_id: int, token: int) -> None:
 
 @shared_task
 def close_code(gift_code_id: int) -> None:
-    """Cancel the rows that wait for a closed code."""
+    """Cancel the member redemptions of a closed code that still wait."""
     for redemption_id in code_lifecycle.cancel_waiting(gift_code_id):
         finish(redemption_id)
 
@@ -257,7 +258,7 @@ def finish(redemption_id: int) -> None:
 @shared_task
 def catch_up(guild_ids: list[int] | None = None) -> None:
     """Handle members who have joined, left or been corrected since their guild's runs."""
-    # A pass over some guilds says nothing about the rows of the others.
+    # A pass over only some guilds clears no alarm, because the bad row may be in another guild.
     with FailureIsolation("catch-up", is_left_out=lambda _what: bool(guild_ids)) as isolation:
         for redemption_id in catch_up_step.withdraw_leavers(isolation):
             isolation.call(f"redemption {redemption_id}", finish, redemption_id)
@@ -307,7 +308,7 @@ def sweep() -> None:
 
 @shared_task
 def announce() -> None:
-    """Every five seconds, and after each message: send a few of the waiting messages."""
+    """Every five seconds, and after each announcement: begin to send the next few, and notices."""
     for announcement_id, token in announce_step.claim():
         enqueue_on_commit(send_announcement, announcement_id, token)
     if alarms_step.has_notices():
@@ -337,7 +338,7 @@ def alarms() -> None:
 
 @shared_task
 def weekly() -> None:
-    """Every five minutes: queue the summaries that are due, and tell players what waits."""
+    """Every five minutes: queue due summaries, and tell players which codes wait for them."""
     if weekly_step.queue_summaries():
         enqueue_on_commit(announce)
     if link_ids := weekly_step.due_links():
@@ -346,10 +347,10 @@ def weekly() -> None:
 
 @shared_task
 def tell_player(link_id: int, *others: int) -> None:
-    """Send a player a direct message in Discord, if something waits for the player.
+    """Send a player a direct message in Discord, if codes wait for the player.
 
-    The others come one after the other. If all were told at once while Discord does not answer, no
-    thread would be left for the ticks.
+    Then a message is enqueued for the `others`, so that players are told one after the other. If
+    all were told at once while Discord does not answer, no thread would be left for the ticks.
     """
     try:
         weekly_step.tell_player(link_id)
@@ -366,7 +367,7 @@ def check_connection(name: str, token: int) -> None:
 
 @shared_task
 def keep_figures() -> None:
-    """Every minute: count what is too much to be counted for each request to /metrics."""
+    """Every minute: store the counts for /metrics that would take too long at each request."""
     figures_step.keep()
 
 
@@ -393,7 +394,7 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Make lookups due now, before the runs start: those of members who need a correction.
+    """Before the runs start, make the lookups of members who need a correction due now.
 
     This sends no request. The task `directory` starts the lookups a few seconds later.
     """

@@ -1,1 +1,1 @@
-"""A model of the lock in Promela (lock.pml), and `make model`, which checks it with Spin."""
+"""A model of the lock, in Promela (lock.pml). `make model` checks it with Spin (check.py)."""

@@ -13,7 +13,7 @@ from typing import Any
 
 #: Internet providers give each customer at least a /64.
 _IPV6_CUSTOMER_BITS = 64
-#: The headers in which a proxy says whose request it passes on.
+#: The headers in which a proxy describes the request as it reached the proxy.
 _FOR_APPLICATIONS = (
     "HTTP_FORWARDED",
     "HTTP_X_FORWARDED_BY",
@@ -24,7 +24,8 @@ _FOR_APPLICATIONS = (
 )
 #: Other headers that only a proxy adds.
 _OF_PROXIES = (*_FOR_APPLICATIONS, "HTTP_VIA", "HTTP_X_FORWARDED_SERVER", "HTTP_X_REAL_IP")
-#: In the environment of a request: a proxy passed it on, although its headers were removed.
+#: This key in a request's WSGI environment says that the request had a proxy's headers. They may
+#: have been removed since.
 _WAS_PASSED_ON = "redeemer.was_passed_on"
 _ENTRY = re.compile(
     r'"?(?:'
@@ -65,9 +66,9 @@ def was_passed_on(environ: Mapping[str, Any]) -> bool:
 
 
 def without_forged_headers(application: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a WSGI application that removes what a proxy says, for a site without a proxy.
+    """Wrap an application of a site without a proxy, and remove the headers that proxies send.
 
-    Any client can send these headers. That they were there can still be asked (`was_passed_on`).
+    Any client can send these headers. `was_passed_on` still says whether the request had any.
     """
 
     def passing(environ: dict[str, Any], start_response: Any) -> Any:

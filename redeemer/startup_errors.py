@@ -1,4 +1,4 @@
-"""Makes an error in the settings end a start with one clear line instead of a traceback."""
+"""Shows an error in the settings as one clear line instead of a traceback, and ends the process."""
 
 from __future__ import annotations
 

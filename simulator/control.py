@@ -66,7 +66,7 @@ class ControlApi:
             token.strip().encode(), self.token.encode()
         ):
             return _refused(
-                HTTPStatus.UNAUTHORIZED, "Send Authorization: Bearer and SIMULATOR_TOKEN."
+                HTTPStatus.UNAUTHORIZED, "Send the header Authorization: Bearer <SIMULATOR_TOKEN>."
             )
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if request.method != "GET" and media_type != JSON:

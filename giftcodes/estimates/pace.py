@@ -69,7 +69,7 @@ class Pace:
         return self.hindrance or ("" if self.window or self.speed else NOT_MEASURED)
 
     def answered_in(self, nth: int) -> float:
-        """Seconds until an answer comes to the nth of the requests that are not under way yet.
+        """Seconds until the nth new request is answered. Requests under way are not counted.
 
         For a larger n, the result is the same or larger.
 
@@ -97,7 +97,7 @@ class Pace:
             return self._held + self._batches(nth + self.in_flight)
         nth -= free
         if window.ends_in is None:
-            # Requests under way that open a window have the first places in it.
+            # If a request under way opens the next window, it takes the first place in it.
             starts_in, nth = self._held, nth + window.openers_out
         else:
             starts_in = max(window.ends_in + self._noticed_after(window), self._held)

@@ -26,7 +26,7 @@ class FeedSource:
     feed_hosts: PrivateHosts | None
     poll_seconds: float
     feed_options: SourceOptions | None
-    #: Where its address and key are entered, for the sentences about problems.
+    #: Where a person enters the address and the key of the feed. Error messages name this place.
     feed_place: str
     from_browser: frozenset[str] = frozenset({"feed_url", "feed_key"})
 
@@ -44,7 +44,7 @@ def source_of(feed: Feed) -> FeedSource | ProviderConfig:
     if not feed.is_readable:
         raise ValueError(
             "The address or the key of the feed cannot be read, because the encryption key is "
-            "missing. Enter both again on the page of the feed."
+            "missing. Enter the address and the key of the feed again on its page."
         )
     return FeedSource(
         name=feed.provider,

@@ -30,12 +30,12 @@ class SelfServiceKind(models.TextChoices):
 
 
 def reason_words(reason: str) -> str | Promise:
-    """A version's change reason in words. A reason that is no key is returned as it is stored."""
+    """A version's change reason in words. Any that is no `SelfServiceKind` stays as stored."""
     return SelfServiceKind(reason).label if reason in SelfServiceKind.values else reason
 
 
 class SelfServiceEvent(models.Model):
-    """An entry of the journal. It names no player: the member is a reference, or null."""
+    """An entry of the journal. It has no player ID, only a reference to a member, or null."""
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="self_service_events")
     member = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="+")

@@ -134,7 +134,7 @@ def caller_of(token: str) -> Caller | None:
     row = rows.filter(token_hash=token_hash(token)).first()
     if row is None:
         return None
-    if not row.is_live:
+    if not row.is_live:  # type: ignore[attr-defined]
         raise TokenRefused(
             _("This token has ended, or a person has revoked it. Make a new one on the site.")
         )

@@ -78,7 +78,10 @@ def is_full(number: int) -> bool:
 
 
 def page(request: HttpRequest, guild_id: int) -> HttpResponse:
-    """Do what the pressed button says, if any. Then go back to the previous page, or to the tab."""
+    """Do what the pressed button says, if any.
+
+    Then go back to the previous page or, if it is unknown, to the guild's tab “How players join”.
+    """
     if not may_open(request.user):
         raise PermissionDenied
     own = scope.visible(Guild.objects.all(), request.user)
