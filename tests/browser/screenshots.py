@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Browser, Page
 
 from giftcodes.domain.findings import Finding, FindingKind, Topic
 from giftcodes.models import ConnectionCheck, Feed, Guild, Member
 from giftcodes.models.feed import FeedKind
-from giftcodes.services import sources
+from giftcodes.services import joining, sources
 from tests.browser.conftest import log_in
 from tests.browser.world import World, build, imported
 
@@ -197,6 +198,21 @@ def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any)
             page.goto(f"{live_server.url}/admin/")
             _shoot(page, "officer", variant)
         context.close()
+
+
+def shoot_languages(chromium: Browser, live_server: Any, admin_user: Any) -> None:
+    """Take pictures of Home, and of the page on which a player joins, in other languages."""
+    world = build(user=admin_user)
+    join = reverse("players:join", args=[joining.make_join_link(world.guild.pk).token])
+    for language in ("de", "ar"):
+        for variant, address in (("light", "/admin/"), ("phone", join)):
+            context = chromium.new_context(locale=language, **VARIANTS[variant])
+            log_in(context, live_server.url, admin_user)
+            page = context.new_page()
+            page.goto(f"{live_server.url}{address}")
+            name = "join" if address == join else "dashboard"
+            _shoot(page, f"{name}-{language}", variant)
+            context.close()
 
 
 def _shoot(page: Page, name: str, variant: str) -> None:

@@ -16,7 +16,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from giftcodes.domain.outcomes import Outcome
-from giftcodes.domain.sentences import reason_of
+from giftcodes.domain.sentences import Sentence, reason_of
 from giftcodes.models import (
     Alarm,
     Attempt,
@@ -301,5 +301,5 @@ def _health(now: dt.datetime) -> None:
     Alarm.objects.create(
         kind=Alarm.Kind.NO_PROGRESS,
         subject="1",
-        message="Wolves with HARVEST: no progress for 5 minutes.",
+        message=Sentence.of("no_progress", code="HARVEST", guild="Wolves", seconds="300"),
     )
