@@ -115,6 +115,7 @@ WRITTEN_BY_THE_PROGRAM = {
     "AlarmNotice.error",
     "Alarm.message",
     "Announcement.error",
+    "ApiAnswer.body",
     "Attempt.body",
     "Channel.error",
     "Directory.error",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 from html import unescape
+from importlib import import_module
 from itertools import count
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt, AccessLog
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission, User
@@ -33,18 +35,23 @@ from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
+# The URLs load the pages, which the parameters below name.
+import_module(settings.ROOT_URLCONF)
+
 #: These models have no list. Most are shown on other pages: join links and join requests on a page
 #: of the guild, a personal link on its member's page, the settings of a game and their tests on the
 #: page “Connect a game”, the Discord bot on its own page, its servers on the guild's page, and the
 #: feeds that list a code on the page of the code. Password links and the rules for officers have
-#: their own pages. Cursors of periodic steps, counts of uses, requested runs and the figures of
-#: /metrics are shown nowhere.
+#: their own pages, and tokens of the API are shown on the guild's page. Cursors of periodic steps,
+#: counts of uses, requested runs, repeated answers of the API and the figures of /metrics are shown
+#: nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),
     "KeptFigure",
     *("StoredSetting", "ConnectionCheck", "CodeSighting"),
     *("DiscordBot", "DiscordServer", "DiscordAccount", "DiscordCode"),
+    *("ApiToken", "ApiAnswer"),
 }
 # Without the models of versions, which are shown in the history of their row.
 MODELS = sorted(
