@@ -85,12 +85,12 @@ def _answer(request: HttpRequest) -> HttpResponse:
     # Versions of what is changed name this user.
     request.user = caller.user
     changes = request.method not in _SAFE
-    if changes and not caller.token.may_act:
-        raise Problem(ProblemKind.FORBIDDEN, "This token may only read. Make one that may act.")
     if seconds := api_tokens.seconds_until_request(caller.token, changes=changes):
         whose = "this guild" if caller.token.guild_id else "your account"
         words = f"The tokens of {whose} sent too many requests. Send the next one in {seconds} s."
         raise wait(seconds, words)
+    if changes and not caller.token.may_act:
+        raise Problem(ProblemKind.FORBIDDEN, "This token may only read. Make one that may act.")
     api_tokens.note_use(caller.token)
     key = request.headers.get("Idempotency-Key", "")
     if request.method == "POST" and key:

@@ -21,6 +21,8 @@ _ABOUT = (
     "Guilds, members, codes and runs, with the rights and the limits of the pages. Each request "
     "needs a token, which an officer makes on the page of the guild."
 )
+#: How many faults of a body an answer names.
+MOST_ERRORS = 20
 _EXTRA = {
     "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     "security": [{"token": []}],
@@ -46,7 +48,9 @@ def _problem(_request: HttpRequest, problem: Problem) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
-    errors = [{"at": list(map(str, one["loc"])), "reason": one["msg"]} for one in error.errors]
+    # A body of 64 kB may have thousands of faults, and the answer to a key is stored.
+    named = error.errors[:MOST_ERRORS]
+    errors = [{"at": list(map(str, one["loc"])), "reason": one["msg"]} for one in named]
     first = errors[0] if errors else {"at": [], "reason": ""}
     words = "%(place)s cannot be used: %(reason)s."
     detail = words % {"place": "/".join(first["at"]), "reason": first["reason"]}

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from giftcodes.api import door
+from giftcodes.api.routes import MOST_ERRORS
 from giftcodes.models import (
     CodeProposal,
     EventKind,
@@ -349,6 +350,15 @@ def test_each_error_is_a_problem(officer: Program, world: World) -> None:
     wrong = officer.post("codes", {"code": 5})
     assert kind(wrong) == "unusable"
     assert wrong.json()["errors"]
+
+
+def test_an_answer_names_some_of_very_many_faults(officer: Program, world: World) -> None:
+    """The answer to a key is stored, so it must not be much longer than what was sent."""
+    many = {f"{number}": 1 for number in range(3_000)}
+    wrong = officer.post(f"guilds/{world.wolves.pk}/members", {"members": [], **many})
+
+    assert kind(wrong) == "unusable"
+    assert len(wrong.json()["errors"]) == MOST_ERRORS
 
 
 def test_a_fault_is_a_problem_without_a_word_of_the_fault(

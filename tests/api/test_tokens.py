@@ -172,6 +172,11 @@ def test_requests_and_changes_of_a_guild_are_limited(
     assert kind(too_many) == "limit"
     assert 0 < int(too_many.headers["Retry-After"]) <= 60
 
+    reader = Program(
+        token_of(account("rita", OFFICERS, world.wolves), world.wolves, TokenScope.READ)
+    )
+    assert kind(reader.patch(path, {})) == "limit", "what is not allowed is counted, too"
+
     assert [officer.get("guilds").status_code for _ in range(4)] == [200, 200, 200, 429]
     second = Program(token_of(account("olga", OFFICERS, world.wolves), world.wolves))
     assert kind(second.get("guilds")) == "limit", "another token gives the guild no more"
