@@ -119,6 +119,11 @@ def site(db: None, template: Address, tmp_path: Path) -> Iterator[Site]:
 def _copy(original: Address, copy: Address) -> None:
     _drop(copy)
     with copy.connect_to_server() as server:
+        # A thread of an earlier test, such as one that answered a browser, may still be connected.
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [original.name],
+        )
         server.execute(
             SQL("CREATE DATABASE {} TEMPLATE {}").format(
                 Identifier(copy.name), Identifier(original.name)
