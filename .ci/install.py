@@ -42,7 +42,7 @@ def main(stamp: Path, *requirements: Path) -> int:
 
 
 def is_current(stamp: Path, *requirements: Path) -> bool:
-    """Return whether every package in the present `requirements` files has been installed."""
+    """Return whether the packages were installed after the last change of any requirements file."""
     if not stamp.exists() or INSTALLING.exists():
         return False
     return all(stamp.stat().st_mtime >= path.stat().st_mtime for path in requirements)

@@ -97,7 +97,7 @@ def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
     ):
         found = redeem(running)
         settled = started[0] + 2 * WINDOW
-        # The first window is all ours: `theirs` requests more than each later one has for us.
+        # The first window is all ours, so it serves `theirs` more members than each later window.
         ideal, _ = ideal_seconds(members - theirs, window=WINDOW, limit=LIMIT - theirs)
         report(
             "Others take 10 of 30: refused in their first two windows",
@@ -150,7 +150,7 @@ def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
 
 
 def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
-    """The worker polls by itself, as always: a command would first have to start."""
+    """The worker polls by itself, as in production. The start of a command would take time."""
     with running_system(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
         _list_code(running)
         codes = "SELECT count(*) FROM giftcodes_redemption"
@@ -170,7 +170,7 @@ def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
 
 
 def bench_the_first_request_of_each_window(tmp_path: Path) -> None:
-    """How soon the first request comes after a window is known to have opened."""
+    """How soon after the end of a window the first request of the next window arrives."""
     windows = 8
     members = windows * LIMIT
     with (
@@ -238,7 +238,7 @@ def _players(begin: int, number: int) -> list[str]:
 
 @contextmanager
 def _others(running: System, *, number: int) -> Iterator[list[float]]:
-    """Run another program on our address. It sends `number` requests at once, once in each window.
+    """Run another program with our IP address. In each window it sends `number` requests at once.
 
     It begins during our second window. From the next window on, it sends at the window's start.
 
@@ -281,7 +281,7 @@ def _others(running: System, *, number: int) -> Iterator[list[float]]:
 def _window_ends(running: System) -> Iterator[set[float]]:
     """Watch the game's budget, and collect the Unix times at which its windows end.
 
-    The next window opens at that moment: Redeemer may send again.
+    From that moment on, Redeemer may send again. Its first request opens the next window.
     """
     ends: set[float] = set()
     is_over = threading.Event()

@@ -1,6 +1,6 @@
 """Measures how long each step takes for a new code and 10,000 guilds of 100 members.
 
-All runs are open during the measurements.
+After the fan-out, the runs of all guilds are in progress.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def bench_audit_and_prune_of_a_million_members() -> None:
     audit = measure("manage.py", "audit", "--at-once")
     assert "1,000,000 member redemptions, 0 broken" in audit.output, audit.output
     report("An audit of 10,000 guilds with 1,000,000 members", audit.seconds, limit=60, unit="s")
-    # One request in ten got TOO FREQUENT.
+    # Give every tenth member redemption an old attempt that the game answered with TOO FREQUENT.
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {Attempt._meta.db_table} (member_redemption_id, gift_code_id, player_id, "

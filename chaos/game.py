@@ -1,4 +1,8 @@
-"""The simulated game. Scenarios change its world, and the checks read its ledger."""
+"""The simulated game.
+
+Scenarios change its world (players, codes, feed, faults, options and rate), and the checks read its
+ledger.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_one_line, validate_realm
 from giftcodes.form_fields import CleanCharField, WholeNumberField
 
-#: The lengths of player IDs. An ID of another length was copied in part, or is another number.
+#: The lengths of player IDs. An ID of another length is incomplete, or is not a player ID.
 LEAST_DIGITS, MOST_DIGITS = 6, 12
 #: What may stand before, between and after the digits of a copied ID or realm.
 _BEFORE_ID = re.compile(r"\A(?:player)?\s*(?:id|uid|fid)?\s*[:#=]*\s*", re.IGNORECASE)

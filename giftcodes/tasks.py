@@ -146,8 +146,8 @@ def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None 
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
-    # These are left: redemptions whose row lock another transaction held, and running ones in which
-    # member redemptions were cancelled because the code was closed, and must be reopened.
+    # Two kinds are left: redemptions whose row lock another transaction held, and running ones with
+    # member redemptions that were cancelled when the code was closed. Those must be reopened.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
 
@@ -187,7 +187,7 @@ def _is_requested(what: str) -> bool:
 
 
 def start_run(guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | None) -> str:
-    """Start a run, or refuse it. Returns the game to dispatch, or an empty string."""
+    """Start a run, or refuse it. Returns the game that has work, or an empty string."""
     result = start_step.start(
         guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id
     )
@@ -308,7 +308,7 @@ def sweep() -> None:
 
 @shared_task
 def announce() -> None:
-    """Every five seconds, and after each announcement: begin to send the next few, and notices."""
+    """Every five seconds, and after each announcement: enqueue the next ones, and notices."""
     for announcement_id, token in announce_step.claim():
         enqueue_on_commit(send_announcement, announcement_id, token)
     if alarms_step.has_notices():
@@ -338,7 +338,7 @@ def alarms() -> None:
 
 @shared_task
 def weekly() -> None:
-    """Every five minutes: queue due summaries, and tell players which codes wait for them."""
+    """Every five minutes: queue the summaries that are due, and tell players of waiting codes."""
     if weekly_step.queue_summaries():
         enqueue_on_commit(announce)
     if link_ids := weekly_step.due_links():
@@ -394,7 +394,7 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Before the runs start, make the lookups of members who need a correction due now.
+    """Before the runs start, make lookups due now if their members need a correction.
 
     This sends no request. The task `directory` starts the lookups a few seconds later.
     """

@@ -1,1 +1,1 @@
-"""A model of the lock, in Promela (lock.pml). `make model` checks it with Spin (check.py)."""
+"""A model of the run lock, in Promela (lock.pml). `make model` checks it with Spin (check.py)."""

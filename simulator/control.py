@@ -3,9 +3,9 @@
 Only a program that knows the token may use them. Every user of this computer can reach the port,
 and every web page that is open in a browser here can send requests to it. But a page can set the
 `Authorization` header or send `application/json` only in requests to its own site, and to sites
-that consent. This server never consents. An attacker can let the host name of a page point to this
-computer (DNS rebinding), so that this server counts as the page's own site. The requests of such a
-page have its host name in `Host`, and are refused.
+that allow it (CORS). This server never does. An attacker can let the host name of a page point to
+this computer (DNS rebinding), so that this server counts as the page's own site. The requests of
+such a page have its host name in `Host`, and are refused.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from simulator.validation import InvalidWorldError
 from simulator.wire import JSON, Request, Response, json_response
 
 PREFIX = "/_sim/"
-#: The default target of redirects. It needs no token: a client that follows a redirect has none.
+#: Where the fault `redirect` leads by default. It needs no token, because a client that follows a
+#: redirect has none.
 TRAP_PATH = "/_sim/trap"
 
 
 @dataclass(slots=True)
 class ControlApi:
-    """The paths below `/_sim/`. If `token` is empty, they are closed, except for the trap.
+    """The paths below `/_sim/`. If `token` is empty, they are closed, except for `TRAP_PATH`.
 
     Args:
         state: the state that the paths read and change.

@@ -9,11 +9,11 @@ from typing import Any
 
 Json = dict[str, Any]
 
-#: Discord's epoch: its numbers begin with the milliseconds since then.
+#: Discord's epoch. Each ID of Discord begins with the milliseconds since then.
 _EPOCH_MS = 1_420_070_400_000
 _count = itertools.count(1)
 
-#: All permissions that the bot asks about, and *Manage Server*.
+#: All permissions that the bot needs in a channel. *Manage Server* is not one of them.
 USUAL_PERMISSIONS = (1 << 10) | (1 << 11) | (1 << 14) | (1 << 35) | (1 << 38)
 MANAGE_SERVER = 1 << 5
 EPHEMERAL = 1 << 6
@@ -22,7 +22,7 @@ MESSAGE, THINKING, UPDATING, MODAL = 4, 5, 6, 9
 
 
 def new_id() -> int:
-    """A number as Discord makes them: the time, and a counter."""
+    """A new ID as Discord makes IDs: the time, and a counter."""
     return (int(time.time() * 1_000) - _EPOCH_MS) << 22 | (next(_count) & 0x3FFFFF)
 
 
@@ -31,7 +31,7 @@ class Server:
     """A Discord server with one channel and one role.
 
     Args:
-        id, channel_id, role_id: Discord's numbers.
+        id, channel_id, role_id: the IDs in Discord.
         name: its name.
     """
 
@@ -51,7 +51,7 @@ class Person:
     """A member of a server.
 
     Args:
-        id: Discord's number of the user.
+        id: the ID of the user in Discord.
         name: the name that is shown.
         server: where the person acts.
         has_role: whether the person has the role of the server.
@@ -67,7 +67,7 @@ class Person:
 
 @dataclass(slots=True)
 class Message:
-    """A message in a channel, with its earlier versions as the bot sent them."""
+    """A message in a channel, with all its versions as the bot sent them. The last one is shown."""
 
     id: int
     channel_id: int
@@ -81,7 +81,7 @@ class Message:
 
     @property
     def buttons(self) -> dict[str, str]:
-        """The buttons that it has now: from the label to the custom ID."""
+        """The custom ID of each button that it has now, by the button's label."""
         return buttons_of(self.versions[-1])
 
     @property
@@ -98,7 +98,7 @@ class Use:
     """One use of the bot: a command, a menu of a message, a press or a sent form.
 
     Args:
-        kind: Discord's number of its type.
+        kind: Discord's number for the type of this interaction.
         person: who uses it.
         data: what Discord sends about it.
         source: the message with the button, if there is one.
@@ -142,12 +142,12 @@ class Use:
 
     @property
     def buttons(self) -> dict[str, str]:
-        """The buttons of the last answer: from the label to the custom ID."""
+        """The custom ID of each button of the last answer, by the button's label."""
         return buttons_of(self.answers[-1]) if self.answers else {}
 
 
 def buttons_of(message: Json) -> dict[str, str]:
-    """The buttons of a message: from the label to the custom ID."""
+    """The custom ID of each button of a message, by the button's label."""
     return {
         one["label"]: one["custom_id"]
         for row in message.get("components") or []

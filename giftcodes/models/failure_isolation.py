@@ -19,8 +19,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _SUBJECT_LENGTH = 100
 
-#: Sent with `error`, an exception that nobody expects, by code that handles it and goes on. The
-#: sender is the name of the step, as text.
+#: Code sends this signal when it has caught an unexpected exception and goes on. The argument
+#: `error` is the exception. The sender is the name of the step, as text.
 unexpected_error = Signal()
 
 
@@ -35,8 +35,8 @@ class FailureIsolation:
 
     Args:
         step: the name of the pass. The subjects of its alarms begin with it.
-        is_left_out: for a pass over only some items: whether an item, named as in `call`, is left
-            to another pass, which will decide about its alarm. By default, a pass is over all.
+        is_left_out: whether this pass leaves out an item, named as in `call`. The alarm of such an
+            item stays until another pass handles the item. By default, no item is left out.
     """
 
     def __init__(

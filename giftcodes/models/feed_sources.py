@@ -1,4 +1,4 @@
-"""What a client needs to ask a feed: where it is, which key it gets, how its answer is read."""
+"""What a client must know to poll a feed: its address, its key, and how to read its answer."""
 
 from __future__ import annotations
 

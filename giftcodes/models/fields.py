@@ -3,9 +3,9 @@
 A text is cleaned when a form takes it, and when it is written or looked up, because Django writes
 and looks up what `to_python` returns. giftcodes.domain.text defines what is cleaned.
 
-Names are also cleaned when they are read, because an older version may have stored invisible
-characters, which no page, message or export may show. The columns are the same as those of Django's
-own fields.
+Names and notes are also cleaned when they are read, because an earlier release may have stored
+invisible characters, which no page, message or export may show. The columns are the same as those
+of Django's own fields.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NameField(CharField):
         return clean_name(text) if isinstance(text, str) else text
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Remove invisible characters that an earlier version may have stored."""
+        """Remove invisible characters that an earlier release may have stored."""
         return value if value is None else visible(value)
 
     def formfield(self, **options: Any) -> Any:
@@ -86,7 +86,7 @@ class SentenceField(TextField):
     """
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Return the sentence. A text of an earlier release stays as it is.
+        """Return the sentence. A text of an earlier release is not translated.
 
         Invisible characters are removed. The characters that isolate the names in the sentence
         stay.
@@ -107,7 +107,7 @@ class SentenceField(TextField):
 class NotesField(TextField):
     """A text that may have several lines, of at most `MOST_NOTES` characters.
 
-    A longer text that an earlier version has stored stays until it is made shorter.
+    A longer text that an earlier release has stored stays until a person makes it shorter.
     """
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
@@ -136,7 +136,7 @@ class NotesField(TextField):
         return clean_notes(text) if isinstance(text, str) else text
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Remove invisible characters that an earlier version may have stored."""
+        """Remove invisible characters that an earlier release may have stored."""
         return value if value is None else visible(value)
 
     def deconstruct(self) -> Any:

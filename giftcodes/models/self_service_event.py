@@ -30,7 +30,7 @@ class SelfServiceKind(models.TextChoices):
 
 
 def reason_words(reason: str) -> str | Promise:
-    """A version's change reason in words. Any that is no `SelfServiceKind` stays as stored."""
+    """A version's change reason in words. A reason that is no `SelfServiceKind` stays as stored."""
     return SelfServiceKind(reason).label if reason in SelfServiceKind.values else reason
 
 

@@ -36,7 +36,7 @@ _LINE_NUMBER = re.compile(r"([0-9]{1,4})(?![0-9])")
 _WHOLE_ID = re.compile(
     r"[0-9]{6}|[1-9][0-9]{0,2}(?:([ \u00a0\u2009\u202f.,'’-])[0-9]{3})(?:\1[0-9]{3})+"
 )
-#: A masked time stamp at the start of a line, and the sender with a colon that may follow it.
+#: What a line may start with: a masked time stamp, and after it perhaps the sender and a colon.
 _STAMP = re.compile(rf"[{_SPACES}\[\](){{}},.|•~–—-]*\0[{_SPACES}\0\[\](){{}},.|•~–—-]*")
 _SENDER = re.compile(rf"~?[{_SPACES}]*([^:\0]{{1,40}}?)[{_SPACES}]*:(?=[{_SPACES}\0])")
 _MASKED_SENDER = re.compile(rf"[{_SPACES}\0]*:(?=[{_SPACES}])")
@@ -86,7 +86,7 @@ class LineReading:
         sender: who wrote the line, as the chat says.
         text: the line without time stamps, for a line without a player.
         name: the rest of a line whose number is no player ID, if the rest looks like a name.
-        is_labelled: whether the line begins with a label such as “ID:”.
+        is_labelled: whether “ID” stands before the first player ID, and that player has no name.
     """
 
     players: list[Reading] = field(default_factory=list)
@@ -99,7 +99,10 @@ class LineReading:
 
 @dataclass(slots=True)
 class _Line:
-    """A line while it is read: `shown` as written, and `plain` with masks, of the same length."""
+    """A line while it is read. `shown` is the text. `plain` has `MASK` where something was found.
+
+    Both have the same length, so that a place in one is the same place in the other.
+    """
 
     shown: str
     plain: str

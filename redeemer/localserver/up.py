@@ -50,9 +50,9 @@ def main(argv: list[str]) -> int:
 def _up(config: Config, home: Home) -> int:
     home.prepare()
     with instance_lock(home.lock, config.address):
-        # An orderly stop removes the environment file. If it exists, a run was killed, and the site
-        # of that run may not have ended yet. Its addresses are outdated, and other commands use
-        # them while the lock is held, so the file is removed.
+        # An orderly stop removes the environment file. If the file exists, an earlier `up` was
+        # killed, and its site may not have ended yet. The addresses in the file are outdated, but
+        # other commands would use them while the lock is held, so the file is removed.
         was_killed = home.environment.exists()
         home.environment.unlink(missing_ok=True)
         check_port(config, timeout_seconds=_KILLED_SITE_ENDS_WITHIN_SECONDS if was_killed else 0.0)

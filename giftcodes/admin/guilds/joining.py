@@ -133,7 +133,7 @@ def _full(request: HttpRequest, name: str, key: str) -> str:
 
 
 def _waiting(guild: Guild) -> dict[str, Any]:
-    """The requests, with what an officer should know about the players and about the list."""
+    """The waiting requests, with facts about the player of each one, and about all together."""
     requests = list(guild.join_requests.select_related("link"))
     ids = [one.player_id for one in requests]
     members = {one.player_id: one for one in guild.members.filter(player_id__in=ids)}
@@ -305,7 +305,7 @@ _NONE_CHOSEN = _("No request was chosen, or another officer has decided already.
 
 
 def _chosen(request: HttpRequest) -> list[int]:
-    """The request whose own button was pressed, or else the requests with a tick."""
+    """The request whose own button was pressed, or else those whose checkboxes are selected."""
     texts = request.GET.getlist("one") or request.POST.getlist("chosen")
     return [pk for text in texts if (pk := row_id(text))]
 
