@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,9 +22,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url
+from giftcodes.admin.common.scoped import own_guild
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import ApiToken, Guild, TokenScope
-from giftcodes.queries import scope
 from giftcodes.services.api_tokens import TokenRefused, make_token, revoke
 
 if TYPE_CHECKING:
@@ -72,10 +72,7 @@ def page_of_guild(request: HttpRequest, guild_id: int) -> HttpResponse:
     """Do what the pressed button says. A token that was made is the page; else the tab follows."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
-    own = scope.visible(Guild.objects.all(), request.user)
-    guild = own.filter(pk=pk).first() if (pk := row_id(str(guild_id))) else None
-    if guild is None:
-        raise Http404
+    guild = own_guild(request, guild_id)
     back = guild_url(guild.pk, "officers")
     rows = ApiToken.objects.filter(guild=guild)
     return _do(request, guild, rows, back) or HttpResponseRedirect(back)

@@ -23,8 +23,10 @@ from giftcodes.admin.common import lookups
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
 from giftcodes.admin.common.search_limits import has_too_many_values, search_problem
 from giftcodes.admin_menu import page_of
+from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.form_fields import WholeNumberField
+from giftcodes.models import Guild
 from giftcodes.models.fields import without_notes
 from giftcodes.queries import scope
 
@@ -46,6 +48,19 @@ _NUMBERS = (
     models.SmallIntegerField,
     models.BigIntegerField,
 )
+
+
+def own_guild(request: HttpRequest, guild_id: int) -> Guild:
+    """The guild that an address names.
+
+    Raises:
+        Http404: there is no such guild, or the person may not see it. The answer is the same.
+    """
+    own = scope.visible(Guild.objects.all(), request.user)
+    guild = own.filter(pk=pk).first() if (pk := row_id(str(guild_id))) else None
+    if guild is None:
+        raise Http404
+    return guild
 
 
 class OwnRowsFilter(admin.RelatedFieldListFilter):

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
-from django.http import Http404
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer
+from giftcodes.admin.common.scoped import own_guild
 from giftcodes.clients.channels.base import UNREACHED_KEYS
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import SIGNS, Tone
-from giftcodes.models import Announcement, Channel, DeliveryState, Guild
-from giftcodes.queries import scope
+from giftcodes.models import Announcement, Channel, DeliveryState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -231,8 +230,6 @@ def live(request: HttpRequest, guild_id: int) -> JsonResponse:
     """
     if not request.user.has_perm("giftcodes.view_channel"):
         raise PermissionDenied
-    guild = scope.visible(Guild.objects.all(), request.user).filter(pk=guild_id).first()
-    if guild is None:
-        raise Http404
+    guild = own_guild(request, guild_id)
     states = states_of(list(guild.channels.all()))
     return answer(parts(states), again_in_seconds=again_in_seconds(states.values()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
@@ -18,9 +18,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url
+from giftcodes.admin.common.scoped import own_guild
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import DiscordAccount, Guild
-from giftcodes.queries import scope
 from giftcodes.queries.discord import BotStanding, bot
 from giftcodes.services import discord_links
 
@@ -51,10 +51,7 @@ def page(request: HttpRequest, guild_id: int) -> HttpResponse:
     """Do what the pressed button says. A code that was made is the page; else the tab follows."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
-    own = scope.visible(Guild.objects.all(), request.user)
-    guild = own.filter(pk=pk).first() if (pk := row_id(str(guild_id))) else None
-    if guild is None:
-        raise Http404
+    guild = own_guild(request, guild_id)
     act = request.POST.get("act", "") if request.method == "POST" else ""
     if act in ("server code", "account code"):
         is_for_guild = act == "server code"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -24,12 +24,12 @@ from giftcodes import site_address, tasks
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url, member_link
+from giftcodes.admin.common.scoped import own_guild
 from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage, SelfServiceKind
 from giftcodes.models.game_words import place_word
 from giftcodes.models.opted_out import player_hash
-from giftcodes.queries import scope
 from giftcodes.services import join_decisions, joining
 
 if TYPE_CHECKING:
@@ -84,10 +84,7 @@ def page(request: HttpRequest, guild_id: int) -> HttpResponse:
     """
     if not may_open(request.user):
         raise PermissionDenied
-    own = scope.visible(Guild.objects.all(), request.user)
-    guild = own.filter(pk=pk).first() if (pk := row_id(str(guild_id))) else None
-    if guild is None:
-        raise Http404
+    guild = own_guild(request, guild_id)
     if request.method == "POST" and (act := _ACTS.get(request.POST.get("act", ""))):
         act(request, guild)
     return HttpResponseRedirect(page_before(request) or guild_url(guild.pk, "joining"))
