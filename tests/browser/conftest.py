@@ -12,10 +12,11 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed")
 
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from tests.clients.channels.standin import StandIn
 from tests.clients.channels.standin import running as standin_running
+from tests.steady_network import steady_network
 from tests.waiting import PATIENCE_SECONDS
 
 #: The browser sends requests only to the page's own server.
@@ -36,6 +37,12 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def chromium_path() -> str | None:
     """The Chromium to run: `CHROMIUM`, or the one on the path."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@pytest.fixture(autouse=True)
+def _steady_network() -> Iterator[None]:
+    with steady_network():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -74,13 +81,26 @@ def discord() -> Iterator[StandIn]:
 
 
 def watch(page: Page) -> list[str]:
-    """The errors on a page from now on."""
+    """The errors on a page from now on, and the files that the network did not bring."""
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "requestfailed",
+        lambda request: (
+            troubles.append(f"{request.failure}: {request.url}") if _is_lost(request) else None
+        ),
+    )
     page.on(
         "console", lambda message: troubles.append(message.text) if _is_trouble(message) else None
     )
     return troubles
+
+
+def _is_lost(request: Request) -> bool:
+    # The browser aborts the requests of a page that it leaves.
+    return request.resource_type in {"script", "stylesheet"} and (
+        request.failure not in {"net::ERR_ABORTED", None}
+    )
 
 
 def _is_trouble(message: Any) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
+from tests.steady_network import changing_network
 
 _SECONDS = 10
 
@@ -62,7 +63,7 @@ class Network:
 @contextmanager
 def two_hosts() -> Iterator[Network]:
     """Create two namespaces, or use loopback addresses if that is not possible."""
-    with ExitStack() as stack:
+    with changing_network(), ExitStack() as stack:
         try:
             network = stack.enter_context(_namespaces())
         except (OSError, subprocess.SubprocessError):
