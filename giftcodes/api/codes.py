@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
 from giftcodes import tasks
 from giftcodes.api import schemas
 from giftcodes.api.common import ERRORS, PageNumber, RowId, caller_of, log, page_of, visible_row
 from giftcodes.api.problems import Problem, ProblemKind
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import CodeState, GiftCode, Trigger
 from giftcodes.models.games import games
 from giftcodes.queries import scope
@@ -69,7 +69,7 @@ def add_code(request: HttpRequest, body: schemas.NewCode) -> Status[dict[str, An
         raise Problem(ProblemKind.UNUSABLE, str(refusal)) from None
     code = added.code
     if code is not None and added.kind is not AddKind.KNOWN:
-        log(caller, [code], lambda: _("Added or spelled by a program."), is_shared=True)
+        log(caller, [code], Sentence.of("did_add_by_program"), is_shared=True)
         # The journals of other guilds must not name an officer.
         by = None if Adder(caller.user).is_limited else caller.user.pk
         if added.kind is AddKind.ADDED:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from ninja import Path, Query
@@ -13,10 +12,11 @@ from ninja import Path, Query
 from giftcodes.api import schemas
 from giftcodes.api.problems import Problem, ProblemKind
 from giftcodes.domain import log_lines
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.models import Guild
 from giftcodes.models.fields import without_notes
 from giftcodes.queries import scope
-from giftcodes.services.discord_officers import in_site_language
+from giftcodes.services.changes import record_change
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -91,20 +91,19 @@ def unusable(error: ValidationError, **more: Any) -> Problem:
     return Problem(ProblemKind.UNUSABLE, " ".join(error.messages), more=more)
 
 
-def log(
-    caller: Caller, rows: Sequence[Model], words: Callable[[], str], *, is_shared: bool = False
-) -> None:
-    """Record a change in the list of changes, in the language of the site, and in the log.
+def log(caller: Caller, rows: Sequence[Model], done: Sentence, *, is_shared: bool = False) -> None:
+    """Record a change in the list of changes and in the log.
 
     Args:
         caller: who changed something.
         rows: what was changed, rows of one model.
-        words: says what was done.
+        done: what was done.
         is_shared: whether officers of other guilds read it. If so, it does not name the token.
     """
     if not rows:
         return
-    with in_site_language():
-        said = words() if is_shared else f"{words()} {caller.by}"
-    LogEntry.objects.log_actions(caller.user.pk, rows, CHANGE, said)
-    log_lines.info(f"🔌 {said}", number=len(rows), by=caller.user.pk, token=caller.token.pk)
+    said = done if is_shared else Sentence.of("done_by", done=done, by=caller.by)
+    record_change(caller.user.pk, rows, said)
+    log_lines.info(
+        f"🔌 {english(said)}", number=len(rows), by=caller.user.pk, token=caller.token.pk
+    )

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import Query, Router
 
 from giftcodes import tasks
@@ -23,6 +22,7 @@ from giftcodes.api.common import (
     visible_row,
 )
 from giftcodes.api.problems import Problem, ProblemKind, wait
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Member, Source
 from giftcodes.models.guild import GuildFullError
 from giftcodes.queries.guild_members import MemberLine, member_page
@@ -88,7 +88,7 @@ def add_members(request: HttpRequest, guild_id: RowId, body: schemas.NewMembers)
         raise wait(max(1, error.seconds), str(error)) from None
     if result.has_changes:
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
-        log(caller, [guild], lambda: _("Added or corrected members."))
+        log(caller, [guild], Sentence.of("did_add_members"))
     return {
         "added": result.added,
         "changed": list(result.changes),
@@ -115,13 +115,13 @@ def change_member(
     member = Member.objects.select_related("guild").get(pk=member_id)
     if changed:
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
-        log(caller, [member], lambda: _("Changed a member."))
+        log(caller, [member], Sentence.of("did_change_member"))
     return _member(member, is_unknown_now(member))
 
 
 def _change(caller: Caller, pk: int, changes: dict[str, Any]) -> bool:
     """Change a member. Returns whether anything was changed."""
-    about = {"default_user": caller.user, "default_change_reason": caller.by[:100]}
+    about = {"default_user": caller.user, "default_change_reason": caller.by}
     done: list[Member] = []
     if changes.get("nickname") is not None:
         name = _checked(changes["nickname"])

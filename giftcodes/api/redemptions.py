@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import Router, Status
 
 from giftcodes import tasks
@@ -23,6 +22,7 @@ from giftcodes.api.common import (
     visible_row,
 )
 from giftcodes.api.problems import Problem, ProblemKind, wait
+from giftcodes.domain.sentences import Sentence
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import GiftCode, Guild, Redemption, RunState, Trigger
 from giftcodes.models.fields import without_notes
@@ -123,7 +123,7 @@ def start(request: HttpRequest, guild_id: RowId, body: schemas.Start) -> Status[
     result = start_run(
         guild.pk, code.pk, trigger=Trigger.ADMIN, user_id=caller.user.pk, by=caller.by
     )
-    return _told(caller, guild, code, result, lambda: _("Redeem now: started."))
+    return _told(caller, guild, code, result, Sentence.of("did_start"))
 
 
 @router.post("redemptions/{redemption_id}/stop", response=_DONE, summary="Stop a run")
@@ -138,7 +138,7 @@ def stop(request: HttpRequest, redemption_id: RowId, body: schemas.Stop) -> Stat
         by=caller.by,
         run_number=body.run_number,
     )
-    return _told(caller, row.guild, row.gift_code, result, lambda: _("Stopped."))
+    return _told(caller, row.guild, row.gift_code, result, Sentence.of("did_stop"))
 
 
 @router.post("redemptions/{redemption_id}/resume", response=_DONE, summary="Resume a run")
@@ -147,11 +147,11 @@ def resume(request: HttpRequest, redemption_id: RowId) -> Status[dict[str, Any]]
     caller = caller_of(request, REDEEM)
     row = visible_row(_rows(), caller, redemption_id)
     result = resume_run(row, trigger=Trigger.ADMIN, user_id=caller.user.pk, by=caller.by)
-    return _told(caller, row.guild, row.gift_code, result, lambda: _("Resumed."))
+    return _told(caller, row.guild, row.gift_code, result, Sentence.of("did_resume"))
 
 
 def _told(
-    caller: Caller, guild: Guild, code: GiftCode, result: ActionResult, words: Any
+    caller: Caller, guild: Guild, code: GiftCode, result: ActionResult, done: Sentence
 ) -> Status[dict[str, Any]]:
     """Record an action on a run, and describe the run after it.
 
@@ -167,7 +167,7 @@ def _told(
         raise _refused(result, run)
     assert run is not None  # The action has stored it.
     if result.done:
-        log(caller, [run.redemption], words)
+        log(caller, [run.redemption], done)
     status = 202 if result.done else 200
     return Status(status, {"detail": result.message, "redemption": _runs([run])[0]})
 

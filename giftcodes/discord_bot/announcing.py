@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.utils.translation import gettext as _
 
 from giftcodes import tasks
@@ -11,6 +9,7 @@ from giftcodes.discord_bot.answers import Answer
 from giftcodes.discord_bot.choosing import guild_of
 from giftcodes.discord_bot.names import safe
 from giftcodes.domain import log_lines
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.models import Channel, Guild
 from giftcodes.services.channels import queue_test
 from giftcodes.services.discord_channels import (
@@ -20,7 +19,7 @@ from giftcodes.services.discord_channels import (
     announce_no_more,
 )
 from giftcodes.services.discord_links import Asker
-from giftcodes.services.discord_officers import as_officer, in_site_language
+from giftcodes.services.discord_officers import as_officer
 
 
 def here(
@@ -38,7 +37,7 @@ def here(
         guild, asker, place, tells=tells, role_id=role_id, weekly=weekly, threads=threads
     )
     channel = done.channel
-    _log(asker, guild, channel, lambda: _("Chosen in Discord: the bot announces here."))
+    _log(asker, guild, channel, Sentence.of("did_choose_in_discord"))
     words = _(
         "The runs of **%(guild)s** are announced here. This channel gets: “%(tells)s”. The guild's "
         "page “Channels” shows whether messages arrive."
@@ -62,16 +61,13 @@ def no_more(asker: Asker, place: Place, chosen: str) -> Answer:
     channel = announce_no_more(guild, asker, place)
     if channel is None:
         return Answer(_("The bot announces nothing of **%s** here.") % safe(guild.name))
-    name = channel.name
-    _log(asker, guild, guild, lambda: _("Deleted the channel %s in Discord.") % name)
+    _log(asker, guild, guild, Sentence.of("did_delete_in_discord", name=channel.name))
     return Answer(_("Nothing of **%s** is announced here any more.") % safe(guild.name))
 
 
-def _log(asker: Asker, guild: Guild, row: Channel | Guild, words: Callable[[], str]) -> None:
+def _log(asker: Asker, guild: Guild, row: Channel | Guild, done: Sentence) -> None:
     """Record a change: in the list of changes if the person has an account, and in the log."""
     if officer := as_officer(asker, guild, CHANGE_CHANNEL):
-        officer.log([row], words)
+        officer.log([row], done)
     else:
-        with in_site_language():
-            said = words()
-        log_lines.info(f"🤖 {said}", guild=guild.name, discord_user=asker.user_id)
+        log_lines.info(f"🤖 {english(done)}", guild=guild.name, discord_user=asker.user_id)

@@ -26,6 +26,7 @@ from giftcodes.discord_bot.answers import (
 from giftcodes.discord_bot.names import safe, safe_words
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Source
 from giftcodes.models.guild import GuildFullError
 from giftcodes.roster import (
@@ -42,7 +43,7 @@ from giftcodes.roster import (
 from giftcodes.services.corrections import TooManyCorrectionsError
 from giftcodes.services.discord_links import Asker
 from giftcodes.services.discord_officers import CORRECT, IMPORT, Officer
-from giftcodes.services.import_words import MOST_BYTES, numbers_words
+from giftcodes.services.import_words import MOST_BYTES, imported_words, numbers_words
 from giftcodes.services.imports import ImportResult, import_members
 from giftcodes.site_address import link
 
@@ -80,7 +81,7 @@ def review_file(asker: Asker, chosen: str, content: bytes | None) -> Answer:
     listed = member_list(review)
     result = _import(officer, listed, dry_run=True)
     if number := len(result.opted_out):
-        officer.log([officer.guild], lambda: _opted_out_words(number))
+        officer.log([officer.guild], Sentence.of("did_preview_opted_out", number=number))
     lines = [_numbers(review), _effects(listed, result)]
     for verdict, sign in _SIGNS.items():
         lines += _first_lines(review, verdict, sign)
@@ -103,9 +104,9 @@ def import_good(asker: Asker, guild_id: str, content: bytes | None) -> Answer:
     _text, review = _read(officer, content)
     listed = member_list(review)
     result = _import(officer, listed, dry_run=False)
-    officer.log([officer.guild], lambda: _imported_words(listed, result))
+    officer.log([officer.guild], imported_words(listed, result))
     tasks.enqueue_on_commit(tasks.catch_up, [officer.guild.pk])
-    lines = [_imported_words(listed, result)]
+    lines: list[str] = [imported_words(listed, result)]
     if result.import_id is not None:
         lines.append(_undo_words(result.import_id))
     if any(one.verdict is Verdict.UNSURE for one in review.lines):
@@ -155,19 +156,6 @@ def _import(officer: Officer, listed: MemberList, *, dry_run: bool) -> ImportRes
 
 
 # --- Words ----------------------------------------------------------------------------------------
-def _opted_out_words(number: int) -> str:
-    words = ngettext(
-        "The preview of an import named %d player who has opted out.",
-        "The preview of an import named %d players who have opted out.",
-        number,
-    )
-    return words % number
-
-
-def _imported_words(listed: MemberList, result: ImportResult) -> str:
-    return _("Imported %(summary)s.") % {"summary": numbers_words(listed, result)}
-
-
 _SIGNS = {Verdict.GOOD: "🟢", Verdict.UNSURE: "🟠", Verdict.SKIPPED: "⚫"}
 
 

@@ -24,6 +24,7 @@ from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.paging import page_buttons, page_number
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild, Member
 from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.need_words import guild_advice, need_words
@@ -189,9 +190,9 @@ def _set(asker: Asker, guild_id: str, member_id: str, number: int) -> Answer:
         number,
         person=officer.person,
         default_user=officer.user,
-        default_change_reason=officer.by[:100],
+        default_change_reason=officer.by,
     )
-    officer.log(result.changed, lambda: _("Set the state or kingdom."))
+    officer.log(result.changed, Sentence.of("did_set_realm"))
     if result.refused:
         return _page(officer, 1, said=" ".join(result.refused))
     names = {"place": place_word(guild.provider), "number": number}
@@ -231,7 +232,7 @@ def _set_guild(asker: Asker, guild_id: str, number: int) -> Answer:
         corrections.correct_guild(guild, number, person=officer.person, by=officer.by)
     except corrections.TooManyCorrectionsError as error:
         raise Refused(safe_words(error)) from None
-    officer.log([guild], lambda: _("Set the state or kingdom."))
+    officer.log([guild], Sentence.of("did_set_realm"))
     words = _("%(guild)s is in %(place)s %(number)s now.") % names
     again = asked_again_words(guild.members.filter(realm__isnull=True).only("pk"))
     tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])

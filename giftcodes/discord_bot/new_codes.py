@@ -28,6 +28,7 @@ from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
 from giftcodes.discord_bot.redeeming import preview_lines, preview_of, start
 from giftcodes.domain.codes_in_text import codes_in, words_in
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import clean_token
 from giftcodes.estimates.cost_preview import preview_of_new
 from giftcodes.estimates.dry_run import plan
@@ -138,7 +139,7 @@ def _add(officer: Officer, entered: GiftCode) -> Addition:
     except AdditionRefused as refusal:
         raise Refused(safe_words(refusal)) from None
     if added.code is not None and added.kind is not AddKind.KNOWN:
-        officer.log([added.code], lambda: _("Added or spelled in Discord."))
+        officer.log([added.code], Sentence.of("did_spell_in_discord"))
     return added
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,6 +21,7 @@ from giftcodes.discord_bot.names import safe, safe_words
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, preview
 from giftcodes.estimates.forecast import Outlook
@@ -123,7 +122,7 @@ def start(officer: Officer, code: GiftCode, *, said: str = "") -> Answer:
     if run is None:
         return Answer(safe_words(words))
     if result.done:
-        officer.log([run.redemption], lambda: _("Redeem now: started."))
+        officer.log([run.redemption], Sentence.of("did_start"))
     return _of_run(run, said=words)
 
 
@@ -218,7 +217,7 @@ def stop_now(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -
         by=officer.by,
         run_number=row_id(run_number) or 0,
     )
-    return _told(officer, row, result, lambda: _("Stopped."))
+    return _told(officer, row, result, Sentence.of("did_stop"))
 
 
 @press("resume", values=2)
@@ -227,16 +226,14 @@ def resume_now(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
     officer = officer_of(asker, guild_id, REDEEM)
     row = run_shown(officer, redemption_id).redemption
     result = resume_run(row, trigger=Trigger.DISCORD, user_id=officer.user_id, by=officer.by)
-    return _told(officer, row, result, lambda: _("Resumed."))
+    return _told(officer, row, result, Sentence.of("did_resume"))
 
 
-def _told(
-    officer: Officer, row: Redemption, result: ActionResult, words: Callable[[], str]
-) -> Answer:
+def _told(officer: Officer, row: Redemption, result: ActionResult, done: Sentence) -> Answer:
     """Record an action on a run, and show the run after it."""
     _dispatch(result)
     if result.kind is ActionKind.DONE:
-        officer.log([row], words)
+        officer.log([row], done)
     said = result.message
     if result.running_id:
         said = refusals([result.running_id])[result.running_id]

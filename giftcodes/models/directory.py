@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
-from giftcodes.models.fields import NameField, provider_choices
+from giftcodes.models.fields import NameField, SentenceField, provider_choices
 from giftcodes.models.game_words import title_of
 from giftcodes.models.games import games
 from giftcodes.sql import execute, fetch, statement
@@ -47,7 +47,7 @@ class Directory(models.Model):
     used_today = models.PositiveIntegerField(_("requests on this day (UTC)"), default=0)
     not_before = models.DateTimeField(_("rests until"), null=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
-    error = models.TextField(_("last error"), blank=True)
+    error = SentenceField(_("last error"), blank=True)
     key_refused = models.BooleanField(_("key refused"), default=False)
     asked_at = models.DateTimeField(_("last request"), null=True)
     answered_at = models.DateTimeField(_("last good answer"), null=True)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
 from giftcodes.models.encrypted import EncryptedTextField, Unreadable
-from giftcodes.models.fields import NameField, provider_choices
+from giftcodes.models.fields import NameField, SentenceField, SentencesField, provider_choices
 from giftcodes.models.game_words import title_of
 
 #: The name of the feed that the settings of a game describe.
@@ -126,12 +126,12 @@ class Feed(models.Model):
     polled_at = models.DateTimeField(_("last poll"), null=True, editable=False)
     answered_at = models.DateTimeField(_("last good answer"), null=True, editable=False)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
-    error = models.TextField(_("last error"), blank=True, editable=False)
+    error = SentenceField(_("last error"), blank=True, editable=False)
     listed = models.PositiveIntegerField(_("codes in the last answer"), default=0, editable=False)
     skipped = models.PositiveIntegerField(
         _("lines skipped in the last answer"), default=0, editable=False
     )
-    skipped_lines = models.TextField(_("skipped lines"), blank=True, editable=False)
+    skipped_lines = SentencesField(_("skipped lines"), blank=True, default=list, editable=False)
     #: How many new codes of the last answer wait, because enough codes of the feed are being tried.
     held = models.PositiveIntegerField(
         _("new codes that wait"), default=0, db_default=0, editable=False

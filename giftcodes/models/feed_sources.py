@@ -11,6 +11,10 @@ from giftcodes.models.feed import Feed
 from giftcodes.models.games import game, private_hosts
 
 
+class UnreadableFeedError(Exception):
+    """The address or the key of a feed cannot be decrypted."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeedSource:
     """A feed that a person has added in the browser (see `FeedConfig` in clients/feeds/base.py).
@@ -26,8 +30,8 @@ class FeedSource:
     feed_hosts: PrivateHosts | None
     poll_seconds: float
     feed_options: SourceOptions | None
-    #: Where a person enters the address and the key of the feed. Error messages name this place.
-    feed_place: str
+    #: Whether a person enters the address and the key on the feed's own page. Errors name the page.
+    has_feed_page: bool = True
     from_browser: frozenset[str] = frozenset({"feed_url", "feed_key"})
 
 
@@ -36,16 +40,14 @@ def source_of(feed: Feed) -> FeedSource | ProviderConfig:
 
     Raises:
         KeyError: the game is no longer in the settings.
-        ValueError: the address or the key cannot be read, because its encryption key is missing.
+        UnreadableFeedError: the address or the key cannot be read, because its encryption key is
+            missing.
     """
     config = game(feed.provider)
     if feed.is_main:
         return config
     if not feed.is_readable:
-        raise ValueError(
-            "The address or the key of the feed cannot be read, because the encryption key is "
-            "missing. Enter the address and the key of the feed again on its page."
-        )
+        raise UnreadableFeedError
     return FeedSource(
         name=feed.provider,
         title=f"{config.title}, feed “{feed.name}”",
@@ -55,5 +57,4 @@ def source_of(feed: Feed) -> FeedSource | ProviderConfig:
         feed_hosts=private_hosts(),
         poll_seconds=float(feed.interval_seconds),
         feed_options=SourceOptions(**feed.options),
-        feed_place="on the page of the feed",
     )

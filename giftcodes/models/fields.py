@@ -10,6 +10,7 @@ of Django's own fields.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -27,8 +28,9 @@ from giftcodes.form_fields import CleanCharField
 if TYPE_CHECKING:
     CharField = models.CharField[str, str]
     TextField = models.TextField[str, str]
+    LinesField = models.TextField[Sequence[str], list[str]]
 else:
-    CharField, TextField = models.CharField, models.TextField
+    CharField, TextField, LinesField = models.CharField, models.TextField, models.TextField
 
 _DJANGO = "django.db.models"
 #: The maximum length of notes, in characters. A line break counts as one character.
@@ -97,6 +99,27 @@ class SentenceField(TextField):
         """Write the key and the values of a sentence."""
         text = super().get_prep_value(value)
         return stored(text) if isinstance(text, str) else text
+
+    def deconstruct(self) -> Any:
+        """Use Django's own field in migrations."""
+        name, _path, args, options = super().deconstruct()
+        return name, f"{_DJANGO}.TextField", args, options
+
+
+class SentencesField(LinesField):
+    """Sentences that this program has written, stored as lines. The value is a list of them.
+
+    Each is in the language that is active when it is read, as in a `SentenceField`.
+    """
+
+    def from_db_value(self, value: str | None, *_: Any) -> list[str] | None:
+        """Return the sentences. A line of an earlier release is not translated."""
+        return value if value is None else [read(line) for line in value.split("\n") if line]
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Write the key and the values of each sentence."""
+        lines = [stored(line) for line in value] if isinstance(value, list) else value
+        return super().get_prep_value("\n".join(lines) if isinstance(lines, list) else lines)
 
     def deconstruct(self) -> Any:
         """Use Django's own field in migrations."""

@@ -15,6 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from giftcodes.models.fields import SentenceField
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -33,7 +35,11 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
 
     def __init__(self, **options: Any) -> None:
         """Take the options of HistoricalRecords."""
-        super().__init__(history_id_field=models.BigAutoField(), **options)
+        super().__init__(
+            history_id_field=models.BigAutoField(),
+            history_change_reason_field=SentenceField(null=True),  # type: ignore[misc]
+            **options,
+        )
 
     def get_meta_options(self, model: type[Model]) -> dict[str, Any]:
         """Give versions no permissions of their own, because they are read with their row."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
@@ -29,9 +28,9 @@ class SelfServiceKind(models.TextChoices):
     ERASED = "player:erased", _("A player erased the data.")
 
 
-def reason_words(reason: str) -> str | Promise:
-    """A version's change reason in words. A reason that is no `SelfServiceKind` stays as stored."""
-    return SelfServiceKind(reason).label if reason in SelfServiceKind.values else reason
+def reason_words(reason: str) -> str:
+    """A version's change reason in words. A reason that is no `SelfServiceKind` is a sentence."""
+    return str(SelfServiceKind(reason).label) if reason in SelfServiceKind.values else reason
 
 
 class SelfServiceEvent(models.Model):

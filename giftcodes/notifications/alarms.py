@@ -223,7 +223,8 @@ def _deliver(message: Message) -> Delivery:
     try:
         client = outbox.channel_client(operator_channel(), operator_rules())
     except BadAddressError as error:
-        return Delivery(DeliveryOutcome.REFUSED, error=f"OPERATOR_CHANNEL: {error}")
+        words = Sentence.of("operator_channel_wrong", why=error.sentence)
+        return Delivery(DeliveryOutcome.REFUSED, error=words)
     return client.create(message)
 
 

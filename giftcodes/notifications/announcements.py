@@ -197,7 +197,7 @@ def _intend(announcement_id: int, token: int) -> Job | None:
             most_seconds=TEST_SECONDS if is_test else None,
         )
     except BadAddressError as error:
-        fail(row, channel, DeliveryState.FAILED, str(error))
+        fail(row, channel, DeliveryState.FAILED, error.sentence)
         return None
     edited = _edited_row(row, channel, client)
     if edited is None:

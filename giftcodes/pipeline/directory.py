@@ -18,6 +18,7 @@ from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.domain.outcomes import PROVING, Outcome
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.domain.text import isolated
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
 from giftcodes.models.directory import providers_with_directory
@@ -37,7 +38,7 @@ LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 8
 #: A player whose request failed is looked up again after this time. It doubles with each failure,
 #: up to a day.
 PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS = 600.0, 86_400.0
-REASON_LENGTH = 100
+HOST_LENGTH = 100
 
 _REFUSING = [Outcome.WRONG_REALM.value, Outcome.NO_SUCH_PLAYER.value]
 
@@ -192,7 +193,7 @@ def record(config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer) -> Lo
     directory.give_back(now=now)
     if answer.status not in (LookupStatus.FOUND, LookupStatus.NOT_FOUND):
         _note_failure(config, directory, claim, answer, now=now)
-        return LookupResult(True, message=answer.error)
+        return LookupResult(True, message=english(answer.error or ""))
     directory.failures, directory.error, directory.key_refused = 0, "", False
     directory.answered_at, directory.not_before = now, None
     directory.save()
@@ -209,7 +210,7 @@ def _note_failure(
 ) -> None:
     """Record a failure, and let the directory rest. Members are not changed."""
     directory.failures += 1
-    directory.error = answer.error
+    directory.error = answer.error or ""
     directory.key_refused = answer.status is LookupStatus.KEY_REFUSED
     rest = _rest_seconds(config, answer, directory.failures)
     directory.not_before = now + dt.timedelta(seconds=rest)
@@ -226,7 +227,7 @@ def _note_failure(
             )
         lookup.save(update_fields=["due_at", "failures"])
     log_lines.warning(
-        f"📇 The directory of players of {config.title}: {answer.error}"
+        f"📇 The directory of players of {config.title}: {english(directory.error)}"
         f" It is asked again in {rest:.0f} s.",
         failures=directory.failures,
     )
@@ -270,7 +271,7 @@ def _take_in(
     lookup.said, lookup.answered_at, lookup.failures = answer.status.value, now, 0
     lookup.urgent, lookup.due_at = False, now + EVERY
     lookup.save()
-    result.message = answer.error
+    result.message = english(answer.error or "")
     return result
 
 
@@ -345,11 +346,14 @@ def _correct(
         changes["realm"] = f"{config.realm_word} {now} → {answer.realm}"
         member.realm = own_realm(member.guild, answer.realm)
     if changes:
-        source = f"From the directory {urlsplit(config.directory_url).hostname}."
-        member._change_reason = source[:REASON_LENGTH]  # type: ignore[attr-defined]
+        host = str(urlsplit(config.directory_url).hostname)[:HOST_LENGTH]
+        source = Sentence.of("from_directory", host=host)
+        member._change_reason = source  # type: ignore[attr-defined]
         member.save(update_fields=list(changes))
         who = member_words(member.nickname, member.player_id)
-        log_lines.info(f"📇 {source} {who}: {', '.join(changes.values())}", guild=member.guild.name)
+        log_lines.info(
+            f"📇 {english(source)} {who}: {', '.join(changes.values())}", guild=member.guild.name
+        )
     return list(changes)
 
 

@@ -11,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F
 
+from giftcodes.domain.sentences import read
 from giftcodes.models import (
     Attempt,
     DirectoryLookup,
@@ -162,7 +163,9 @@ def _member(member: Member) -> dict[str, Any]:
         "refused_at": member.refused_at,
         "refused_since": member.refused_since,
         "versions": list(member.history.order_by("history_id").values("history_date", *_MEMBER)),
-        "actions": [{"at": log.action_time, "what": log.get_change_message()} for log in logged],
+        "actions": [
+            {"at": log.action_time, "what": str(read(log.get_change_message()))} for log in logged
+        ],
         "personal_links": list(
             PlayerLink.objects.filter(member=member).order_by("pk").values(*_LINK)
         ),

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.estimates.formatting import about
 from giftcodes.models import GiftCode, Source, Trigger
 from giftcodes.models.officer_rules import NewCodes, new_codes
@@ -257,7 +258,7 @@ def _save(typed: GiftCode, adder: Adder, by: str) -> Addition:
     typed._history_user = adder.user  # type: ignore[attr-defined]
     # The history is read by officers of other guilds, too, so it has no name of a person without an
     # account. The journal of the guild's run has it.
-    typed._change_reason = "Added in Discord." if by else None  # type: ignore[attr-defined]
+    typed._change_reason = Sentence.of("did_add_in_discord") if by else None  # type: ignore[attr-defined]
     try:
         with transaction.atomic():
             typed.save()

@@ -135,7 +135,7 @@ def _send_test_message() -> Finding:
             rules=operator_rules(),
         )
     except BadAddressError as error:
-        return Finding.of(FindingKind.MESSAGE_REFUSED, error=error)
+        return Finding.of(FindingKind.MESSAGE_REFUSED, error=error.sentence)
     delivery = client.create(
         Message(
             title=gettext("✅ Test message"),

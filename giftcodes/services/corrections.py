@@ -148,7 +148,7 @@ def correct_guild(guild: Guild, realm: int, *, person: Any, by: str = "") -> Non
     count_of_guild(guild, person)
     guild.realm = realm
     if by:
-        guild._change_reason = by[:100]  # type: ignore[attr-defined]
+        guild._change_reason = by  # type: ignore[attr-defined]
     guild.save(update_fields=["realm"])
 
 

@@ -6,19 +6,16 @@ their Discord user.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.utils import translation
-
 from giftcodes.domain import log_lines
-from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.models import Guild
 from giftcodes.models.roles import is_limited
 from giftcodes.queries.discord import guilds_of_server
+from giftcodes.services.changes import record_change
 from giftcodes.services.discord_links import Asker, officer_right
 
 if TYPE_CHECKING:
@@ -33,11 +30,6 @@ CORRECT = "giftcodes.change_member"
 CHANGE_GUILD = "giftcodes.change_guild"
 IMPORT = "giftcodes.add_member"
 ADD_CODE = "giftcodes.add_giftcode"
-
-
-def in_site_language() -> translation.override:
-    """Speak the site's language in this block. What is stored is read by others than the asker."""
-    return translation.override(settings.LANGUAGE_CODE)
 
 
 class _ByRole:
@@ -71,8 +63,7 @@ class Officer:
     @property
     def by(self) -> str:
         """The name that journals show for a person without an account, or an empty text."""
-        with in_site_language():
-            return "" if self.user else Sentence.of("in_discord", name=self.asker.name)
+        return "" if self.user else Sentence.of("in_discord", name=self.asker.name)
 
     @property
     def person(self) -> Any:
@@ -93,22 +84,17 @@ class Officer:
             return [self.guild.pk]
         return sorted(Guild.objects.filter(officers=self.user).values_list("pk", flat=True))
 
-    def log(self, rows: Iterable[Model], words: Callable[[], str]) -> None:
-        """Record a change: in the list of changes if there is an account, and in the log.
-
-        Args:
-            rows: what was changed.
-            words: says what was done. It is called in the language of the site.
+    def log(self, rows: Iterable[Model], done: Sentence) -> None:
+        """Record what was done with rows: in the list of changes if there is an account, and in the
+        log.
         """
         found = list(rows)
         if not found:
             return
-        with in_site_language():
-            said = words()
         if self.user is not None:
-            LogEntry.objects.log_actions(self.user.pk, found, CHANGE, said)
+            record_change(self.user.pk, found, done)
         log_lines.info(
-            f"🤖 {said}",
+            f"🤖 {english(done)}",
             guild=self.guild.name,
             number=len(found),
             by=self.by or self.user_id,

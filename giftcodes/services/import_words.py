@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext
+from collections.abc import Sized
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.roster import MemberList
 from giftcodes.services.imports import ImportResult
 
@@ -12,17 +13,22 @@ from giftcodes.services.imports import ImportResult
 MOST_BYTES = 1_000_000
 
 
-def numbers_words(listed: MemberList, result: ImportResult) -> str:
+def numbers_words(listed: MemberList, result: ImportResult) -> Sentence:
     """The numbers of an import in one line, which follows a word such as “Imported”."""
-    left_out = len(listed.bad) + len(listed.repeated)
     parts = [
-        str(len(result.added)),
-        gettext("already there %d") % result.already_there,
-        gettext("left out %d") % left_out,
+        Sentence.of("import_added", number=len(result.added)),
+        Sentence.of("import_already_there", number=result.already_there),
+        Sentence.of("import_left_out", number=len(listed.bad) + len(listed.repeated)),
     ]
-    others = (
-        (gettext("changed %d"), result.changes),
-        (gettext("active again %d"), result.reactivated),
-        (gettext("opted out %d"), result.opted_out),
-    )
-    return ", ".join(parts + [words % len(found) for words, found in others if found])
+    others: dict[str, Sized] = {
+        "import_changed": result.changes,
+        "import_active_again": result.reactivated,
+        "import_opted_out": result.opted_out,
+    }
+    parts += [Sentence.of(key, number=len(found)) for key, found in others.items() if found]
+    return Sentence.list_of(parts)
+
+
+def imported_words(listed: MemberList, result: ImportResult) -> Sentence:
+    """What an import did."""
+    return Sentence.of("did_import", numbers=numbers_words(listed, result))

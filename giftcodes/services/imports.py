@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 from simple_history.utils import bulk_create_with_history
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import isolated
 from giftcodes.models import (
     Guild,
@@ -199,11 +200,16 @@ def _import_batch(
         return
     about: dict[str, Any] = {
         "default_user": made.user,
-        "default_change_reason": f"Imported. {by}".strip()[:100],
+        "default_change_reason": _reason(by),
         "custom_historical_attrs": {"member_import_id": made.pk},
     }
     bulk_create_with_history(new, Member, **about)
     update_with_versions(changed, IMPORTED_FIELDS, **about)
+
+
+def _reason(by: str) -> Sentence:
+    done = Sentence.of("member_imported")
+    return Sentence.of("done_by", done=done, by=by) if by else done
 
 
 def _opted_out(guild: Guild, player_ids: list[str]) -> set[str]:
@@ -376,7 +382,7 @@ def _undo_batch(
         elif _set_back(member, version, before.get(member.pk), touched, result):
             changed.append(member)
     if is_real:
-        reason = f"Import {made.pk} undone."
+        reason = Sentence.of("import_undone", number=made.pk)
         delete_with_versions(unwanted, reason=reason)
         update_with_versions(changed, IMPORTED_FIELDS, default_change_reason=reason)
 

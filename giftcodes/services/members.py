@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from simple_history.utils import bulk_create_with_history
 
 from giftcodes.domain.numbers import grouped
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.guild import own_realm
@@ -30,8 +31,6 @@ BATCH = 1_000
 #: The change reasons of the versions. They name the other guild by its id, because not every reader
 #: of a history is allowed to see that guild: giftcodes.admin.common.versions shows its name or
 #: "another guild".
-MOVED_FROM = "Moved from guild #{}."
-MOVED_TO = "Moved to guild #{}."
 
 
 @dataclass(slots=True)
@@ -184,9 +183,9 @@ def _move(
         row.realm = own_realm(new, member.realm or old.realm)
         row.consented_on = member.consented_on or row.consented_on
         row.active = True
-        row._change_reason = MOVED_FROM.format(old.pk)  # type: ignore[attr-defined]
+        row._change_reason = Sentence.of("member_moved_from", guild=f"#{old.pk}")  # type: ignore[attr-defined]
         member.active = False
-        member._change_reason = MOVED_TO.format(new.pk)  # type: ignore[attr-defined]
+        member._change_reason = Sentence.of("member_moved_to", guild=f"#{new.pk}")  # type: ignore[attr-defined]
         result.moved.append(row)
         result.left.add(old.pk)
     if is_real:

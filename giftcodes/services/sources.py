@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import transaction
 
 from giftcodes.clients.feeds import FeedReading, FeedStatus, fetch, pushed
-from giftcodes.clients.feeds.base import MAX_SKIPPED_KEPT, SKIPPED_LENGTH
+from giftcodes.clients.feeds.base import MAX_SKIPPED_KEPT, QUOTED_LENGTH
 from giftcodes.domain import log_lines
 from giftcodes.domain.findings import Finding, FindingKind
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.domain.text import one_line
 from giftcodes.domain.tokens import TokenKind, new_token, token_hash
 from giftcodes.models import (
@@ -25,7 +26,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.encrypted import keyed_hash
 from giftcodes.models.feed import FeedTrust
-from giftcodes.models.feed_sources import source_of
+from giftcodes.models.feed_sources import UnreadableFeedError, source_of
 from giftcodes.models.games import games
 from giftcodes.pipeline.poll import receive
 
@@ -112,8 +113,12 @@ def run_test(feed_id: int) -> list[Finding]:
         return []
     try:
         source = source_of(feed)
-    except (KeyError, ValueError) as error:
-        return [Finding.of(FindingKind.FEED_FAILED, error=error)]
+    except KeyError:
+        words = Sentence.of("feed_of_unknown_game")
+        return [Finding.of(FindingKind.FEED_FAILED, error=words)]
+    except UnreadableFeedError:
+        words = Sentence.of("feed_not_decrypted")
+        return [Finding.of(FindingKind.FEED_FAILED, error=words)]
     Feed.objects.filter(pk=feed_id).update(polled_at=Clock())
     reading = fetch(
         source, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS
@@ -142,8 +147,7 @@ def _findings(feed: Feed, reading: FeedReading) -> list[Finding]:
             ),
         ]
     if reading.skipped_count:
-        first = "; ".join(reading.skipped[:3])
-        skipped = reading.skipped_count
+        first, skipped = reading.skipped[0], reading.skipped_count
         found.append(Finding.of(FindingKind.FEED_UNREAD, skipped=skipped, first=first))
     return found
 
@@ -204,9 +208,13 @@ def why_closed(feed: Feed) -> str:
 def push(feed: Feed, body: bytes) -> Pushed:
     """Read the codes in a body, and store them."""
     listing = pushed.read_pushed(body)
-    skipped = [one_line(words, SKIPPED_LENGTH) for words in listing.skipped[:MAX_SKIPPED_KEPT]]
+    skipped = [
+        english(words.with_values(lambda value: one_line(value, QUOTED_LENGTH)))
+        for words in listing.skipped[:MAX_SKIPPED_KEPT]
+    ]
     if listing.problem or not listing.codes:
-        return Pushed(problem=listing.problem or "The body has no readable code.", skipped=skipped)
+        words = listing.problem or Sentence.of("body_without_codes")
+        return Pushed(problem=english(words), skipped=skipped)
     stored = receive(feed, listing.codes)
     # The answer names a code as the program has sent it.
     other = {*stored.new, *stored.proposed, *stored.held}

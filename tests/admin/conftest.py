@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+
+from giftcodes.domain.sentences import MARK
 
 Messages = list[tuple[str, str]]
 
@@ -98,8 +101,15 @@ class Browser:
 @pytest.fixture
 def browser(
     admin_client: Client, task_queue: TaskQueue, django_capture_on_commit_callbacks: Any
-) -> Browser:
-    return Browser(admin_client, django_capture_on_commit_callbacks)
+) -> Iterator[Browser]:
+    yield Browser(admin_client, django_capture_on_commit_callbacks)
+    assert_no_words_are_stored()
+
+
+def assert_no_words_are_stored() -> None:
+    """Check that the list of changes has keys or Django's lists of fields, in no language."""
+    for words in LogEntry.objects.values_list("change_message", flat=True):
+        assert words.startswith(("[", MARK)) or not words, words
 
 
 def address(page: str, *arguments: Any) -> str:

@@ -24,6 +24,7 @@ from giftcodes.models import (
     Source,
 )
 from giftcodes.pipeline.poll import FeedLineKind, decide
+from giftcodes.services.changes import words_of
 from tests.admin.conftest import Browser, TaskQueue, address, errors, messages_of
 from tests.admin.past import attempt, redemption
 from tests.factories import answered, astray, gift_code, guild, member, member_redemption
@@ -223,7 +224,7 @@ def test_a_code_that_was_never_granted_takes_another_spelling(
     row = GiftCode.objects.get()
     assert (row.code, row.state) == (spelling, CodeState.ACTIVE)
     assert ["FROST2026"] == (row.other_spellings or [row.code])
-    assert "Offered as FROST2026." in LogEntry.objects.get().change_message
+    assert "Offered as FROST2026." in words_of(LogEntry.objects.get())
 
 
 def test_the_error_about_a_stored_code_names_its_newest_issue(browser: Browser) -> None:

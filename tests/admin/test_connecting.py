@@ -79,7 +79,7 @@ def test_a_salt_is_stored_encrypted_and_switches_the_game_on(
     assert not games()["simulator"].is_on
     response = send("save", salt=f' "{NEW_SALT}" ', api_url=simulator.api_url)
     assert response.status_code == 302
-    said = "Set: salt and address of the game. The connection is being tested."
+    said = "Set: salt, address of the game. The connection is being tested."
     assert messages_of(response) == [("info", said)]
     config = games()["simulator"]
     assert config.is_on
@@ -223,7 +223,7 @@ def test_no_page_shows_a_secret_and_the_history_names_only_the_field(
     pages = [admin_client.get(url).content.decode() for url in urls]
     assert not [secret for secret in SECRETS for page in pages if secret in page]
     assert re.search(r"Set on .* by admin\. Its fingerprint is [0-9a-f]{6}", pages[0])
-    assert "Set: salt, API key of the feed and address of the game." in pages[-1]
+    assert "Set: salt, API key of the feed, address of the game." in pages[-1]
     assert "OPERATOR_CHANNEL" in pages[-2]
     kept = [*LogEntry.objects.values_list("change_message", "object_repr"), task_queue.enqueued]
     assert not [secret for secret in SECRETS if secret in str(kept)]
@@ -285,7 +285,7 @@ def test_a_game_whose_feed_fails_is_not_simply_connected(
     shown = html(admin_client)
     assert "Connected, but its feed fails" in shown
     advice = "Check the address of the feed under “Connect a game”."
-    assert "Check the address of the feed below." in shown
+    assert "Check the address of the feed under “Connect a game”." in shown
     assert advice not in shown
     assert "SIMULATOR_FEED_URL in" not in shown
     home = admin_client.get("/admin/").content.decode()

@@ -17,6 +17,7 @@ from django.utils import timezone
 from giftcodes.models import Guild, JoinLink, JoinRequest, OptOut, PlayerLink, PublicPage
 from giftcodes.models.roles import OFFICERS, VIEWERS
 from giftcodes.services import joining
+from giftcodes.services.changes import words_of
 from giftcodes.services.joining import Wish
 from giftcodes.services.players import opt_out
 from tests.admin.conftest import Browser, TaskQueue, messages_of
@@ -100,8 +101,7 @@ def test_the_link_is_made_changed_renewed_and_ended_by_an_officer(
 
     assert "no longer works" in press(officer, wolves, "end")
     assert not JoinLink.objects.exists()
-    logged = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
-    assert list(logged) == [
+    assert [words_of(entry) for entry in LogEntry.objects.order_by("pk")] == [
         "Made a join link.",
         "Changed the conditions of the join link.",
         "Made a join link.",
@@ -115,8 +115,8 @@ def test_changes_by_people_list_what_officers_decided_about_requests(
     first, second = ask(wolves), ask(wolves, "200000009", "Bea")
     press(officer, wolves, "approve", chosen=[first.pk])
     press(officer, wolves, "refuse", chosen=[second.pk])
-    logged = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
-    assert list(logged) == [
+    logged = LogEntry.objects.order_by("pk")
+    assert [(entry.object_repr, words_of(entry)) for entry in logged] == [
         (str(wolves.members.get()), "An officer approved the player's request to join."),
         (str(wolves), "Refused 1 request to join."),
     ]

@@ -19,6 +19,7 @@ from giftcodes.admin.members import import_page
 from giftcodes.models import Guild, Member, OptOut
 from giftcodes.models.opted_out import player_hash
 from giftcodes.roster import Review, text
+from giftcodes.services.changes import words_of
 from tests.admin.reviewed import PAGE, Reviewed, reviewed
 from tests.factories import guild, member
 from tests.roster.bombs import honest_workbook
@@ -80,7 +81,7 @@ def test_a_list_is_imported_when_the_preview_is_confirmed(
         ("300000002", "Birch", 1043),
         ("300000004", "Left", None),
     }
-    assert "Imported 1" in LogEntry.objects.get().change_message
+    assert "Imported 1" in words_of(LogEntry.objects.get())
 
 
 def test_a_clean_list_is_imported_with_one_press_after_the_paste(
@@ -260,7 +261,7 @@ def test_a_preview_that_names_players_who_opted_out_is_in_the_history(
     assert "300000007" in page
     (entry,) = LogEntry.objects.all()
     assert entry.object_id == str(wolves.pk)
-    assert "named 2 players who have opted out" in entry.get_change_message()
+    assert "named 2 players who have opted out" in words_of(entry)
 
 
 def test_a_preview_inserts_no_row_and_uses_up_no_id(admin_client: Client, wolves: Guild) -> None:

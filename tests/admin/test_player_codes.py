@@ -19,6 +19,7 @@ from giftcodes.domain.sentences import reason_of
 from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, Redemption
 from giftcodes.queries.player_codes import served_by_member
+from giftcodes.services.changes import words_of
 from tests.admin.conftest import Browser, TaskQueue, address, messages_of
 from tests.factories import astray, gift_code, guild, member, member_redemption
 
@@ -243,7 +244,7 @@ def test_one_press_corrects_the_member_to_the_realm_of_guild_mates(
     ann.refresh_from_db()
     assert ann.realm == 1043
     assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
-    assert LogEntry.objects.get().get_change_message() == "Set the state or kingdom."
+    assert words_of(LogEntry.objects.get()) == "Set the state or kingdom."
     page = shown(browser, ann)
     assert "Correct the state" not in page
     assert "The member was corrected, so the code is asked for again." in page

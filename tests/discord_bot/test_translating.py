@@ -236,14 +236,14 @@ def test_each_person_reads_their_own_language(
 
 
 @pytest.mark.usefixtures("foreign")
-def test_what_is_stored_is_in_the_language_of_the_site(play: Play, pack: Guild) -> None:
+def test_what_is_stored_is_in_no_language(play: Play, pack: Guild) -> None:
     anna = astray(pack, gift_code("LOST1"), nickname="Anna")
 
     async def scenario(stage: Stage) -> None:
         otto, rolf = by_account(stage, "otto", pack), by_role(stage, "rolf", pack)
         form = await otto.press(await otto.slash("missing"), "⟦Correct Anna⟧")
         await otto.fill(form, "1043")
-        assert LogEntry.objects.get().change_message == "Set the state or kingdom."
+        assert LogEntry.objects.get().change_message == '§["did_set_realm"]'
         said = await rolf.slash("redeem", code="LOST1")
         await rolf.press(said, "⟦Redeem now⟧")
         (event,) = RedemptionEvent.objects.filter(kind=EventKind.LOCKED)

@@ -126,6 +126,27 @@ def test_a_sentence_that_was_read_is_shown_in_another_language(foreign: str) -> 
         assert in_active_language("Typed by a person.") == "Typed by a person."
 
 
+def test_a_list_is_read_in_each_language(foreign: str) -> None:
+    parts = [Sentence.of(f"import_{key}", number=2) for key in ("added", "changed", "left_out")]
+    one = Sentence.list_of(parts)
+
+    assert one == "2, changed 2, left out 2"
+    assert Sentence.list_of(parts[:1]) == "2"
+    with override(foreign):
+        assert in_active_language(one) == "⟦2, ⟦⟦changed 2⟧, ⟦left out 2⟧⟧⟧"
+
+
+def test_its_own_values_are_changed_and_not_those_of_other_sentences() -> None:
+    check = Sentence.of("check_setting", setting="KEY")
+    words = Sentence.of("feed_unreached", error="KEY is wrong", check=check)
+
+    hidden = words.with_values(lambda value: value.replace("KEY", "[hidden]"))
+
+    assert "([hidden] is wrong). Check KEY in the settings." in hidden
+    plain = Sentence.of("answer_not_json")
+    assert stored(plain.with_values(str.upper)) == stored(plain)
+
+
 def test_the_log_has_english(foreign: str) -> None:
     with override(foreign):
         sentence = Sentence.of("code_closed_unasked", why=Sentence.of("code_expired"))

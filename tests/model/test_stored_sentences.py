@@ -6,18 +6,31 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
 
+from giftcodes.clients.channels import BadAddressError, channel_client_for
+from giftcodes.clients.channels.base import ChannelRules
 from giftcodes.domain.findings import Finding, FindingKind
-from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.sentences import Sentence, read, stored
 from giftcodes.domain.transitions import State
-from giftcodes.models import Alarm, CancelKind, MemberRedemption, PauseKind, RateBudget, Redemption
+from giftcodes.models import (
+    Alarm,
+    CancelKind,
+    Feed,
+    MemberRedemption,
+    PauseKind,
+    RateBudget,
+    Redemption,
+)
 from giftcodes.pipeline.code_lifecycle import cancel_waiting, close
 from giftcodes.services import providers
+from giftcodes.services.members import move_members
 from giftcodes.sql import fetch
+from tests.admin.test_needs import officer_of
 from tests.commands.conftest import run
 from tests.factories import gift_code, guild, member_redemption
 from tests.i18n.pseudo import LANGUAGE, Pseudo, install
@@ -163,3 +176,102 @@ def test_a_page_shows_a_reason_in_the_language_of_its_reader(
         shown = admin_client.get(page, headers={"accept-language": foreign}).content.decode()
 
     assert "⟦Player ID and ⟦state⟧ do not belong together" in shown
+
+
+def test_the_error_and_the_lines_of_a_feed_are_read_in_each_language(foreign: str) -> None:
+    feed = Feed.objects.main_of("simulator")
+    check = Sentence.of("check_setting", setting="SIMULATOR_FEED_KEY")
+    feed.error = Sentence.of("feed_refused_key", status=401, check=check)
+    feed.skipped_lines = [Sentence.of("line_not_code", line="a b"), "a line of an earlier release"]
+    feed.save()
+
+    with override(foreign):
+        feed = Feed.objects.get()
+        feed.save()
+        assert feed.error.startswith("⟦The feed refused our key (HTTP 401). ⟦Check SIMULATOR_FEED")
+        assert feed.skipped_lines == [
+            "⟦not 1 to 32 letters and digits: a b⟧",
+            "a line of an earlier release",
+        ]
+    feed.refresh_from_db()
+    assert feed.skipped_lines[0] == "not 1 to 32 letters and digits: a b"
+    assert column(Feed, "error", feed.pk).startswith('§["feed_refused_key",{"status":401')
+
+
+def test_a_feed_of_an_earlier_release_has_no_lines() -> None:
+    feed = Feed.objects.main_of("simulator")
+    Feed.objects.update(skipped_lines="")
+
+    feed.refresh_from_db()
+    assert feed.skipped_lines == []
+
+
+def test_the_reason_of_a_version_is_read_in_each_language(
+    foreign: str, admin_client: Client
+) -> None:
+    wolves, bears = guild("Wolves", members=1), guild("Bears")
+    anna = wolves.members.get()
+    move_members([anna.pk], guild_id=bears.pk)
+    page = reverse("admin:giftcodes_member_history", args=[anna.pk])
+
+    shown = admin_client.get(page, headers={"accept-language": foreign}).content.decode()
+
+    assert "⟦Moved to Bears.⟧" in shown
+    version = anna.history.first()
+    assert version.history_change_reason == f"Moved to #{bears.pk}."
+
+
+def test_a_move_names_no_guild_that_the_reader_may_not_see() -> None:
+    wolves, bears = guild("Wolves", members=1), guild("Bears")
+    move_members([wolves.members.get().pk], guild_id=bears.pk)
+    page = reverse("admin:giftcodes_member_history", args=[bears.members.get().pk])
+
+    shown = officer_of(bears).get(page).content.decode()
+
+    assert "Moved from another guild." in shown
+    assert "Wolves" not in shown
+
+
+def test_what_a_person_did_is_read_in_each_language(foreign: str, admin_client: Client) -> None:
+    feed = Feed.objects.main_of("simulator")
+    data = {"action": "switch_off", "_selected_action": [feed.pk]}
+    admin_client.post(reverse("admin:giftcodes_feed_changelist"), data)
+    in_foreign = {"accept-language": foreign}
+
+    changes = admin_client.get(reverse("admin:admin_logentry_changelist"), headers=in_foreign)
+    history = admin_client.get(
+        reverse("admin:giftcodes_feed_history", args=[feed.pk]), headers=in_foreign
+    )
+
+    assert LogEntry.objects.get().change_message == '§["did_switch_off"]'
+    assert "⟦Switched off.⟧" in changes.content.decode()
+    assert "⟦Switched off.⟧" in history.content.decode()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://discord.com/api/webhooks/1/",
+        "http://discord.com/api/webhooks/1/token",
+        "https://discord.com.example.org/api/webhooks/1/token",
+        "discord://1",
+        "webhook+https://[",
+        "webhook+https://user@example.org/",
+        "webhook+http://example.org/hook",
+        "webhook+https://example.org/hook",
+        "redeemer+discord://1",
+        "tgram://x",
+        "mailto://example.org",
+        "ntfy://example.org/topic?template=x",
+        "telegram",
+    ],
+)
+def test_why_an_address_is_refused_is_read_in_each_language(foreign: str, address: str) -> None:
+    with pytest.raises(BadAddressError) as caught:
+        channel_client_for(address, total_seconds=1, connect_seconds=1, rules=ChannelRules())
+
+    kept = stored(caught.value.sentence)
+    assert kept.startswith("§")
+    assert str(caught.value) == read(kept)
+    with override(foreign):
+        assert read(kept).startswith("⟦")

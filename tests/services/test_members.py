@@ -88,7 +88,7 @@ def test_each_moved_row_keeps_its_earlier_values_and_gets_a_version_with_the_rea
 
     move_members([amber.pk, birch.pk], guild_id=bears.pk)
 
-    came, left = f"Moved from guild #{wolves.pk}.", f"Moved to guild #{bears.pk}."
+    came, left = f"Moved from #{wolves.pk}.", f"Moved to #{bears.pk}."
     assert versions(there) == [(came, "Amber", True), (FIRST_KNOWN, "Old", False)]
     assert versions(amber) == [(left, "Amber", False), (FIRST_KNOWN, "Amber", True)]
     assert [reason for reason, *_ in versions(bears.members.get(player_id=birch.player_id))] == [

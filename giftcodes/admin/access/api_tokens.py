@@ -24,6 +24,7 @@ from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url
 from giftcodes.admin.common.scoped import own_guild
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import ApiToken, Guild, TokenScope
 from giftcodes.services.api_tokens import TokenRefused, make_token, revoke
 
@@ -118,7 +119,7 @@ def _do(
         if row is None:
             messages.info(request, gettext("This token does not work any more."))
         else:
-            log(request, [row.guild or row], gettext("Revoked the API token “%s”.") % row.name)
+            log(request, [row.guild or row], Sentence.of("did_revoke_api_token", name=row.name))
             messages.success(request, gettext("The token “%s” is revoked.") % row.name)
     return None
 
@@ -145,7 +146,7 @@ def _make(request: HttpRequest, guild: Guild | None, back: str) -> HttpResponse 
         messages.error(request, " ".join(error.messages))
         return None
     made = ApiToken.objects.filter(made_by=user, guild=guild).latest("pk")
-    log(request, [guild or made], gettext("Made the API token “%s”.") % made.name)
+    log(request, [guild or made], Sentence.of("did_make_api_token", name=made.name))
     address = request.build_absolute_uri("/api/v1/guilds")
     context = {
         **admin.site.each_context(request),

@@ -22,6 +22,7 @@ from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.html import NOTHING, badge, link, model_url, page_url
 from giftcodes.admin.common.scoped import without_clear
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence, stored
 from giftcodes.models import Guild, Invitation, database_now
 from giftcodes.models.link import MOST_REFUSALS, LinkState
 from giftcodes.models.roles import Role
@@ -212,7 +213,7 @@ class InvitationAdmin(Page):
 
     def log_addition(self, request: HttpRequest, obj: Invitation, message: Any) -> Any:  # noqa: ARG002
         """Log the addition. The message names no field values."""
-        return super().log_addition(request, obj, gettext("Invited."))
+        return super().log_addition(request, obj, stored(Sentence.of("did_invite")))
 
     def response_add(
         self,
@@ -267,7 +268,7 @@ class InvitationAdmin(Page):
             )
             self.message_user(request, words, messages.WARNING)
             return None
-        self.log_change(request, row, gettext("Renewed."))
+        self.log_change(request, row, Sentence.of("did_renew"))
         row.refresh_from_db()
         return self._link_page(request, row, secret)
 
@@ -277,7 +278,7 @@ class InvitationAdmin(Page):
         report = Report()
         for row in rows:
             if withdraw(row.pk):
-                self.log_change(request, row, gettext("Withdrawn."))
+                self.log_change(request, row, Sentence.of("did_withdraw"))
                 report.done(
                     gettext(
                         "%s is withdrawn: its link no longer works. “Make a new link” undoes it."

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
@@ -16,11 +15,16 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import CodeProposal, OfficerRules
 from giftcodes.models.officer_rules import NewCodes, new_codes, set_new_codes
+from giftcodes.services.changes import record_change
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+#: What the list of changes says about a choice.
+_DONE = {NewCodes.ADD: "did_let_officers_add", NewCodes.PROPOSE: "did_let_officers_propose"}
 
 
 class RulesForm(forms.Form):
@@ -47,7 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
         set_new_codes(choice)
         assert isinstance(request.user, User)
         rules = OfficerRules.objects.get()
-        LogEntry.objects.log_actions(request.user.pk, [rules], CHANGE, str(choice.label))
+        record_change(request.user.pk, [rules], Sentence.of(_DONE[choice]))
         messages.success(request, gettext("Saved. %s") % choice.label)
         return HttpResponseRedirect(reverse("admin:officer_rules"))
     context = {

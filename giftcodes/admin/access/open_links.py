@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import User
@@ -29,9 +28,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from giftcodes.admin.common.html import link
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.tokens import token_hash
 from giftcodes.models import Guild, Invitation
 from giftcodes.models.roles import Role
+from giftcodes.services.changes import record_change
 from giftcodes.services.discord_links import NewPasswordUnlinks
 from giftcodes.services.links import (
     LinkRefused,
@@ -191,7 +192,7 @@ def _accept(request: HttpRequest, row: Invitation, key: str) -> HttpResponse:
 
 def _welcome(request: HttpRequest, user: User, row: Invitation) -> HttpResponse:
     guilds = guilds_of(row)
-    _log(user, user, gettext("Accepted the invitation of %s.") % row.made_by)
+    record_change(user.pk, [user], Sentence.of("did_accept_invitation", user=str(row.made_by)))
     login(request, user, backend=_BACKEND)
     request.session.pop(_INVITATION, None)
     if guilds:
@@ -210,7 +211,7 @@ def _join(request: HttpRequest, row: Invitation, key: str) -> HttpResponse:
     if request.method == "POST" and "join" in request.POST:
         guilds, _row = join(key, user)
         request.session.pop(_INVITATION, None)
-        _log(user, user, gettext("Accepted the invitation of %s.") % row.made_by)
+        record_change(user.pk, [user], Sentence.of("did_accept_invitation", user=str(row.made_by)))
         words = gettext("You are an officer of {} now.")
         messages.success(request, format_html(words, _names(guilds)))
         return redirect("admin:index")
@@ -242,7 +243,7 @@ def password(request: HttpRequest) -> HttpResponse:
         form = PasswordForm(request.POST if request.method == "POST" else None, user=row.user)
         if request.method == "POST" and form.is_valid():
             user = choose_password(key, password=form.cleaned_data["password1"])
-            _log(user, user, gettext("Chose a new password by a link."))
+            record_change(user.pk, [user], Sentence.of("did_choose_password"))
             login(request, user, backend=_BACKEND)
             request.session.pop(_PASSWORD, None)
             messages.success(request, gettext("Your new password is set. You are logged in."))
@@ -285,7 +286,3 @@ def _page(request: HttpRequest, template: str, *, status: int = 200, **values: A
 def _names(guilds: list[Guild]) -> SafeString:
     """The names of the guilds, as links to their pages."""
     return format_html_join(", ", "{}", ((link(guild),) for guild in guilds))
-
-
-def _log(actor: User, user: User, words: str) -> None:
-    LogEntry.objects.log_actions(actor.pk, [user], CHANGE, words)

@@ -25,6 +25,7 @@ from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.html import NOTHING, link, list_link, model_url, page_url
 from giftcodes.admin.common.row_select import RowSelectMultiple
 from giftcodes.admin.common.scoped import Scoped, without_clear
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild, Invitation, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.roles import GROUPS, Role, give_flags, give_group, role_of
@@ -176,7 +177,7 @@ class PersonAdmin(Page):
             self.message_user(request, words % user, messages.WARNING)
             return HttpResponseRedirect(page_url(user))
         secret = make_password_link(user, made_by=request.user)  # type: ignore[arg-type]
-        self.log_change(request, user, gettext("A link for a new password was made."))
+        self.log_change(request, user, Sentence.of("did_make_password_link"))
         words = gettext(
             "Send the link to {user} in a private message: anyone who opens it can set the "
             "password. It works once, for {days} days. The old password works until it is replaced."

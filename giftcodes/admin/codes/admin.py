@@ -223,7 +223,7 @@ class GiftCodeAdmin(CodeEntry):
                 continue
             tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
             code.refresh_from_db(fields=["expires_at"])
-            self.log_change(request, code, gettext("Reopened."))
+            self.log_change(request, code, Sentence.of("did_reopen"))
             words = gettext(
                 "Code %s is open again, and is redeemed for members who do not have it."
             )

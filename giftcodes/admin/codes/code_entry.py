@@ -14,6 +14,7 @@ from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose
 from giftcodes.admin.codes.expected import expected
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link, model_url, page_url
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import GiftCode, Redemption, Source, Trigger
 from giftcodes.models.officer_rules import NewCodes, new_codes
 from giftcodes.pipeline.spellings import may_offer, offer_spelling
@@ -180,7 +181,7 @@ class CodeEntry(KeepsHistory):
         if proposal := getattr(obj, "proposal", None):
             return super().log_addition(request, proposal, message)
         if obj._state.adding:
-            return self.log_change(request, obj, gettext("Offered as %s.") % obj.code)
+            return self.log_change(request, obj, Sentence.of("did_offer_spelling", code=obj.code))
         return super().log_addition(request, obj, message)
 
     def response_add(

@@ -17,6 +17,7 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import clean_name, one_line
 from giftcodes.models import CodeProposal, Trigger
 from giftcodes.models.code_proposal import KNOWN_WORDS, ProposalState
@@ -112,10 +113,9 @@ class CodeProposalAdmin(History):
             if decision.must_fan_out:
                 tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.ADMIN, request.user.pk)
             # Officers of all guilds read these words in the code's history, so these name no one.
-            by_feed = gettext("Listed by a feed, and approved.")
-            by_officer = gettext("Proposed by an officer, and approved.")
-            log(request, [code], by_feed if row.feed_id else by_officer)
-            log(request, [row], gettext("Approved."))
+            key = "did_approve_listed" if row.feed_id else "did_approve_proposed"
+            log(request, [code], Sentence.of(key))
+            log(request, [row], Sentence.of("did_approve"))
             told = gettext("Code {} is approved, and is being redeemed now.")
             if row.proposed_by:
                 told = gettext(
@@ -133,7 +133,7 @@ class CodeProposalAdmin(History):
             if not reject(row.pk, user_id=request.user.pk, answer=answer).is_made:
                 report.nothing(gettext("Another person has decided about code %s.") % row)
                 continue
-            log(request, [row], gettext("Rejected."))
+            log(request, [row], Sentence.of("did_reject"))
             words = gettext("Code %(code)s is rejected.")
             if row.proposed_by:
                 words = gettext("Code %(code)s is rejected. %(officer)s sees the decision on Home.")

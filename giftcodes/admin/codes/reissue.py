@@ -13,6 +13,7 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.back import LeadsOn
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group
 from giftcodes.admin.common.html import page_url
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import GiftCode, Guild, Trigger
 from giftcodes.models.fields import without_notes
 from giftcodes.services.codes import reissue, reissue_obstacle
@@ -42,7 +43,7 @@ def reissue_codes(
             continue
         made.append(result.gift_code_id)
         tasks.enqueue_on_commit(tasks.fan_out, result.gift_code_id, Trigger.ADMIN, request.user.pk)
-        page.log_change(request, code, gettext("Reissued."))
+        page.log_change(request, code, Sentence.of("did_reissue"))
         report.done(result.message)
     report.tell(request)
     return LeadsOn(page_url(GiftCode(pk=made[0]))) if len(made) == 1 else None

@@ -15,6 +15,7 @@ from giftcodes.admin.common.back import LeadsOn, page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.scoped import Scoped
 from giftcodes.admin.common.versions import actions_on
+from giftcodes.domain.sentences import Sentence, stored
 from giftcodes.queries import scope
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Page(Scoped, _ModelAdmin):
     #: Fields that officers can read but not write.
     reserved: tuple[str, ...] = ()
 
+    object_history_template = "admin/giftcodes/object_history.html"
     list_per_page = 50
     #: The columns that a phone shows. If there are none here, a phone shows the first four columns.
     phone_columns: tuple[str, ...] = ()
@@ -183,6 +185,23 @@ class Page(Scoped, _ModelAdmin):
         """The address of the list."""
         return list_url(self.model)
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show what people did with the row."""
+        row = self.get_object(request, unquote(object_id))
+        context = self.history_of(row, request) if row is not None else {}
+        return super().history_view(request, object_id, {**context, **(extra_context or {})})
+
+    def history_of(self, row: Any, request: HttpRequest) -> dict[str, Any]:
+        """What the page of the history shows: here, the actions that the admin recorded."""
+        return {"entries": actions_on(row, request.user)}
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record a change: a `Sentence` as its key and values, or Django's list of fields."""
+        is_sentence = isinstance(message, Sentence)
+        return super().log_change(request, obj, stored(message) if is_sentence else message)
+
     # The permissions of actions. Not everyone who sees rows is allowed to act on them.
     def has_redeem_permission(self, request: HttpRequest) -> bool:
         """Whether the user may start, stop and resume runs."""
@@ -214,14 +233,6 @@ class History(Page):
 
     # In "12 results (3,141,592 total)", counting the total would take longer than the rest.
     show_full_result_count = False
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Show what people did with the row."""
-        row = self.get_object(request, unquote(object_id))
-        context = {"entries": actions_on(row, request.user)}
-        return super().history_view(request, object_id, {**context, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.template.response import TemplateResponse
 
 from giftcodes.admin.common.back import page_before
+from giftcodes.services.changes import record_change
 
 if TYPE_CHECKING:
     from django import forms
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from giftcodes.admin.common.base import Page
+    from giftcodes.domain.sentences import Sentence
 
 #: The maximum number of lines that a group shows. The page says how many more there are.
 MOST_SHOWN = 200
@@ -88,8 +89,7 @@ def confirmation_page(
     return TemplateResponse(request, "admin/giftcodes/confirmation.html", context)
 
 
-def log(request: HttpRequest, rows: Sequence[Model], words: str) -> None:
+def log(request: HttpRequest, rows: Sequence[Model], done: Sentence) -> None:
     """Record in the history of each row what a person did. All rows must belong to one model."""
     assert request.user.pk is not None  # The site requires a login.
-    if rows:
-        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, words)
+    record_change(request.user.pk, rows, done)

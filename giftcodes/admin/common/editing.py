@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -72,7 +71,6 @@ class KeepsHistory(Editable):
     The page that asks for confirmation shows `retire_words`, which say what `retire` does.
     """
 
-    object_history_template = "admin/giftcodes/object_history.html"
     retire_words: Words | str = ""
     retire_action_words = _("Delete (keeps the history)")
 
@@ -80,14 +78,10 @@ class KeepsHistory(Editable):
         """Do for each row what “Delete” means for this model, and report the results."""
         raise NotImplementedError
 
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Show the changes to the row and the actions on it, each with its author."""
-        row = self.get_object(request, unquote(object_id))
+    def history_of(self, row: Any, request: HttpRequest) -> dict[str, Any]:
+        """The changes to the row and the actions on it, each with its author."""
         entries, has_older = entries_of(row, request.user)
-        context = {"entries": entries, "has_older": has_older}
-        return super().history_view(request, object_id, {**context, **(extra_context or {})})
+        return {"entries": entries, "has_older": has_older}
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

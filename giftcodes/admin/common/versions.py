@@ -20,11 +20,13 @@ from django.utils.translation import gettext as _
 
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.numbers import grouped, row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import GiftCode, Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.models.history import FIRST_KNOWN
 from giftcodes.models.self_service_event import reason_words
 from giftcodes.queries import scope
+from giftcodes.services.changes import words_of
 
 #: The maximum number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200
@@ -32,8 +34,9 @@ MOST_ENTRIES = 200
 MOST_SHOWN = 300
 #: If a version and a logged action of the same person are less than this apart, both are one entry.
 _SOON = dt.timedelta(seconds=2)
-#: Entries about members who moved. Earlier releases of Redeemer wrote the name of the other guild
-#: into such an entry.
+#: The keys of entries about members who moved. Their value `guild` is the other guild's number.
+_MOVED = {"member_moved_from", "member_moved_to"}
+#: Entries of earlier releases about members who moved. Some have the name of the other guild.
 _MOVES = re.compile(
     r"(?P<start>Moved (?:from|to)|[0-9]+ members? moved to) (?:guild #(?P<id>[0-9]+)|.+)\."
 )
@@ -106,9 +109,10 @@ def actions_on(row: Model, person: scope.Person) -> list[Entry]:
 def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
     """The entries, in words that name only guilds that this person may see."""
     moves = [move for entry in entries for move in _MOVES.finditer(entry.words)]
-    if not moves:
+    found = {_guild_of_move(entry.words) for entry in entries}
+    if found <= {None} and not moves:
         return entries
-    ids = {pk for move in moves if (pk := row_id(move["id"]))}
+    ids = {pk for pk in (*found, *(row_id(move["id"]) for move in moves)) if pk}
     names = without_notes(scope.visible(Guild.objects.filter(pk__in=ids), person)).in_bulk()
     sees_all = scope.sees_all(person)
 
@@ -118,7 +122,19 @@ def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
         guild = names.get(row_id(move["id"]))
         return f"{move['start']} {guild or _('another guild')}."
 
-    return [replace(entry, words=_MOVES.sub(named, entry.words)) for entry in entries]
+    def in_words(words: str) -> str:
+        if isinstance(words, Sentence) and (pk := _guild_of_move(words)):
+            return words.in_words(guild=str(names.get(pk) or _("another guild")))
+        return _MOVES.sub(named, words)
+
+    return [replace(entry, words=in_words(entry.words)) for entry in entries]
+
+
+def _guild_of_move(words: str) -> int | None:
+    """The number of the other guild, if words say that a member moved."""
+    if not isinstance(words, Sentence) or words.key not in _MOVED:
+        return None
+    return row_id(str(words.values.get("guild", "")).removeprefix("#"))
 
 
 def _without_strangers(
@@ -259,7 +275,7 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
     if version is None or version.history_change_reason == FIRST_KNOWN:
         return None
     changes = changes_between(before, version) + related.changes(before, version)
-    words = str(reason_words(version.history_change_reason or ""))
+    words = reason_words(version.history_change_reason or "")
     if version.history_type == "+":
         words = words or _("Added.")
     elif not changes and not words:
@@ -281,7 +297,7 @@ def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
             or log.action_time < since - _SOON
             or not _is_about_fields(log.change_message)
         ):
-            yield Entry(log.action_time, log.user.get_username(), log.get_change_message())
+            yield Entry(log.action_time, log.user.get_username(), words_of(log))
 
 
 def _is_about_fields(message: str) -> bool:

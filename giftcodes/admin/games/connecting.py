@@ -17,7 +17,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.text import capfirst, get_text_list
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -32,8 +32,8 @@ from giftcodes.admin.games.connection_forms import (
     base_of,
     default_of,
 )
-from giftcodes.clients.feeds.base import ON_THE_PAGE
 from giftcodes.domain.findings import TOPIC_LABELS, Finding, FindingKind, Topic
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import ConnectionCheck, Guild, RateBudget, StoredSetting, database_now
 from giftcodes.models.games import SECRETS, games, is_fixed
 from giftcodes.models.site_settings import OPERATOR_CHANNEL, SITE_URL, site_url
@@ -59,16 +59,10 @@ _AGAIN_SECONDS = 1.0
 #: Findings which show that the salt is wrong.
 _SALT_REFUSED = {FindingKind.SIGNATURE_REFUSED, FindingKind.SERVICE_REFUSES}
 #: In the order in which the page shows them.
-_FIELD_LABELS = {
-    "salt": _("salt"),
-    "feed_url": _("address of the feed"),
-    "feed_key": _("API key of the feed"),
-    "feed_format": _("format of the feed"),
-    "api_url": _("address of the game"),
-    "is_enabled": _("switch"),
-}
+#: The fields in the order in which a sentence lists them.
+_FIELDS = ("salt", "feed_url", "feed_key", "feed_format", "api_url", "is_enabled")
 _SWITCH = {"on": "1", "off": "0"}
-_SWITCHED = {"on": _("Switched on."), "off": _("Switched off.")}
+_SWITCHED = {"on": "did_switch_on", "off": "did_switch_off"}
 #: The fields whose value can be removed, with the consequence of removing it.
 _REMOVALS = {
     "salt": _("No code is redeemed for the game until a salt is entered again."),
@@ -125,7 +119,7 @@ def _save_channel(request: HttpRequest) -> dict[str, Form] | None:
     if not form.is_valid():
         return {"channel": form}
     service.save_operator_channel(form.cleaned_data["address"], user_id=request.user.pk)
-    log_setting(request, OPERATOR_CHANNEL, gettext("Set."))
+    log_setting(request, OPERATOR_CHANNEL, Sentence.of("did_set"))
     _ask_for_test(request, OPERATOR_CHANNEL)
     messages.success(request, gettext("Saved. A test message is being sent to the channel."))
     return None
@@ -134,7 +128,7 @@ def _save_channel(request: HttpRequest) -> dict[str, Form] | None:
 def _remove_channel(request: HttpRequest) -> None:
     if not settings.OPERATOR_CHANNEL:
         service.save_operator_channel(None, user_id=request.user.pk)
-        log_setting(request, OPERATOR_CHANNEL, gettext("Removed."))
+        log_setting(request, OPERATOR_CHANNEL, Sentence.of("did_remove"))
         messages.success(request, gettext("Removed. Alarms are now shown only on the pages."))
 
 
@@ -149,7 +143,7 @@ def _save_site(request: HttpRequest) -> dict[str, Form] | None:
     if not form.is_valid():
         return {"site": form}
     service.save_site_url(form.cleaned_data["address"], user_id=request.user.pk)
-    log_setting(request, SITE_URL, gettext("Set."))
+    log_setting(request, SITE_URL, Sentence.of("did_set"))
     messages.success(request, gettext("Saved. New messages have links to the site."))
     return None
 
@@ -157,7 +151,7 @@ def _save_site(request: HttpRequest) -> dict[str, Form] | None:
 def _remove_site(request: HttpRequest) -> None:
     if not settings.SITE_URL:
         service.save_site_url(None, user_id=request.user.pk)
-        log_setting(request, SITE_URL, gettext("Removed."))
+        log_setting(request, SITE_URL, Sentence.of("did_remove"))
         messages.success(request, gettext("Removed. New messages have no links."))
 
 
@@ -170,9 +164,9 @@ _SITE_ACTS: dict[str, Callable[[HttpRequest], dict[str, Any] | None]] = {
 }
 
 
-def log_setting(request: HttpRequest, name: str, words: str) -> None:
+def log_setting(request: HttpRequest, name: str, done: Sentence) -> None:
     """Record in the history what a person did with a setting of the site."""
-    log(request, [StoredSetting(name=name)], words)
+    log(request, [StoredSetting(name=name)], done)
 
 
 # --- One game -------------------------------------------------------------------------------------
@@ -209,27 +203,26 @@ def _act(request: HttpRequest, name: str, form: GameForm) -> bool:
     elif act in _SWITCH:
         _change(request, name, {"is_enabled": _SWITCH[act]}, _SWITCHED[act])
     elif act.startswith("remove_") and removed in _REMOVALS:
-        _change(request, name, {removed: None}, gettext("Removed: %s."))
+        _change(request, name, {removed: None}, "did_remove_fields")
     elif not form.is_valid():
         return False
     elif changes := form.changes():
-        _change(request, name, changes, gettext("Set: %s."))
+        _change(request, name, changes, "did_set_fields")
     else:
         messages.info(request, gettext("Nothing was entered, so nothing has changed."))
     return True
 
 
-def _change(request: HttpRequest, name: str, changes: dict[str, str | None], words: Any) -> None:
+def _change(request: HttpRequest, name: str, changes: dict[str, str | None], key: str) -> None:
     changed = service.save_game(name, changes, user_id=request.user.pk)
     if not changed:
         messages.warning(
             request, gettext("Nothing has changed, because the environment sets this value.")
         )
         return
-    shown = [str(label) for field, label in _FIELD_LABELS.items() if field in changed]
-    listed = get_text_list(shown, gettext("and"))
+    fields = [Sentence.of(f"field_{field}") for field in _FIELDS if field in changed]
     row, _is_new = RateBudget.objects.get_or_create(pk=name)
-    said = str(words) % listed if "%s" in str(words) else str(words)
+    said = Sentence.of(key, fields=Sentence.list_of(fields))
     log(request, [row], said)
     refresh_stored_values()
     if not games()[name].is_on:
@@ -259,7 +252,7 @@ def _part(connection: Connection) -> dict[str, Any]:
     return {
         "connection": connection,
         "config": connection.config,
-        "reason": _on_this_page(connection.reason),
+        "reason": connection.reason,
         "badge": badge(STATE_BADGES[connection.state], capfirst(str(connection.state.label))),
         "guild_url": model_url(Guild, "add"),
         "has_guild": Guild.objects.active().filter(provider=connection.config.name).exists(),
@@ -286,17 +279,12 @@ def tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
                 "says": {True: _("works"), False: _("does not work"), None: _("no verdict")}[
                     finding.ok
                 ],
-                "words": _on_this_page(finding.words_with(NAMES)),
+                "words": finding.words_with(NAMES),
             }
             for topic, finding in (_findings(check) if check is not None else [])
         ],
         "again_in_seconds": _AGAIN_SECONDS if is_under_way else None,
     }
-
-
-def _on_this_page(words: str) -> str:
-    """Advice that names this page, as the page itself says it."""
-    return words.replace(ON_THE_PAGE, gettext("below"))
 
 
 def _findings(check: ConnectionCheck) -> list[tuple[Topic, Finding]]:
@@ -310,7 +298,7 @@ def _findings(check: ConnectionCheck) -> list[tuple[Topic, Finding]]:
 def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
     """Each field of the page, with the source of its value."""
     base, current = base_of(name), games()[name]
-    order = [field for field in _FIELD_LABELS if field != "is_enabled"]
+    order = [field for field in _FIELDS if field != "is_enabled"]
     rows = _rows(base.setting(field) for field in order)
     return [
         {

@@ -19,6 +19,7 @@ from giftcodes.admin.games.connecting import (
     setting_source,
 )
 from giftcodes.admin.games.connection_forms import DiscordForm
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import DiscordServer
 from giftcodes.models.site_settings import DISCORD_TOKEN
 from giftcodes.models.stored_setting import refresh_stored_values
@@ -40,13 +41,13 @@ def page(request: HttpRequest) -> HttpResponse:
             return _again()
         if request.POST.get("act") == "remove":
             save_discord_token(None, user_id=request.user.pk)
-            log_setting(request, DISCORD_TOKEN, gettext("Removed."))
+            log_setting(request, DISCORD_TOKEN, Sentence.of("did_remove"))
             messages.success(request, gettext("Removed. The bot goes offline within some seconds."))
             return _again()
         form = DiscordForm(request.POST, auto_id="discord_%s")
         if form.is_valid():
             save_discord_token(form.cleaned_data["token"], user_id=request.user.pk)
-            log_setting(request, DISCORD_TOKEN, gettext("Set."))
+            log_setting(request, DISCORD_TOKEN, Sentence.of("did_set"))
             messages.success(
                 request,
                 gettext("Saved. The bot connects within some seconds: load this page again."),

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from giftcodes.clients.feeds import SourceOptions, problems_of_options
 from giftcodes.clients.feeds.options import OPTION_LENGTH
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import clean_token
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models.feed import FeedKind
@@ -106,6 +107,6 @@ def option_fields(kind: FeedKind) -> dict[str, CleanCharField]:
     }
 
 
-def problems_of(kind: FeedKind, options: Mapping[str, str]) -> dict[str, str]:
+def problems_of(kind: FeedKind, options: Mapping[str, str]) -> dict[str, Sentence]:
     """What is wrong with the options: a sentence, by the name of the option."""
     return problems_of_options(kind, SourceOptions(**options)) if OPTIONS[kind] else {}

@@ -20,6 +20,7 @@ from giftcodes.admin.common.html import NOTHING, page_url
 from giftcodes.admin.games import feed_page
 from giftcodes.admin.games.feed_form import form_of
 from giftcodes.admin.games.feed_options import OPTIONS
+from giftcodes.domain.sentences import Sentence
 from giftcodes.estimates.formatting import about
 from giftcodes.models import Feed, Trigger
 from giftcodes.models.feed import FeedKind, FeedTrust
@@ -45,11 +46,13 @@ _STATE = [
     "error",
     "listed",
     "skipped",
-    "skipped_lines",
+    "skipped_lines_shown",
     "held",
     "seen_shown",
 ]
-_OF_POLLS = {"next_poll_at", "polled_at", "failures", "error", "skipped", "skipped_lines"}
+#: What the list of changes says about the trust in a feed.
+_BELIEVED = {FeedTrust.TRUSTED: "did_trust_feed", FeedTrust.PERSON: "did_distrust_feed"}
+_OF_POLLS = {"next_poll_at", "polled_at", "failures", "error", "skipped", "skipped_lines_shown"}
 
 
 @admin.register(Feed)
@@ -59,8 +62,6 @@ class FeedAdmin(Editable):
         "the others still bring each code. Each feed is polled automatically. The action “Poll "
         "now” polls a feed at once."
     )
-    #: Feeds have no versions, so the history has the actions that the admin logged.
-    object_history_template = "admin/object_history.html"
     change_form_template = "admin/giftcodes/feed/change_form.html"
     list_display = [
         "__str__",
@@ -135,6 +136,10 @@ class FeedAdmin(Editable):
     def next_shown(self, feed: Feed) -> Any:
         is_polled = feed.enabled and not feed.is_pushed and feed_page.is_connected(feed)
         return feed.next_poll_at if is_polled else NOTHING
+
+    @admin.display(description=_("skipped lines"))
+    def skipped_lines_shown(self, feed: Feed) -> str:
+        return "\n".join(feed.skipped_lines) or NOTHING
 
     @admin.display(description=_("was first"))
     def first_shown(self, feed: Feed) -> str:
@@ -289,7 +294,7 @@ class FeedAdmin(Editable):
             else:
                 tasks.enqueue_on_commit(tasks.poll_feed, feed.pk, force=True)
                 report.done(gettext("%s is being polled. Look again in a moment.") % feed)
-            self.log_change(request, feed, gettext("Polled."))
+            self.log_change(request, feed, Sentence.of("did_poll"))
         report.tell(request)
 
     def _poll(self, feed: Feed, report: Report) -> None:
@@ -325,9 +330,8 @@ class FeedAdmin(Editable):
         words = gettext("%s is switched on.") if is_on else gettext("%s is switched off.")
         for feed in feeds:
             sources.switch(feed, is_on=is_on)
-            self.log_change(
-                request, feed, gettext("Switched on.") if is_on else gettext("Switched off.")
-            )
+            done = Sentence.of("did_switch_on" if is_on else "did_switch_off")
+            self.log_change(request, feed, done)
             report.done(words % feed)
         report.tell(request)
 
@@ -345,9 +349,9 @@ class FeedAdmin(Editable):
         report = Report()
         for feed in feeds:
             sources.believe(feed, trust)
-            words = f"{feed}: {gettext('a new code')} {trust.label}."
-            self.log_change(request, feed, words)
-            report.done(words)
+            done = Sentence.of(_BELIEVED[trust])
+            self.log_change(request, feed, done)
+            report.done(f"{feed}: {done}")
         report.tell(request)
 
     @admin.action(description=_("Make a token …"), permissions=["own"])
@@ -361,7 +365,7 @@ class FeedAdmin(Editable):
         if feed.token_hash and SHOWN not in request.POST:
             return self._ask_about_token(request, feed)
         token = sources.make_token(feed)
-        self.log_change(request, feed, gettext("Made a token."))
+        self.log_change(request, feed, Sentence.of("did_make_token"))
         context = {
             **self.admin_site.each_context(request),
             **feed_page.token_context(request, feed, token),

@@ -168,7 +168,7 @@ class RateBudgetAdmin(GameRows, History):
         for budget in budgets:
             title = title_of(budget.provider)
             if pause_step.pause(budget.provider, reason=reason):
-                self.log_change(request, budget, gettext("Paused."))
+                self.log_change(request, budget, Sentence.of("did_pause"))
                 report.done(
                     gettext("%s is paused until you resume it. Requests under way finish.") % title
                 )
@@ -186,7 +186,7 @@ class RateBudgetAdmin(GameRows, History):
         for budget in budgets:
             title = title_of(budget.provider)
             if pause_step.resume(budget.provider):
-                self.log_change(request, budget, gettext("Resumed."))
+                self.log_change(request, budget, Sentence.of("did_resume"))
                 tasks.enqueue_on_commit(tasks.dispatch, budget.provider)
                 report.done(gettext("%s is resumed.") % title)
             else:

@@ -40,6 +40,7 @@ from giftcodes.admin.guilds.correction import correct_guild, own_places_words, t
 from giftcodes.admin.guilds.tabs import SETTINGS, TABS, frame, tab_named
 from giftcodes.admin.redemptions import redeem_preview
 from giftcodes.admin.redemptions.runs import redeem_now
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import Tone
 from giftcodes.models import Guild, Member, Redemption, RunState
 from giftcodes.models.game_words import place_noun, places
@@ -382,7 +383,6 @@ class GuildAdmin(KeepsHistory):
     def _switch(self, request: HttpRequest, guild: Guild, *, active: bool) -> None:
         guild.active = active
         guild.save(update_fields=["active"])
-        self.log_change(
-            request, guild, gettext("Activated.") if active else gettext("Deactivated.")
-        )
+        done = Sentence.of("did_activate" if active else "did_deactivate")
+        self.log_change(request, guild, done)
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])

@@ -56,8 +56,6 @@ class ChannelAdmin(Page):
         "No guild has a channel yet. After you add one, the guild's next run is announced there."
     )
     form = ChannelForm
-    #: Channels have no versions, so the history has the actions that the admin logged.
-    object_history_template = "admin/object_history.html"
     list_display = ["name", "guild", "tells_shown", "state_shown", "address_shown"]
     phone_columns = ("name", "guild", "state_shown")
     list_select_related = ["guild"]
@@ -242,7 +240,7 @@ class ChannelAdmin(Page):
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         """Switch channels on. From now on, runs and alarms are announced there."""
         changed = switch(queryset.select_related("guild"), is_on=True)
-        log(request, changed, gettext("Switched on."))
+        log(request, changed, Sentence.of("did_switch_on"))
         report = Report()
         for channel in changed:
             report.done(gettext("%s is on: the next run is announced there.") % channel)
@@ -252,7 +250,7 @@ class ChannelAdmin(Page):
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         """Switch channels off. Nothing is sent there except for tests."""
         changed = switch(queryset.select_related("guild"), is_on=False)
-        log(request, changed, gettext("Switched off."))
+        log(request, changed, Sentence.of("did_switch_off"))
         report = Report()
         for channel in changed:
             report.done(
@@ -271,7 +269,7 @@ class ChannelAdmin(Page):
             words = gettext("Choose one channel whose address begins with webhook+https://.")
             messages.info(request, words)
             return None
-        log(request, chosen, gettext("Made a new secret."))
+        log(request, chosen, Sentence.of("did_make_secret"))
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Secret of %s") % chosen[0],

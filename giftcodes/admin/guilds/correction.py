@@ -13,6 +13,7 @@ from giftcodes.admin.common import corrected, not_saved
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.correction_words import asked_again_words
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild
 from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.queries.player_codes import own_places
@@ -42,7 +43,7 @@ def correct_guild(request: HttpRequest, guild: Guild) -> None:
         except services.TooManyCorrectionsError as error:
             messages.error(request, str(error))
             return
-        log(request, [guild], _("Set the state or kingdom."))
+        log(request, [guild], Sentence.of("did_set_realm"))
         words = _("%(guild)s is in %(place)s %(number)s now.")
         messages.success(request, words % {"guild": guild, "place": place, "number": number})
         tell_asked_again(request, guild)

@@ -20,6 +20,7 @@ from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url
 from giftcodes.admin.common.scoped import own_guild
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import DiscordAccount, Guild
 from giftcodes.queries.discord import BotStanding, bot
 from giftcodes.services import discord_links
@@ -74,8 +75,7 @@ def _unlink(request: HttpRequest, guild: Guild) -> None:
     if server is None:
         messages.info(request, gettext("This server is not linked any more."))
         return
-    words = gettext("Ended the link of the Discord server %s.") % server.name
-    log(request, [guild], words)
+    log(request, [guild], Sentence.of("did_unlink_server", name=server.name))
     messages.success(
         request,
         gettext(
@@ -90,7 +90,7 @@ def _code_page(
     request: HttpRequest, guild: Guild, code: str, *, is_for_guild: bool
 ) -> TemplateResponse:
     if is_for_guild:
-        log(request, [guild], gettext("Made a code that links a Discord server."))
+        log(request, [guild], Sentence.of("did_make_discord_code"))
     context = {
         **admin.site.each_context(request),
         "title": gettext("Code for Discord"),

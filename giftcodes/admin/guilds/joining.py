@@ -27,7 +27,8 @@ from giftcodes.admin.common.html import guild_url, member_link
 from giftcodes.admin.common.scoped import own_guild
 from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
 from giftcodes.domain.numbers import row_id
-from giftcodes.models import Guild, JoinLink, OptOut, PublicPage, SelfServiceKind
+from giftcodes.domain.sentences import Sentence
+from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
 from giftcodes.models.game_words import place_word
 from giftcodes.models.opted_out import player_hash
 from giftcodes.services import join_decisions, joining
@@ -170,7 +171,7 @@ def _make(request: HttpRequest, guild: Guild) -> None:
     words = gettext("The join link is ready. Copy it, and post it where your members see it.")
     if had_one:
         words = gettext("There is a new join link. The old one no longer works.")
-    log(request, [guild], gettext("Made a join link."))
+    log(request, [guild], Sentence.of("did_make_join_link"))
     messages.success(request, words)
 
 
@@ -184,13 +185,13 @@ def _change(request: HttpRequest, guild: Guild) -> None:
     approval = form.cleaned_data["approval"] == "yes"
     rows = JoinLink.objects.filter(guild=guild)
     if rows.update(needs_approval=approval, ends_at=form.ends_at):
-        log(request, [guild], gettext("Changed the conditions of the join link."))
+        log(request, [guild], Sentence.of("did_change_join_link"))
         messages.success(request, gettext("Saved. The link itself is the same as before."))
 
 
 def _end(request: HttpRequest, guild: Guild) -> None:
     if joining.end_join_link(guild.pk):
-        log(request, [guild], gettext("Ended the join link."))
+        log(request, [guild], Sentence.of("did_end_join_link"))
         messages.success(
             request, gettext("The join link no longer works. Members keep their personal links.")
         )
@@ -199,13 +200,13 @@ def _end(request: HttpRequest, guild: Guild) -> None:
 def _publish(request: HttpRequest, guild: Guild) -> None:
     _row, is_new = PublicPage.objects.get_or_create(guild=guild)
     if is_new:
-        log(request, [guild], gettext("Switched the public page on."))
+        log(request, [guild], Sentence.of("did_publish"))
         messages.success(request, gettext("The public page is on. It shows codes, and no names."))
 
 
 def _unpublish(request: HttpRequest, guild: Guild) -> None:
     if PublicPage.objects.filter(guild=guild).delete()[0]:
-        log(request, [guild], gettext("Switched the public page off."))
+        log(request, [guild], Sentence.of("did_unpublish"))
         messages.success(
             request,
             gettext("The public page is off. If you switch it on again, it gets a new address."),
@@ -222,7 +223,7 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
     number = len(decision.approved)
     if number:
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
-        log(request, decision.approved, str(SelfServiceKind.APPROVED.label))
+        log(request, decision.approved, Sentence.of("did_approve_request"))
         words = ngettext(
             "%d request is approved. The codes that still work are redeemed now.",
             "%d requests are approved. The codes that still work are redeemed now.",
@@ -288,8 +289,7 @@ def _say_refused(request: HttpRequest, guild: Guild, number: int) -> None:
     if not number:
         messages.info(request, _NONE_CHOSEN)
         return
-    done = ngettext("Refused %d request to join.", "Refused %d requests to join.", number)
-    log(request, [guild], done % number)
+    log(request, [guild], Sentence.of("did_refuse_requests", number=number))
     words = ngettext(
         "%d request is refused, and what the player entered is deleted.",
         "%d requests are refused, and what the players entered is deleted.",

@@ -38,6 +38,7 @@ from giftcodes.admin.members.player_page import may_do_all, may_open, words_for
 from giftcodes.correction_words import asked_again_words, mates_words
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.player_reasons import unmet_in_short
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import Served
 from giftcodes.models import Guild, Member, MemberRedemption
 from giftcodes.models.game_words import place_word, places
@@ -342,7 +343,7 @@ class MemberAdmin(KeepsHistory):
             report.done(gettext("%s is active and catches up on all active codes.") % member)
         for member in same:
             report.nothing(gettext("%s is active already.") % member)
-        log(request, changed, gettext("Made active."))
+        log(request, changed, Sentence.of("did_make_active"))
         self._catch_up([*changed, *same])
         report.tell(request)
 
@@ -388,7 +389,7 @@ class MemberAdmin(KeepsHistory):
             )
         for member in same:
             report.nothing(gettext("%s is inactive already. The history stays.") % member)
-        log(request, changed, gettext("Made inactive."))
+        log(request, changed, Sentence.of("did_make_inactive"))
         self._catch_up([*changed, *same])
 
     def _catch_up(self, members: Iterable[Member]) -> None:

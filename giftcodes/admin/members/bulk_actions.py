@@ -12,6 +12,7 @@ from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.correction_words import asked_again_words
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.validators import validate_realm
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
@@ -135,12 +136,8 @@ def _log_move(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
 
     Neither history names the other guild, because not every reader may see both guilds.
     """
-    number = len(result.moved)
-    arrived = ngettext(
-        "%d member came from another guild.", "%d members came from another guild.", number
-    )
-    log(request, [guild], arrived % number)
-    left = gettext("Members moved to another guild.")
+    log(request, [guild], Sentence.of("did_receive_members", number=len(result.moved)))
+    left = Sentence.of("did_move_members")
     log(request, list(without_notes(Guild.objects.filter(pk__in=result.left))), left)
 
 
@@ -208,7 +205,7 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
         )
     for member in same:
         report.nothing(gettext("%s is in this state or kingdom already.") % member)
-    log(request, changed, gettext("Set the state or kingdom."))
+    log(request, changed, Sentence.of("did_set_realm"))
     if changed:
         if again := asked_again_words(changed):
             report.together(again)

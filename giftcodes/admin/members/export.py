@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
-from django.utils.translation import gettext
 
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.exporting import only_export
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.queries.history_export import BYTE_ORDER_MARK, harmless
@@ -81,7 +81,7 @@ def log_export(request: HttpRequest, members: QuerySet[Member]) -> None:
     """Log the export in the history of each guild, because the data is personal."""
     ids = members.order_by().values("guild")
     guilds = without_notes(Guild.objects.filter(pk__in=ids))
-    log(request, list(guilds), gettext("Members were exported."))
+    log(request, list(guilds), Sentence.of("did_export_members"))
 
 
 def _download(name: str, content_type: str) -> HttpResponse:

@@ -25,6 +25,7 @@ from giftcodes.admin.common.html import guild_url, list_link
 from giftcodes.admin.members import import_rows
 from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Row, Rows
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild, Member, MemberImport, Source
 from giftcodes.models.game_words import place_word
 from giftcodes.models.guild import GuildFullError
@@ -39,7 +40,7 @@ from giftcodes.roster import (
     turn_to_read,
 )
 from giftcodes.services.corrections import TooManyCorrectionsError
-from giftcodes.services.import_words import MOST_BYTES, numbers_words
+from giftcodes.services.import_words import MOST_BYTES, imported_words
 from giftcodes.services.imports import ImportResult, import_members
 
 if TYPE_CHECKING:
@@ -306,19 +307,14 @@ def _focused(rows: Rows, shown: list[Row]) -> str:
 def _log_opted_out(request: HttpRequest, guild: Guild, result: ImportResult) -> None:
     """Add to the guild's history that the person learned which players have opted out."""
     if number := len(result.opted_out):
-        words = ngettext(
-            "The preview of an import named %d player who has opted out.",
-            "The preview of an import named %d players who have opted out.",
-            number,
-        )
-        log(request, [guild], words % number)
+        log(request, [guild], Sentence.of("did_preview_opted_out", number=number))
 
 
 def _apply(request: HttpRequest, guild: Guild, rows: Rows) -> HttpResponse:
     assert request.user.pk is not None  # The site requires a login.
     listed = _chosen(rows)
     result = import_members(guild.pk, listed.members, source=Source.ADMIN, user_id=request.user.pk)
-    words = gettext("Imported %(summary)s.") % {"summary": numbers_words(listed, result)}
+    words = imported_words(listed, result)
     log(request, [guild], words)
     undo = list_link(MemberImport, gettext("The import can be undone."), guild__id__exact=guild.pk)
     messages.success(request, format_html("{} {}", words, undo) if result.import_id else words)

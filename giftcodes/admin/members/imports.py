@@ -20,6 +20,7 @@ from giftcodes.admin.common.html import NOTHING, guild_url
 from giftcodes.admin.common.versions import changes_between
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import isolated
 from giftcodes.models import Member, MemberImport, Source
 from giftcodes.models.guild import member_words
@@ -147,7 +148,7 @@ class MemberImportAdmin(History):
                 report.refused(result.obstacle)
                 continue
             words = _words(result)
-            log(request, [made.guild], gettext("An import was undone: %s") % words)
+            log(request, [made.guild], Sentence.of("did_undo_import", done=words))
             log(request, [made], words)
             tasks.enqueue_on_commit(tasks.catch_up, [made.guild_id])
             report.done(_done_words(made, words, may_import=may_import(request.user)))
@@ -203,11 +204,14 @@ def _has_something(result: UndoResult) -> bool:
     return bool(result.deleted or result.retired or result.restored)
 
 
-def _words(result: UndoResult) -> str:
+def _words(result: UndoResult) -> Sentence:
     parts: dict[str, Sized] = {
-        gettext("%d removed"): result.deleted,
-        gettext("%d inactive now"): result.retired,
-        gettext("%d restored"): result.restored,
-        gettext("%d unchanged, because they have been edited since"): result.kept,
+        "undo_removed": result.deleted,
+        "undo_inactive": result.retired,
+        "undo_restored": result.restored,
+        "undo_unchanged": result.kept,
     }
-    return ", ".join(words % len(found) for words, found in parts.items() if found) + "."
+    numbers = [Sentence.of(key, number=len(found)) for key, found in parts.items() if found]
+    return Sentence.of(
+        "did_undo", numbers=Sentence.list_of(numbers or [Sentence.of("undo_nothing")])
+    )

@@ -32,6 +32,7 @@ from giftcodes.admin.members.player_page import may_do_all
 from giftcodes.admin.members.reply import reply_to
 from giftcodes.correction_words import asked_again_words
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
@@ -375,7 +376,7 @@ def _correct(request: HttpRequest, member: Member, number: int | None) -> None:
     changed, same = result.changed, result.same
     for sentence in result.refused:
         messages.error(request, sentence)
-    log(request, changed, _("Set the state or kingdom."))
+    log(request, changed, Sentence.of("did_set_realm"))
     for one in [*changed, *same]:
         names = {
             "member": one,

@@ -23,6 +23,7 @@ from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import game_choices
 from giftcodes.admin.common.html import player_url
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
@@ -182,7 +183,7 @@ def _entered(chosen: Member | None) -> dict[str, str] | None:
 
 def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:
     result = opt_out(provider, player_id)
-    _note(request, provider, player_id, gettext("Opted out."))
+    _note(request, provider, player_id, Sentence.of("did_opt_out"))
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
         "Codes are no longer redeemed for player %s, in any guild. An imported list does not bring "
@@ -196,7 +197,7 @@ def _opt_out_here(request: HttpRequest, provider: str, player_id: str) -> None:
     own = _own_members(provider, player_id, request.user)
     concerned = list(own.filter(opted_out=False))
     opt_out_in(own.filter(opted_out=False))
-    log(request, concerned, gettext("Opted out."))
+    log(request, concerned, Sentence.of("did_opt_out"))
     for member in concerned:
         tasks.enqueue_on_commit(tasks.catch_up, [member.guild_id])
     words = gettext(
@@ -208,7 +209,7 @@ def _opt_out_here(request: HttpRequest, provider: str, player_id: str) -> None:
 
 
 def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
-    _note(request, provider, player_id, gettext("Opt-out taken back."))
+    _note(request, provider, player_id, Sentence.of("did_opt_in"))
     result = opt_in(provider, player_id)
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
@@ -219,7 +220,7 @@ def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
 
 
 def _export(request: HttpRequest, provider: str, player_id: str) -> HttpResponse:
-    _note(request, provider, player_id, gettext("The player's data was exported."))
+    _note(request, provider, player_id, Sentence.of("did_export_player"))
     response = HttpResponse(in_json(data_of(provider, player_id)), content_type="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="player-{player_id}.json"'
     return response
@@ -236,7 +237,7 @@ def _erase(request: HttpRequest, provider: str, player_id: str) -> HttpResponse 
         return None
     for redemption_id in result.redemptions:
         tasks.enqueue_on_commit(tasks.finish, redemption_id)
-    _note(request, provider, player_id, gettext("Erased."))
+    _note(request, provider, player_id, Sentence.of("did_erase"))
     words = gettext(
         "The player is erased, and stays opted out. Backups, log files and posted messages are "
         "unchanged."
@@ -255,6 +256,6 @@ _WISHES: dict[str, Any] = {
 _WISHES_OF_OFFICER: dict[str, Any] = {"opt_out": _opt_out_here}
 
 
-def _note(request: HttpRequest, provider: str, player_id: str, words: str) -> None:
-    """Add words to the history of the opt-out, which identifies the player only by a hash."""
-    log(request, [OptOut(player_hash=player_hash(provider, player_id))], words)
+def _note(request: HttpRequest, provider: str, player_id: str, done: Sentence) -> None:
+    """Add this to the history of the opt-out, which identifies the player only by a hash."""
+    log(request, [OptOut(player_hash=player_hash(provider, player_id))], done)

@@ -20,6 +20,7 @@ from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, model_url
 from giftcodes.admin.common.versions import Change, Entry, changes_logged, with_guilds
 from giftcodes.models import StoredSetting
+from giftcodes.services.changes import words_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -135,10 +136,7 @@ class ChangeAdmin(History):
         The words name only guilds that the person may see. The entries of one action are one,
         unless the person has sorted the list.
         """
-        entries = [
-            Entry(row.action_time, row.user.get_username(), row.get_change_message())
-            for row in rows
-        ]
+        entries = [Entry(row.action_time, row.user.get_username(), words_of(row)) for row in rows]
         for row, entry in zip(rows, with_guilds(entries, request.user), strict=True):
             row.words = entry.words  # type: ignore[attr-defined]
         changes = changes_logged(rows)

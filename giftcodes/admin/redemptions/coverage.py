@@ -23,6 +23,7 @@ from giftcodes.admin.common.exporting import only_export
 from giftcodes.admin.common.html import model_url, page_url, player_url
 from giftcodes.admin.common.standing import reason_now, state_now
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import HAVING, Ending
 from giftcodes.domain.text import clean_name
 from giftcodes.domain.transitions import SETTLED, State
@@ -229,7 +230,7 @@ def export(request: HttpRequest) -> HttpResponse:
         if not is_free:
             page = reverse("admin:matrix")
             return HttpResponseRedirect(f"{page}?{_query(request)}")
-        log(request, [wish.guild], _("The coverage was exported."))
+        log(request, [wish.guild], Sentence.of("did_export_coverage"))
         columns = _columns(wish.guild, wish)
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         _write_csv(response, _members(wish.guild, wish, columns), columns)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.utils.translation import gettext as _
 
 from giftcodes import tasks
+from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Redemption, Trigger
+from giftcodes.services.changes import record_change
 from giftcodes.services.run_actions import (
     ActionKind,
     ActionResult,
@@ -65,7 +66,7 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
                 "ones are refused."
             )
             report.done(words % number)
-            _log_pairs(wanted, user_id, _("Redeem now was pressed."))
+            _log_pairs(wanted, user_id, Sentence.of("did_press_redeem"))
         return number
     else:
         results = [
@@ -73,7 +74,7 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
             for guild_id, code_id in wanted
         ]
         started = [pair for pair, result in zip(wanted, results, strict=True) if result.done]
-        _log_pairs(started, user_id, _("Redeem now: started."))
+        _log_pairs(started, user_id, Sentence.of("did_start"))
         found = refusals([one.running_id for one in results if one.running_id])
         for result in results:
             _report(result, report, words=found.get(result.running_id or 0, ""))
@@ -85,7 +86,7 @@ def stop_now(redemptions: Iterable[Redemption], *, user_id: int | None, report: 
     """Stop runs."""
     for redemption in redemptions:
         result = stop_run(redemption, trigger=Trigger.ADMIN, user_id=user_id)
-        _log_done(result, redemption, user_id, _("Stopped."))
+        _log_done(result, redemption, user_id, Sentence.of("did_stop"))
         _report(result, report)
 
 
@@ -93,11 +94,11 @@ def resume(redemptions: Iterable[Redemption], *, user_id: int | None, report: Re
     """Continue runs that are stopped or being stopped."""
     for redemption in redemptions:
         result = resume_run(redemption, trigger=Trigger.ADMIN, user_id=user_id)
-        _log_done(result, redemption, user_id, _("Resumed."))
+        _log_done(result, redemption, user_id, Sentence.of("did_resume"))
         _report(result, report)
 
 
-def _log_pairs(pairs: list[tuple[int, int]], user_id: int | None, words: str) -> None:
+def _log_pairs(pairs: list[tuple[int, int]], user_id: int | None, done: Sentence) -> None:
     """Record what a person did with the redemptions of these guilds and codes, in two statements.
 
     Redemptions without a row yet are left out: the journal has an entry for each when it starts.
@@ -107,19 +108,19 @@ def _log_pairs(pairs: list[tuple[int, int]], user_id: int | None, words: str) ->
         guild__in={guild_id for guild_id, _code in pairs},
         gift_code__in={code_id for _guild, code_id in pairs},
     ).select_related("guild", "gift_code")
-    _log([row for row in rows if (row.guild_id, row.gift_code_id) in wanted], user_id, words)
+    _log([row for row in rows if (row.guild_id, row.gift_code_id) in wanted], user_id, done)
 
 
 def _log_done(
-    result: ActionResult, redemption: Redemption, user_id: int | None, words: str
+    result: ActionResult, redemption: Redemption, user_id: int | None, done: Sentence
 ) -> None:
     if result.done:
-        _log([redemption], user_id, words)
+        _log([redemption], user_id, done)
 
 
-def _log(rows: list[Redemption], user_id: int | None, words: str) -> None:
-    if rows and user_id is not None:
-        LogEntry.objects.log_actions(user_id, rows, CHANGE, words)
+def _log(rows: list[Redemption], user_id: int | None, done: Sentence) -> None:
+    if user_id is not None:
+        record_change(user_id, rows, done)
 
 
 def _report(result: ActionResult, report: Report, *, words: str = "") -> None:

@@ -78,11 +78,7 @@ def channel_client_for(
             address, total_seconds=total_seconds, connect_seconds=connect_seconds, rules=rules
         )
     if "://" not in address or address.startswith(("http://", "https://")):
-        message = (
-            "This is not the address of a Discord webhook. For another service, write its Apprise "
-            "address (service://…)."
-        )
-        raise BadAddressError(message)
+        raise BadAddressError(Sentence.of("address_of_no_service"))
     return AppriseClient(address, total_seconds=total_seconds, rules=rules)
 
 

@@ -25,12 +25,12 @@ from giftcodes.clients.channels.base import (
 )
 from giftcodes.clients.channels.safe_text import Markup, cut, safe
 from giftcodes.clients.channels.services import (
-    ALLOWED,
     Service,
     check_arguments,
     host_of,
     scheme_of,
     service_of,
+    services_allowed,
 )
 from giftcodes.clients.http.guard import Guard, guarded
 from giftcodes.clients.http.headers import retry_after_seconds
@@ -47,6 +47,7 @@ _NOTIFY_TYPES = {
     Severity.ALARM: "failure",
 }
 TITLE_LENGTH, TEXT_LENGTH = 200, 3000
+_WIKI = "https://github.com/caronc/apprise/wiki"
 
 
 class AppriseClient:
@@ -143,8 +144,7 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
         import apprise
         from apprise.plugins import url_to_dict
     except ImportError as error:
-        message = "This channel needs the package apprise, which is not installed. Install it."
-        raise BadAddressError(message) from error
+        raise BadAddressError(Sentence.of("apprise_missing")) from error
     # Apprise's log lines contain addresses, at every log level.
     logging.getLogger("apprise").disabled = True
     parsed: dict[str, Any] | None = url_to_dict(address)  # type: ignore[no-untyped-call]
@@ -156,12 +156,14 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
         plugin = apprise.Apprise.instantiate(parsed, asset=asset)
         take_over()
     if plugin is None:
-        message = (
-            f"Apprise does not know this address: it is not a whole address of {scheme_of(address)}"
-            "://. Compare it with the page about this service in Apprise's wiki "
-            f"(https://github.com/caronc/apprise/wiki). {ALLOWED}"
+        raise BadAddressError(
+            Sentence.of(
+                "apprise_unknown_address",
+                scheme=scheme_of(address),
+                wiki=_WIKI,
+                allowed=services_allowed(),
+            )
         )
-        raise BadAddressError(message)
     return plugin
 
 

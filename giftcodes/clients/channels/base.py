@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
+from giftcodes.domain.sentences import Sentence
 
 ERROR_LENGTH = 300
 #: The keys of the errors of messages for which no connection to the service was made.
@@ -159,7 +160,15 @@ class ChannelClient(Protocol):
 
 
 class BadAddressError(ValueError):
-    """The address does not belong to a channel. The text does not contain the address."""
+    """The address does not belong to a channel.
+
+    Args:
+        sentence: why, and what to do. It does not contain the address.
+    """
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> str:

@@ -270,21 +270,11 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
     parts = urlsplit(_as_discord_writes(address))
     match = _PATH.fullmatch(parts.path)
     if match is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
-        message = (
-            "This is not the address of a Discord webhook. Copy the address from “Integrations” in "
-            "the channel's settings."
-        )
-        raise BadAddressError(message)
+        raise BadAddressError(Sentence.of("address_not_discord"))
     if parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS:
-        message = "The address of a webhook is a secret, so it must begin with https://."
-        raise BadAddressError(message)
+        raise BadAddressError(Sentence.of("address_not_https"))
     if _imitates_discord(parts.hostname or ""):
-        message = (
-            "The host in this address only looks like Discord's. A Discord webhook begins with "
-            f"{ORIGIN}/api/webhooks/. Copy the address from “Integrations” in the channel's "
-            "settings."
-        )
-        raise BadAddressError(message)
+        raise BadAddressError(Sentence.of("address_like_discord", origin=ORIGIN))
     thread = {name: value for name, value in parse_qsl(parts.query) if name == "thread_id"}
     number, token = match.groups()
     url = f"{parts.scheme}://{parts.netloc}/api/v10/webhooks/{number}/{token}"

@@ -85,10 +85,7 @@ class BotClient(discord.DiscordClient):
         rules: ChannelRules,
     ) -> None:
         if rules.bot_token is None:
-            raise BadAddressError(
-                "The address of a channel of the Discord bot cannot be entered. In the channel in "
-                "Discord, use the command “/announce here”."
-            )
+            raise BadAddressError(Sentence.of("address_of_bot"))
         self._url = f"{API}/channels/{channel.channel_id}/messages"
         self._hide = Redactor(rules.bot_token)
         self._seconds = (total_seconds, connect_seconds)

@@ -13,6 +13,7 @@ from typing import Any
 
 from giftcodes.clients.channels.base import BadAddressError, ChannelRules
 from giftcodes.clients.channels.safe_text import Markup
+from giftcodes.domain.sentences import Sentence
 
 #: Arguments that every service may have. `format` must be `text`: messages are plain text.
 _COMMON = frozenset({"verify", "user", "pass", "password", "format"})
@@ -93,12 +94,6 @@ _NAMES: Mapping[str, str] = {
 }
 _FIXED_HOST_MODES = frozenset({"cloud", "t2bot"})
 
-_DISCORD_FORM = "It must look like https://discord.com/api/webhooks/number/token."
-ALLOWED = (
-    "The allowed ones are Discord webhooks and "
-    f"{', '.join(f'{name}://' for name in SERVICES)}. The setting CHANNEL_SCHEMES adds others."
-)
-
 
 def scheme_of(address: str) -> str:
     """Return the scheme of an address, in lower case, or an empty string if it has none."""
@@ -124,8 +119,14 @@ def service_of(address: str, rules: ChannelRules) -> Service:
     if scheme in rules.more_schemes:
         return Service(None)
     if scheme == "discord":
-        raise BadAddressError(f"This is not a whole address of a Discord webhook. {_DISCORD_FORM}")
-    raise BadAddressError(f"Addresses of this service are not allowed. {ALLOWED}")
+        raise BadAddressError(Sentence.of("address_part_of_discord"))
+    raise BadAddressError(Sentence.of("service_not_allowed", allowed=services_allowed()))
+
+
+def services_allowed() -> Sentence:
+    """Which addresses are allowed, for an error."""
+    services = ", ".join(f"{name}://" for name in SERVICES)
+    return Sentence.of("services_allowed", services=services)
 
 
 def check_arguments(service: Service, parsed: Mapping[str, Any]) -> None:
@@ -149,11 +150,7 @@ def check_arguments(service: Service, parsed: Mapping[str, Any]) -> None:
         )
         if not is_allowed:
             shown = name if re.fullmatch(r"[+:-]?[a-z_]{1,20}", name) else "…"
-            message = (
-                f"The address has the argument “{shown}”, which is not allowed here. Remove it: no "
-                "argument may set a method, header, template, format, file or repetition."
-            )
-            raise BadAddressError(message)
+            raise BadAddressError(Sentence.of("argument_not_allowed", name=shown))
 
 
 def host_of(service: Service, plugin: Any) -> str:

@@ -191,15 +191,11 @@ def _checked_host(address: SignedAddress) -> str:
         parts = urlsplit(address.url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
-        raise BadAddressError("This is not an address. Write webhook+https://host/path.") from None
+        raise BadAddressError(Sentence.of("address_not_of_webhook")) from None
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
-        raise BadAddressError(
-            "Write the address as webhook+https://host/path, without a user and a password."
-        )
+        raise BadAddressError(Sentence.of("address_with_user"))
     if parts.scheme != "https" and host not in _LOCAL_HOSTS:
-        raise BadAddressError(
-            "Messages name members, so the address must begin with webhook+https://."
-        )
+        raise BadAddressError(Sentence.of("webhook_not_https"))
     if not address.secret:
-        raise BadAddressError("The webhook has no secret. Make one on the page of the channel.")
+        raise BadAddressError(Sentence.of("webhook_without_secret"))
     return host

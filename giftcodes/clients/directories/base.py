@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from giftcodes.clients.http import ExchangeError, Response, Transport, Truncation
+from giftcodes.clients.http import ExchangeError, Response, Transport
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds
 from giftcodes.clients.http.redactor import Redactor, secrets_in
+from giftcodes.clients.http.truncated import why_cut
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import one_line
 
 MAX_BYTES = 256 * 1024
-ERROR_LENGTH = 400
+#: The longest text of a directory in a sentence, in characters.
+ERROR_LENGTH = 300
 #: Stands for the player ID in a configured URL.
 ID_PLACEHOLDER = "{id}"
 
@@ -51,14 +54,14 @@ class DirectoryAnswer:
     Args:
         status: FOUND, or why the player was not found.
         name, realm: set only if the status is FOUND.
-        error: what is wrong and what to do, for an operator. Empty if the status is FOUND.
+        error: what is wrong and what to do, for an operator. None if the status is FOUND.
         retry_after_seconds: the wait that the directory asks for, at most a day.
     """
 
     status: LookupStatus
     name: str = ""
     realm: int | None = None
-    error: str = ""
+    error: Sentence | None = None
     retry_after_seconds: float | None = None
 
 
@@ -87,12 +90,13 @@ def request_player(
     try:
         answer = _request(config, player_id, read, transport, key_header)
     except Exception as error:  # noqa: BLE001 (a bad answer must not fail the task)
-        answer = _unreadable(
-            f"The directory's answer could not be read ({type(error).__name__}: {error})."
-        )
+        what = f"{type(error).__name__}: {error}"
+        answer = unreadable(Sentence.of("directory_unreadable", error=what))
     finally:
         transport.close()
-    return replace(answer, name=hide(answer.name), error=one_line(hide(answer.error), ERROR_LENGTH))
+    words = answer.error
+    shown = words and words.with_values(lambda value: one_line(hide(value), ERROR_LENGTH))
+    return replace(answer, name=hide(answer.name), error=shown)
 
 
 def _request(
@@ -103,24 +107,19 @@ def _request(
     key_header: str,
 ) -> DirectoryAnswer:
     if not (player_id.isascii() and player_id.isdecimal()):
-        return _unreadable(
-            "The player ID has characters other than digits, so it is not looked up. Correct it."
-        )
+        return unreadable(Sentence.of("directory_id_not_digits"))
     key = config.directory_key
     if not is_sendable_key(key):
-        complaint = "The directory's key has characters that no header can carry."
-        return DirectoryAnswer(
-            LookupStatus.KEY_REFUSED, error=f"{complaint} {_check(config, 'DIRECTORY_KEY')}"
-        )
+        words = Sentence.of("directory_key_not_sendable", check=_check(config, "DIRECTORY_KEY"))
+        return DirectoryAnswer(LookupStatus.KEY_REFUSED, error=words)
     url = config.directory_url.replace(ID_PLACEHOLDER, player_id)
     try:
         response = transport.exchange(
             "GET", url, headers={"Accept": "application/json", key_header: key}
         )
     except ExchangeError as error:
-        return DirectoryAnswer(
-            LookupStatus.UNREACHABLE, error=f"The directory could not be reached ({error})."
-        )
+        words = Sentence.of("directory_unreached", error=str(error))
+        return DirectoryAnswer(LookupStatus.UNREACHABLE, error=words)
     answer = _answer_by_status(config, response)
     if answer is None:
         # Redact the text before it is cut: a cut secret is not recognised.
@@ -137,24 +136,18 @@ def _answer_by_status(config: DirectoryConfig, response: Response) -> DirectoryA
     """
     status = response.status
     if status in (401, 403):
-        words = f"The directory refused our key (HTTP {status}). {_check(config, 'DIRECTORY_KEY')}"
+        check = _check(config, "DIRECTORY_KEY")
+        words = Sentence.of("directory_refused_key", status=status, check=check)
         return DirectoryAnswer(LookupStatus.KEY_REFUSED, error=words)
     if status == 429:
-        return DirectoryAnswer(
-            LookupStatus.THROTTLED, error="The directory asks for fewer requests (HTTP 429)."
-        )
+        return DirectoryAnswer(LookupStatus.THROTTLED, error=Sentence.of("directory_too_often"))
     if status >= 500:
-        return DirectoryAnswer(
-            LookupStatus.UNREACHABLE, error=f"The directory's server failed (HTTP {status})."
-        )
+        words = Sentence.of("directory_failed", status=status)
+        return DirectoryAnswer(LookupStatus.UNREACHABLE, error=words)
     if status not in (200, 404):
-        words = f"The directory does not answer at this address (HTTP {status})."
-        return _unreadable(f"{words} {_check(config, 'DIRECTORY_URL')}")
-    return (
-        _unreadable(response.truncation.value)
-        if response.truncation is not Truncation.NONE
-        else None
-    )
+        return _wrong_address(config, "directory_not_at_address", status)
+    why = why_cut(response)
+    return unreadable(why) if why else None
 
 
 def _read(
@@ -167,24 +160,26 @@ def _read(
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        words = f"The answer is not JSON (HTTP {status}). {_check(config, 'DIRECTORY_URL')}"
-        return _unreadable(words)
+        return _wrong_address(config, "directory_not_json", status)
     if status == 404:
         # Only a JSON object is the service's own answer. A web server that does not have this
         # address sends an HTML page.
         if isinstance(value, dict):
-            return DirectoryAnswer(
-                LookupStatus.NOT_FOUND, error="The directory does not know the player."
-            )
-        return _unreadable(
-            f"The directory does not answer at this address. {_check(config, 'DIRECTORY_URL')}"
-        )
+            words = Sentence.of("directory_unknown_player")
+            return DirectoryAnswer(LookupStatus.NOT_FOUND, error=words)
+        return _wrong_address(config, "directory_not_at_address", status)
     return read(value, player_id)
 
 
-def _unreadable(words: str) -> DirectoryAnswer:
+def unreadable(words: Sentence) -> DirectoryAnswer:
+    """An answer that cannot be used, and why."""
     return DirectoryAnswer(LookupStatus.UNREADABLE, error=words)
 
 
-def _check(config: DirectoryConfig, setting: str) -> str:
-    return f"Check {config.name.upper()}_{setting} in the settings."
+def _wrong_address(config: DirectoryConfig, key: str, status: int) -> DirectoryAnswer:
+    check = _check(config, "DIRECTORY_URL")
+    return unreadable(Sentence.of(key, status=status, check=check))
+
+
+def _check(config: DirectoryConfig, setting: str) -> Sentence:
+    return Sentence.of("check_setting", setting=f"{config.name.upper()}_{setting}")

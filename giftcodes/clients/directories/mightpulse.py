@@ -17,7 +17,9 @@ from giftcodes.clients.directories.base import (
     DirectoryConfig,
     LookupStatus,
     request_player,
+    unreadable,
 )
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import clean_name
 
 #: The header that carries the key. This name is an assumption.
@@ -64,17 +66,16 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
     """
     objects = _objects(value)
     if not objects:
-        return _unreadable("The answer is not a JSON object.")
+        return _unreadable("directory_not_object")
     ids = {str(one[key]) for one in objects for key in _IDS if _is_id(one.get(key))}
     if ids and player_id not in ids:
-        return _unreadable("The answer is about a different player.")
+        return _unreadable("directory_other_player")
     names = [name for one in objects for key in _NAMES if (name := _name(one.get(key)))]
     realms = {realm for one in objects for key in _REALMS if (realm := _realm(one.get(key)))}
     if not names:
-        return _unreadable("The answer has no name of a player.")
+        return _unreadable("directory_no_name")
     if len(realms) != 1:
-        found = "more than one realm" if realms else "no realm"
-        return _unreadable(f"The answer has {found}.")
+        return _unreadable("directory_many_realms" if realms else "directory_no_realm")
     return DirectoryAnswer(LookupStatus.FOUND, name=names[0], realm=realms.pop())
 
 
@@ -115,11 +116,5 @@ def _realm(value: object) -> int | None:
     return int(text) if _REALM.fullmatch(text) and text.isascii() else None
 
 
-def _unreadable(words: str) -> DirectoryAnswer:
-    return DirectoryAnswer(
-        LookupStatus.UNREADABLE,
-        error=(
-            f"{words} The form of the directory's answers may have changed. If so, the code in "
-            "giftcodes/clients/directories must be changed too."
-        ),
-    )
+def _unreadable(key: str) -> DirectoryAnswer:
+    return unreadable(Sentence.of("directory_other_form", problem=Sentence.of(key)))

@@ -15,9 +15,10 @@ from giftcodes.clients.feeds.base import (
 )
 from giftcodes.clients.feeds.options import (
     SourceOptions,
-    problems_of_path,
-    problems_of_template,
+    problem_of_path,
+    problem_of_template,
 )
+from giftcodes.domain.sentences import Sentence
 
 __all__ = [
     "FORMATS",
@@ -45,7 +46,7 @@ FORMATS_WITH_OPTIONS: dict[str, Callable[[bytes, SourceOptions], Listing]] = {
 }
 
 
-def problems_of_options(feed_format: str, options: SourceOptions) -> dict[str, str]:
+def problems_of_options(feed_format: str, options: SourceOptions) -> dict[str, Sentence]:
     """What is wrong with the options of a source.
 
     Args:
@@ -55,28 +56,26 @@ def problems_of_options(feed_format: str, options: SourceOptions) -> dict[str, s
     Returns:
         A sentence that says what to do, by the name of the option. Empty if they can be used.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Sentence | None] = {}
     if feed_format == "json":
         for name in ("entries", "code", "published", "ends"):
-            found[name] = problems_of_path(getattr(options, name))
+            found[name] = problem_of_path(getattr(options, name))
     elif feed_format == "rss":
-        found["template"] = problems_of_template(options.template)
+        found["template"] = problem_of_template(options.template)
     elif feed_format == "page":
         for name in ("entries", "code", "published", "ends"):
             found[name] = _problem_of_selector(
                 getattr(options, name), may_be_empty=name != "entries"
             )
         if options.template:
-            found["template"] = problems_of_template(options.template)
+            found["template"] = problem_of_template(options.template)
     return {name: problem for name, problem in found.items() if problem}
 
 
-def _problem_of_selector(selector: str, *, may_be_empty: bool) -> str:
+def _problem_of_selector(selector: str, *, may_be_empty: bool) -> Sentence | None:
     if not selector:
-        return "" if may_be_empty else "Enter a CSS selector, such as ul.codes li."
-    if pages.is_selector(selector):
-        return ""
-    return "This is not a CSS selector. An example is: ul.codes li"
+        return None if may_be_empty else Sentence.of("selector_missing")
+    return None if pages.is_selector(selector) else Sentence.of("selector_wrong")
 
 
 def fetch(
@@ -97,9 +96,10 @@ def fetch(
     """
     read = _reader_of(config)
     if read is None:
-        setting, known = f"{config.name.upper()}_FEED_FORMAT", ", ".join(FORMATS)
+        setting, formats = f"{config.name.upper()}_FEED_FORMAT", ", ".join(FORMATS)
         return FeedReading(
-            FeedStatus.FAILED, error=f"{setting} has an unknown value. Known formats: {known}."
+            FeedStatus.FAILED,
+            error=Sentence.of("feed_format_unknown", setting=setting, formats=formats),
         )
     return read_feed(
         config,

@@ -14,21 +14,21 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from giftcodes.clients.feeds.options import SourceOptions
-from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
+from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport
 from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
 from giftcodes.clients.http.redactor import Redactor, secrets_in
+from giftcodes.clients.http.truncated import why_cut
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import one_line
-
-#: How a sentence names the page on which administrators connect a game.
-ON_THE_PAGE = "under “Connect a game”"
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SKIPPED_KEPT = 20
-SKIPPED_LENGTH = 100
+#: The longest text of a feed in a sentence, in characters.
+QUOTED_LENGTH = 100
 ETAG_LENGTH = 200
 LAST_MODIFIED_LENGTH = 100
-ERROR_LENGTH = 400
+ERROR_LENGTH = 300
 #: More codes than this in one answer are a mistake, or an attack: each becomes a row in each guild.
 MAX_CODES = 2_000
 #: At most so many spellings of a code are taken from one answer. Each that the game does not know
@@ -54,7 +54,7 @@ class FeedConfig(Protocol):
     @property
     def feed_hosts(self) -> PrivateHosts | None: ...
     @property
-    def feed_place(self) -> str: ...
+    def has_feed_page(self) -> bool: ...
     @property
     def feed_options(self) -> SourceOptions | None: ...
 
@@ -88,18 +88,18 @@ class Listing:
     Args:
         codes: the published codes.
         skipped: why each skipped line was skipped.
-        problem: why there is no list, in our words. Empty if there is a list.
+        problem: why there is no list. None if there is a list.
         words: the feed's own words for the problem.
         notes: the dates that could not be read. Their codes were kept without the dates.
 
-    `skipped`, `words` and `notes` quote the feed. They are redacted later, before they are cut.
+    The sentences and `words` quote the feed. They are redacted later, before they are cut.
     """
 
     codes: tuple[PublishedCode, ...] = ()
-    skipped: tuple[str, ...] = ()
-    problem: str = ""
+    skipped: tuple[Sentence, ...] = ()
+    problem: Sentence | None = None
     words: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class FeedReading:
         codes: the published codes. No two differ only in case.
         skipped: why the first skipped lines were skipped.
         skipped_count: how many lines were skipped.
-        error: what is wrong and what to do, for an operator.
+        error: what is wrong and what to do, for an operator. None if nothing is.
         etag, last_modified: the values for the next request. They are from the feed's answer if it
             has a list, otherwise from this request.
         retry_after_seconds: the wait that the feed asks for, at most a day.
@@ -122,13 +122,13 @@ class FeedReading:
 
     status: FeedStatus
     codes: tuple[PublishedCode, ...] = ()
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[Sentence, ...] = ()
     skipped_count: int = 0
-    error: str = ""
+    error: Sentence | None = None
     etag: str = ""
     last_modified: str = ""
     retry_after_seconds: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
 
 def json_object(body: bytes) -> dict[str, Any] | Listing:
@@ -136,9 +136,9 @@ def json_object(body: bytes) -> dict[str, Any] | Listing:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return Listing(problem="The answer is not JSON. It may be a proxy's page.")
+        return Listing(problem=Sentence.of("answer_not_json"))
     if not isinstance(answer, dict):
-        return Listing(problem="The answer is JSON, but not in the form of a feed.")
+        return Listing(problem=Sentence.of("answer_other_json"))
     return answer
 
 
@@ -184,20 +184,23 @@ def read_feed(
         private_hosts=config.feed_hosts,
     )
     try:
-        reading = _request(config, read, transport, before, hide)
+        reading = _request(config, read, transport, before)
     except Exception as error:  # noqa: BLE001 (one bad feed must not stop the others)
-        what = hide(f"{type(error).__name__}: {error}")
-        reading = replace(
-            before, error=f"The feed's answer could not be read ({what}). It will be polled again."
-        )
+        what = f"{type(error).__name__}: {error}"
+        reading = replace(before, error=Sentence.of("feed_unreadable", error=what))
     finally:
         transport.close()
     return replace(
         reading,
-        error=one_line(reading.error, ERROR_LENGTH),
-        skipped=tuple(one_line(hide(reason), SKIPPED_LENGTH) for reason in reading.skipped),
-        notes=tuple(one_line(hide(note), SKIPPED_LENGTH) for note in reading.notes),
+        error=reading.error and _quoting(reading.error, hide, ERROR_LENGTH),
+        skipped=tuple(_quoting(reason, hide, QUOTED_LENGTH) for reason in reading.skipped),
+        notes=tuple(_quoting(note, hide, QUOTED_LENGTH) for note in reading.notes),
     )
+
+
+def _quoting(sentence: Sentence, hide: Redactor, most: int) -> Sentence:
+    """A sentence whose values have no secret and at most `most` characters."""
+    return sentence.with_values(lambda value: one_line(hide(value), most))
 
 
 def _request(
@@ -205,30 +208,27 @@ def _request(
     read: Callable[[bytes], Listing],
     transport: Transport,
     before: FeedReading,
-    hide: Redactor,
 ) -> FeedReading:
     if not is_sendable_key(config.feed_key):
-        complaint = "The feed's key has characters that no header can carry."
-        return replace(before, error=f"{complaint} {_check(config, 'FEED_KEY')}")
+        check = _check(config, "FEED_KEY")
+        return replace(before, error=Sentence.of("feed_key_not_sendable", check=check))
     try:
         response = transport.exchange("GET", config.feed_url, headers=_headers(config, before))
     except NotSentError as error:
-        complaint = f"The feed could not be reached ({hide(str(error))})."
-        return replace(
-            before, error=f"{complaint} {_check(config, 'FEED_URL')} The feed will be polled again."
-        )
+        check = _check(config, "FEED_URL")
+        words = Sentence.of("feed_unreached", error=str(error), check=check)
+        return replace(before, error=words)
     except NoAnswerError as error:
-        return replace(
-            before, error=f"The feed did not answer ({hide(str(error))}). It will be polled again."
-        )
+        return replace(before, error=Sentence.of("feed_no_answer", error=str(error)))
     if response.status == 304 and (before.etag or before.last_modified):
         return replace(before, status=FeedStatus.NOT_MODIFIED)
     listing = read(response.body)
     if problem := _problem(config, response) or listing.problem or _too_many(listing):
-        words = f" The feed says: {hide(listing.words)}" if listing.words else ""
+        if listing.words:
+            problem = Sentence.of("feed_says", problem=problem, said=listing.words)
         return replace(
             before,
-            error=f"{problem}{words}",
+            error=problem,
             retry_after_seconds=retry_after_seconds(response.headers),
         )
     return _reading(response, listing)
@@ -257,39 +257,32 @@ def _reading(response: Response, listing: Listing) -> FeedReading:
     )
 
 
-def _problem(config: FeedConfig, response: Response) -> str:
-    """Return the problem that the HTTP status or a cut body shows. Empty if there is none."""
+def _problem(config: FeedConfig, response: Response) -> Sentence | None:
+    """Return the problem that the HTTP status or a cut body shows. None if there is none."""
     status = response.status
     if status in (401, 403):
-        return f"The feed refused our key (HTTP {status}). {_check(config, 'FEED_KEY')}"
+        return Sentence.of("feed_refused_key", status=status, check=_check(config, "FEED_KEY"))
     if status == 429:
-        return "The feed asks for fewer requests (HTTP 429). It will be polled again later."
+        return Sentence.of("feed_too_often")
     if status >= 500:
-        return f"The feed's server failed (HTTP {status}). It will be polled again."
-    if 300 <= status < 400:
-        words = f"The feed answers with a redirect (HTTP {status}), which is not followed."
-        return f"{words} {_check(config, 'FEED_URL')}"
+        return Sentence.of("feed_failed", status=status)
     if status != 200:
-        return f"The feed does not know this address (HTTP {status}). {_check(config, 'FEED_URL')}"
-    return (
-        ""
-        if response.truncation is Truncation.NONE
-        else f"{response.truncation.value} The feed will be polled again."
-    )
+        key = "feed_redirects" if 300 <= status < 400 else "feed_not_at_address"
+        return Sentence.of(key, status=status, check=_check(config, "FEED_URL"))
+    why = why_cut(response)
+    return Sentence.of("feed_answer_cut", why=why) if why else None
 
 
-def _too_many(listing: Listing) -> str:
+def _too_many(listing: Listing) -> Sentence | None:
     if len(listing.codes) <= MAX_CODES:
-        return ""
-    return f"The feed lists more than {MAX_CODES} codes. Check its address; none of them is used."
+        return None
+    return Sentence.of("too_many_codes", number=MAX_CODES)
 
 
-def _check(config: FeedConfig, setting: str) -> str:
+def _check(config: FeedConfig, setting: str) -> Sentence:
     """Where to check a value: where it was entered, or where the feed's address was entered."""
     is_unset = setting == "FEED_KEY" and not config.feed_key
     if setting.lower() in config.from_browser or (is_unset and "feed_url" in config.from_browser):
-        return f"Check the {_FIELDS[setting]} of the feed {config.feed_place or ON_THE_PAGE}."
-    return f"Check {config.name.upper()}_{setting} in the settings."
-
-
-_FIELDS = {"FEED_URL": "address", "FEED_KEY": "key"}
+        what = "address" if setting == "FEED_URL" else "key"
+        return Sentence.of(f"check_{what}_of_{'feed' if config.has_feed_page else 'game'}")
+    return Sentence.of("check_setting", setting=f"{config.name.upper()}_{setting}")

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from giftcodes.clients.feeds.base import CODE, Listing, PublishedCode, json_object, unique
+from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import clean_token
 
 _DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(20[0-9]{2})")
@@ -22,45 +23,41 @@ def read_list(body: bytes) -> Listing:
     if isinstance(answer, Listing):
         return answer
     if words := answer.get("error") or answer.get("detail"):
-        return Listing(
-            problem="The feed sent an error and no list. It will be polled again.", words=str(words)
-        )
+        return Listing(problem=Sentence.of("feed_error_instead_of_list"), words=str(words))
     if not isinstance(answer.get("codes"), list):
-        return Listing(
-            problem="The answer has no list of codes. The address may belong to another service."
-        )
+        return Listing(problem=Sentence.of("answer_without_codes"))
     return _listing(answer["codes"])
 
 
 def _listing(lines: Iterable[Any]) -> Listing:
     found: list[PublishedCode] = []
-    skipped: list[str] = []
+    skipped: list[Sentence] = []
     for line in lines:
         published = _published(line)
-        if isinstance(published, str):
+        if isinstance(published, Sentence):
             skipped.append(published)
         else:
             found.append(published)
     return Listing(codes=unique(found), skipped=tuple(skipped))
 
 
-def _published(line: object) -> PublishedCode | str:
+def _published(line: object) -> PublishedCode | Sentence:
     """Return the code and day of a line, or why the line is skipped.
 
     A code without a day is accepted. If the day is invalid, the code may be wrong too, so the line
     is skipped.
     """
     if not isinstance(line, str):
-        return f"not a text but a value of type {type(line).__name__}"
+        return Sentence.of("line_not_text", type=type(line).__name__)
     words = clean_token(line).split()
     if not 1 <= len(words) <= 2:
-        return f"not a code and a day: {line}"
+        return Sentence.of("line_not_code_and_day", line=line)
     if not CODE.fullmatch(words[0]):
-        return f"not 1 to 32 letters and digits: {line}"
+        return Sentence.of("line_not_code", line=line)
     if len(words) == 1:
         return PublishedCode(words[0], None)
     day = _day(words[1])
-    return PublishedCode(words[0], day) if day else f"not a day like 31.12.2026: {line}"
+    return PublishedCode(words[0], day) if day else Sentence.of("line_not_day", line=line)
 
 
 def _day(text: str) -> date | None:

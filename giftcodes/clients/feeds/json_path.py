@@ -9,6 +9,7 @@ from typing import Any
 from giftcodes.clients.feeds.base import Listing
 from giftcodes.clients.feeds.entries import Entry, listing_of
 from giftcodes.clients.feeds.options import SourceOptions, steps_of
+from giftcodes.domain.sentences import Sentence
 
 
 def read_list(body: bytes, options: SourceOptions) -> Listing:
@@ -22,11 +23,12 @@ def read_list(body: bytes, options: SourceOptions) -> Listing:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return Listing(problem="The answer is not JSON. It may be a web page.")
+        return Listing(problem=Sentence.of("answer_not_json"))
     found = _at(answer, steps_of(options.entries))
     if not isinstance(found, list):
-        where = f"at “{options.entries}”" if options.entries else "in the answer itself"
-        return Listing(problem=f"There is no list {where}. Check the path.")
+        if options.entries:
+            return Listing(problem=Sentence.of("no_list_at_path", path=options.entries))
+        return Listing(problem=Sentence.of("no_list_in_answer"))
     return listing_of(_entries(found, options))
 
 

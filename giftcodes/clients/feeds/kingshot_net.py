@@ -9,6 +9,7 @@ from typing import Any
 
 from giftcodes.clients.feeds.base import CODE, Listing, PublishedCode, json_object, unique
 from giftcodes.clients.feeds.entries import published_code
+from giftcodes.domain.sentences import Sentence
 
 
 def read_list(body: bytes) -> Listing:
@@ -22,14 +23,9 @@ def read_list(body: bytes) -> Listing:
         (str(answer[name]) for name in ("error", "detail", "message") if answer.get(name)), ""
     )
     if _is_failure(answer.get("status")) or (words and not isinstance(entries, list)):
-        return Listing(
-            problem="The feed sent an error and no list. It will be polled again.", words=words
-        )
+        return Listing(problem=Sentence.of("feed_error_instead_of_list"), words=words)
     if not isinstance(entries, list):
-        return Listing(
-            problem="The answer has no list “data.giftCodes”. The feed's address or format may be "
-            "wrong."
-        )
+        return Listing(problem=Sentence.of("answer_without_gift_codes"))
     return _listing(entries)
 
 
@@ -41,18 +37,17 @@ def _is_failure(status: object) -> bool:
 
 def _listing(entries: list[Any]) -> Listing:
     found: list[PublishedCode] = []
-    skipped: list[str] = []
-    notes: list[str] = []
+    skipped: list[Sentence] = []
+    notes: list[Sentence] = []
     for entry in entries:
         code = entry.get("code") if isinstance(entry, dict) else None
         if not isinstance(entry, dict):
-            skipped.append(f"not an object but a value of type {type(entry).__name__}")
+            skipped.append(Sentence.of("line_not_object", type=type(entry).__name__))
         elif not isinstance(code, str):
-            skipped.append(f"its code is not a text but a value of type {type(code).__name__}")
+            skipped.append(Sentence.of("line_code_not_text", type=type(code).__name__))
         elif not CODE.fullmatch(code.strip()):
-            skipped.append(f"not 1 to 32 letters and digits: {code}")
+            skipped.append(Sentence.of("line_not_code", line=code))
         else:
             dates = entry.get("createdAt"), entry.get("expiresAt")
-            names = ("createdAt", "expiresAt")
-            found.append(published_code(code.strip(), *dates, notes, names=names))
+            found.append(published_code(code.strip(), *dates, notes))
     return Listing(codes=unique(found), skipped=tuple(skipped), notes=tuple(notes))

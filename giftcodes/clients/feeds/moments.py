@@ -20,8 +20,7 @@ def moment(value: object) -> dt.datetime | None:
     """Read a time. A time without a zone is in UTC. The result is None if there is no value.
 
     Raises:
-        ValueError: the value cannot be read, or is not between 2000-01-01 and 2100-01-01. The
-            error's text describes the value.
+        ValueError: the value cannot be read, or is not between 2000-01-01 and 2100-01-01.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from giftcodes.domain.sentences import Sentence
+
 #: The place of the code in a template.
 CODE_HERE = "{code}"
 #: The longest text of an option.
@@ -41,12 +43,13 @@ def steps_of(path: str) -> list[str | int]:
     """The steps of a path such as `data.0.codes`: names and, as numbers, places in a list.
 
     Raises:
-        ValueError: the path has an empty step, or a sign that no step can have.
+        ValueError: the path has an empty step, or a sign that no step can have. The error's text
+            is the step.
     """
     steps = path.split(".") if path else []
     for step in steps:
         if not _NAME.fullmatch(step):
-            raise ValueError(f"“{step}” cannot be a step of a path")
+            raise ValueError(step)
     return [int(step) if step.isdecimal() and step.isascii() else step for step in steps]
 
 
@@ -79,20 +82,20 @@ def _is_like_a_code(text: str) -> bool:
     return any(sign.isdigit() for sign in text) or sum(sign.isupper() for sign in text) > 1
 
 
-def problems_of_path(path: str) -> str:
-    """What is wrong with the path of a JSON source. Empty if it can be used."""
+def problem_of_path(path: str) -> Sentence | None:
+    """What is wrong with the path of a JSON source. None if it can be used."""
     try:
         steps_of(path)
     except ValueError as error:
-        return f"{error}. Write names with dots between them, such as data.codes."
-    return ""
+        return Sentence.of("path_step_wrong", step=str(error))
+    return None
 
 
-def problems_of_template(template: str) -> str:
-    """What is wrong with a template. Empty if it can be used."""
+def problem_of_template(template: str) -> Sentence | None:
+    """What is wrong with a template. None if it can be used."""
     if template.count(CODE_HERE) != 1:
-        return f"Write {CODE_HERE} once, at the place of the code, such as: gift code {CODE_HERE}"
+        return Sentence.of("template_without_code", here=CODE_HERE)
     before, _here, after = template.partition(CODE_HERE)
     if not _words(before) and not _words(after):
-        return f"Write at least one word beside {CODE_HERE}. Otherwise every word could be a code."
-    return ""
+        return Sentence.of("template_without_words", here=CODE_HERE)
+    return None

@@ -4,11 +4,9 @@
 
 `giftcodes.domain.limited_process` runs it as a file, so that it imports nothing of this
 application: no settings, and no secrets. OPTIONS is a JSON object with `format` (`rss` or `page`)
-and, for a page, the selectors of `SourceOptions`. The answer on standard output is a JSON object
-with one of these keys:
-
-- `entries`: a list of `[code, published, ends]` for a page, and of `[text, published]` for RSS.
-- `problem`: why there is no list.
+and, for a page, the selectors of `SourceOptions`. The answer on standard output is a JSON object.
+Its `entries` are a list of `[code, published, ends]` for a page, and of `[text, published]` for
+RSS. They are null if the body is neither RSS nor Atom.
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ def rss_entries(body: bytes) -> dict[str, Any]:
     # A file object: feedparser would take a text as an address or as the name of a file.
     parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
     if not parsed.entries and not parsed.version:
-        return {"problem": "The answer is neither RSS nor Atom. Check the address."}
+        return {"entries": None}
     return {"entries": [_rss_entry(entry) for entry in parsed.entries[:MOST_ENTRIES]]}
 
 

@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from giftcodes.clients.feeds.base import Listing
-from giftcodes.clients.feeds.entries import MOST_ENTRIES, TOO_MANY, Entry, listing_of
+from giftcodes.clients.feeds.entries import MOST_ENTRIES, Entry, listing_of, too_many_entries
 from giftcodes.clients.feeds.options import SourceOptions, codes_around
 from giftcodes.domain import limited_process
 from giftcodes.domain.limited_process import TOO_MUCH, ProcessLimits
+from giftcodes.domain.sentences import Sentence
 
 READER = Path(__file__).with_name("page_reader.py")
 LIMITS = ProcessLimits(cpu_seconds=3, wall_seconds=10)
-_TOO_MUCH = "Reading the answer took too much time or memory. The source may be broken, or hostile."
-_UNREADABLE = "The answer could not be read. Check the address and the options of the source."
 
 
 def read_rss(body: bytes, options: SourceOptions) -> Listing:
@@ -58,10 +57,7 @@ def read_page(body: bytes, options: SourceOptions) -> Listing:
     if isinstance(found, Listing):
         return found
     if not found:
-        return Listing(
-            problem="The selector finds nothing on the page. The page may have changed: check the "
-            "selector."
-        )
+        return Listing(problem=Sentence.of("nothing_selected"))
     return listing_of(_page_entries(found, options.template))
 
 
@@ -85,18 +81,18 @@ def _entries(body: bytes, argument: dict[str, str]) -> list[Any] | Listing:
     try:
         status, output = limited_process.run(READER, json.dumps(argument), body, LIMITS)
     except subprocess.TimeoutExpired:
-        return Listing(problem=_TOO_MUCH)
+        return Listing(problem=Sentence.of("reading_too_much"))
     except OSError as error:
-        return Listing(problem=f"This server could not start a process ({error.strerror}).")
+        return Listing(problem=Sentence.of("no_process", error=str(error.strerror)))
     if -status in (*TOO_MUCH, signal.SIGALRM):
-        return Listing(problem=_TOO_MUCH)
+        return Listing(problem=Sentence.of("reading_too_much"))
     try:
         answer: dict[str, Any] = json.loads(output)
     except ValueError:
-        return Listing(problem=_UNREADABLE)
-    if problem := answer.get("problem"):
-        return Listing(problem=problem)
-    found: list[Any] = answer["entries"]
+        return Listing(problem=Sentence.of("reading_failed"))
+    found: list[Any] | None = answer["entries"]
+    if found is None:
+        return Listing(problem=Sentence.of("neither_rss_nor_atom"))
     if len(found) > MOST_ENTRIES:
-        return Listing(problem=TOO_MANY)
+        return too_many_entries()
     return found

@@ -6,15 +6,12 @@ import json
 
 from giftcodes.clients.feeds.base import Listing
 from giftcodes.clients.feeds.entries import Entry, listing_of
+from giftcodes.domain.sentences import Sentence
 
 #: The largest body, in bytes.
 MAX_PUSHED_BYTES = 64 * 1024
 #: The highest number of codes in a body.
 MAX_PUSHED_CODES = 100
-_FORM = (
-    'Send {"code": "…"} or {"codes": ["…", {"code": "…", "published": "…", "expires": "…"}]}, or a '
-    "text with one code in each line."
-)
 
 
 def read_pushed(body: bytes) -> Listing:
@@ -25,9 +22,9 @@ def read_pushed(body: bytes) -> Listing:
     else:
         entries = [Entry(line) for line in text.splitlines() if line.strip()]
     if not entries:
-        return Listing(problem=f"There is no code in it. {_FORM}")
+        return Listing(problem=Sentence.of("body_of_other_form"))
     if len(entries) > MAX_PUSHED_CODES:
-        return Listing(problem=f"It has more than {MAX_PUSHED_CODES} codes. Send fewer at a time.")
+        return Listing(problem=Sentence.of("body_too_many_codes", number=MAX_PUSHED_CODES))
     return listing_of(entries)
 
 

@@ -83,7 +83,7 @@ class ProviderConfig:
     api_hosts: PrivateHosts | None = None
     feed_hosts: PrivateHosts | None = None
     #: Where a person enters the address of the feed, if that is not “Connect a game”.
-    feed_place: str = ""
+    has_feed_page: bool = False
     #: How the answer of the feed is read. None: the formats that settings can name need no options.
     feed_options: SourceOptions | None = None
 

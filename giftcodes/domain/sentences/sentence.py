@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Self
 
@@ -11,7 +11,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 from django.utils.translation.trans_real import catalog
 
-from giftcodes.domain.sentences import alarms, games, journal, messages, redemptions, services
+from giftcodes.domain.sentences import (
+    actions,
+    addresses,
+    alarms,
+    games,
+    journal,
+    messages,
+    redemptions,
+    services,
+    sources,
+)
 from giftcodes.domain.sentences.text import Text
 from giftcodes.domain.text import sentence as cleaned
 
@@ -29,6 +39,9 @@ TEXTS: dict[str, Text] = {
     **alarms.TEXTS,
     **messages.TEXTS,
     **services.TEXTS,
+    **actions.TEXTS,
+    **addresses.TEXTS,
+    **sources.TEXTS,
 }
 #: What stands for a placeholder without a value. `game_words.spoken` puts in the game's own word.
 _DEFAULTS = {"realm": _("realm")}
@@ -69,10 +82,37 @@ class Sentence(str):
         TEXTS[key]
         return _sentence(_stored_as(key, values))  # type: ignore[return-value]
 
+    @classmethod
+    def list_of(cls, parts: Sequence[Sentence]) -> Sentence:
+        """The parts in one line.
+
+        Args:
+            parts: at least one sentence, or part of a sentence.
+        """
+        first, *rest = parts
+        return cls.of("list_of", first=first, rest=cls.list_of(rest)) if rest else first
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values of its placeholders. A sentence among them is a list."""
+        return _parsed(self.stored)[1]  # type: ignore[index]
+
     @property
     def key(self) -> str:
         """The key. It may be one that this release does not know."""
         return _parsed(self.stored)[0]  # type: ignore[index]
+
+    def with_values(self, change: Callable[[str], str]) -> Sentence:
+        """The sentence with other values. The sentences among them stay as they are.
+
+        Args:
+            change: what is done to each value that is a text, such as to remove secrets.
+        """
+        changed = {
+            name: change(value) if isinstance(value, str) else value
+            for name, value in self.values.items()
+        }
+        return _sentence(_marked(self.key, changed))  # type: ignore[return-value]
 
     def in_words(self, *, is_over: bool = False, **values: str) -> str:
         """The sentence in the active language, as a plain text.
@@ -140,10 +180,13 @@ class _AnyValue(dict[str, Any]):
 
 
 def _stored_as(key: str, values: Mapping[str, Any]) -> str:
-    if not values:
-        return f'{MARK}["{key}"]'
     plain = {name: _plain(value) for name, value in values.items()}
-    return MARK + json.dumps([key, plain], ensure_ascii=False, separators=(",", ":"))
+    return _marked(key, plain)
+
+
+def _marked(key: str, values: Mapping[str, Any]) -> str:
+    parts = [key, values] if values else [key]
+    return MARK + json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 def _plain(value: str | int) -> Any:

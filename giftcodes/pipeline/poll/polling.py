@@ -14,8 +14,9 @@ from giftcodes.clients.feeds import FeedReading, FeedStatus, PublishedCode, fetc
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain import log_lines, tracing
 from giftcodes.domain.backoff import feed_delay_seconds
+from giftcodes.domain.sentences import Sentence, english
 from giftcodes.models import Clock, Feed, database_now
-from giftcodes.models.feed_sources import FeedSource, source_of
+from giftcodes.models.feed_sources import FeedSource, UnreadableFeedError, source_of
 from giftcodes.models.games import game
 from giftcodes.models.start_rules import providers_on
 from giftcodes.pipeline.poll.lines import Stored, store
@@ -76,8 +77,8 @@ def poll_feed(feed_id: int, *, force: bool = False) -> PollResult:
         return PollResult(False, f"{feed} is not polled: {setting} is not set.", ok=False)
     try:
         source = source_of(feed)
-    except ValueError as error:
-        unreadable = FeedReading(FeedStatus.FAILED, error=str(error))
+    except UnreadableFeedError:
+        unreadable = FeedReading(FeedStatus.FAILED, error=Sentence.of("feed_not_decrypted"))
         return _store_failure(feed, unreadable, title=f"{config.title}, feed “{feed.name}”")
     return _poll(feed_id, source, force=force)
 
@@ -164,10 +165,12 @@ def _store_failure(feed: Feed, reading: FeedReading, *, title: str) -> PollResul
     delay = feed_delay_seconds(feed.failures + 1, jitter=random.random())  # noqa: S311
     delay = max(delay, reading.retry_after_seconds or 0.0)
     feed.failures += 1
-    feed.error = reading.error
+    feed.error = reading.error or ""
     feed.next_poll_at = database_now() + dt.timedelta(seconds=delay)
     feed.save(update_fields=["failures", "error", "next_poll_at"])
-    message = f"The feed of {title} failed: {reading.error} It is asked again in {delay:.0f} s."
+    message = (
+        f"The feed of {title} failed: {english(feed.error)} It is asked again in {delay:.0f} s."
+    )
     log_lines.warning(message, failures=feed.failures)
     return PollResult(True, message, ok=False)
 
@@ -181,7 +184,7 @@ def _store(feed: Feed, reading: FeedReading, *, config: ProviderConfig | FeedSou
     feed.judged_from = feed.judged_from or now
     if not is_same:
         feed.listed, feed.skipped = len(reading.codes), reading.skipped_count
-        feed.skipped_lines = "\n".join([*reading.skipped, *reading.notes])
+        feed.skipped_lines = [*reading.skipped, *reading.notes]
         feed.held = len(stored.held)
         # While codes wait, the next poll must get the whole list again.
         feed.etag = "" if stored.held else reading.etag[:200]

@@ -82,7 +82,7 @@ def test_json_entries_without_a_code_are_skipped_and_bad_dates_are_noted() -> No
         "its code is not a text but a value of type NoneType",
         "not 1 to 32 letters and digits",
     ]
-    assert listing.notes[0].startswith("FROST7: its day is ")
+    assert listing.notes[0] == "FROST7: its day cannot be read and is taken as unknown: yesterday"
 
 
 def test_a_source_with_too_many_entries_is_a_problem() -> None:
