@@ -77,7 +77,7 @@ def decrypt(stored: str) -> str:
 
 
 def is_encrypted(stored: str) -> bool:
-    """Whether a stored text is encrypted. Earlier versions stored the plain text."""
+    """Whether a stored text is encrypted. Earlier releases stored the plain text."""
     return stored.startswith(_MARK)
 
 

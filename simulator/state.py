@@ -36,7 +36,7 @@ class Entry:
         msg: the game's message, without a full stop.
         fault, fault_when: the kind and the `when` of the fault that affected the request.
         granted: whether the player was granted the code.
-        address: the client's address. None in a state file of an older version.
+        address: the client's address. None in a state file of an older release.
     """
 
     n: int

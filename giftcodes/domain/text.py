@@ -1,7 +1,7 @@
 """Clean the text that people and feeds send: remove invisible characters, convert digits.
 
 Text is cleaned on input (model and form fields, lists, feeds, command line arguments) with
-`clean_name`, `clean_notes` and `clean_token`. Text that an older version stored is cleaned when it
+`clean_name`, `clean_notes` and `clean_token`. Text that an older release stored is cleaned when it
 is read (`visible`) or shown (`printable`).
 
 The invisible characters are those with the property Default_Ignorable_Code_Point of the Unicode

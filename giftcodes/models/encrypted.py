@@ -45,7 +45,7 @@ class EncryptedTextField(TextField):
     """
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Decrypt the value. A value that an earlier version wrote is not encrypted."""
+        """Decrypt the value. A value that an earlier release wrote is not encrypted."""
         if not value or not encryption.is_encrypted(value):
             return value
         try:

@@ -61,7 +61,7 @@ ASKED_AT_MOST = {State.NOT_ELIGIBLE: 1, State.FAILED: MAX_TRIES, State.CANCELLED
 ASKED_WITHIN = timedelta(days=1)
 _COUNTED = ["", *UNDECIDED, *ACCOUNT_CONDITIONS, Outcome.CLAIM_LIMIT]
 
-#: Earlier versions stored a reason that begins with this word and mentions the other guild.
+#: Earlier releases stored a reason that begins with this word and mentions the other guild.
 _EARLIER_COVERED = "Covered: "
 
 

@@ -20,7 +20,7 @@ from giftcodes.secret_key import secret_key
 def player_hash(provider: str, player_id: str) -> str:
     """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players.
 
-    Leading zeros are ignored, because an earlier version accepted IDs with them.
+    Leading zeros are ignored, because an earlier release accepted IDs with them.
     """
     return _hash(secret_key(), provider, player_id)
 
@@ -46,7 +46,7 @@ class OptOut(models.Model):
     """
 
     player_hash = models.CharField(_("keyed hash"), max_length=64, primary_key=True)
-    #: Empty for an opt-out of an earlier version, which did not store the game.
+    #: Empty for an opt-out of an earlier release, which did not store the game.
     provider = models.CharField(
         _("game"), max_length=20, choices=provider_choices, blank=True, default="", db_default=""
     )

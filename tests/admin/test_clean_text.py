@@ -47,7 +47,7 @@ def guild_form(**fields: Any) -> dict[str, Any]:
 
 
 def written(table: str, column: str, text: str) -> None:
-    """Store a text uncleaned, as an older version would have stored it."""
+    """Store a text uncleaned, as an older release would have stored it."""
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE giftcodes_{table} SET {column} = %s", [text])
 
@@ -262,7 +262,7 @@ def test_each_text_column_is_cleaned_or_takes_no_text_from_outside() -> None:
 # --- Text that goes out ---------------------------------------------------------------------------
 @pytest.fixture
 def stored(db: None) -> Member:
-    """A member and a guild as an older version has stored them."""
+    """A member and a guild as an older release has stored them."""
     ann = member(guild("Wolves"), "123456789", nickname="Ann", realm=8)
     ann.nickname = "Bea"
     ann.save()

@@ -285,7 +285,7 @@ def test_a_game_whose_feed_fails_is_not_simply_connected(
     shown = html(admin_client)
     assert "Connected, but its feed fails" in shown
     advice = "Check the address of the feed under “Connect a game”."
-    assert "Check the address of the feed under “Connect a game”." in shown
+    assert "Check the address of the feed below." in shown
     assert advice not in shown
     assert "SIMULATOR_FEED_URL in" not in shown
     home = admin_client.get("/admin/").content.decode()

@@ -23,7 +23,7 @@ from tests.admin.conftest import Browser, address
 from tests.factories import astray, gift_code, guild, member
 from tests.security.people import Person, everyone
 
-#: The lists of earlier versions, by the names of their addresses. Later versions must keep them.
+#: The lists of earlier releases, by the names of their addresses. Later releases must keep them.
 OLD_LISTS = {
     f"giftcodes_{name}"
     for name in (
@@ -220,6 +220,7 @@ def at_once() -> None:
     LogEntry.objects.update(action_time=newest.action_time)
 
 
+@pytest.mark.old_changes
 def test_an_action_on_many_rows_is_one_entry_that_names_each(
     browser: Browser, admin_user: User
 ) -> None:
@@ -265,6 +266,7 @@ def test_an_officer_sees_only_what_was_done_in_their_own_guilds(
     assert people["staff"].client.get(url).status_code == 403
 
 
+@pytest.mark.old_changes
 def test_an_entry_about_a_person_is_shown_only_to_those_who_may_see_people(
     browser: Browser, people: dict[str, Person], django_user_model: Any
 ) -> None:
@@ -338,6 +340,7 @@ def test_the_cards_of_an_officer_count_only_their_own_guilds(
     assert "1 open alarm<" in said["officer"]["giftcodes_alarm"]
 
 
+@pytest.mark.old_changes
 def test_the_list_of_changes_shows_each_value_before_and_after(
     browser: Browser, admin_user: User
 ) -> None:

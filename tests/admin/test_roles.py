@@ -798,6 +798,7 @@ def test_an_officer_moves_members_only_between_their_own_guilds(
     assert not world.strangers.members.filter(player_id=amber.player_id).exists()
 
 
+@pytest.mark.old_changes
 def test_a_move_takes_no_private_notes_along_and_no_history_names_the_other_guild(
     officer: Browser, browser: Browser, world: World
 ) -> None:
@@ -807,7 +808,7 @@ def test_a_move_takes_no_private_notes_along_and_no_history_names_the_other_guil
     browser.press("move", amber, guild=world.strangers.pk, shown="yes")
     browser.press("move", other, guild=world.wolves.pk, shown="yes")
     arrived = world.wolves.members.get(player_id="777000222")
-    # Earlier versions wrote the name of the other guild into the reason and into the log.
+    # Earlier releases wrote the name of the other guild into the reason and into the log.
     amber._change_reason = "Moved to Strangers."  # type: ignore[attr-defined]
     amber.save()
     for row in (world.wolves, arrived):

@@ -408,7 +408,7 @@ def test_an_opt_out_holds_in_this_guild_only_and_the_same_link_takes_it_back(
 def test_a_link_of_an_earlier_version_takes_back_its_opt_out_in_its_guild_only(
     visitor: Visitor, anna: Member
 ) -> None:
-    """In an earlier version of Redeemer, a link opted the player out in all guilds."""
+    """In an earlier release of Redeemer, a link opted the player out in all guilds."""
     other = member(guild("Bears"), ANNA)
     address = personal(anna)
     opt_out("simulator", ANNA)

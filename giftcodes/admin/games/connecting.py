@@ -252,7 +252,7 @@ def _part(connection: Connection) -> dict[str, Any]:
     return {
         "connection": connection,
         "config": connection.config,
-        "reason": connection.reason,
+        "reason": _on_this_page(connection.reason),
         "badge": badge(STATE_BADGES[connection.state], capfirst(str(connection.state.label))),
         "guild_url": model_url(Guild, "add"),
         "has_guild": Guild.objects.active().filter(provider=connection.config.name).exists(),
@@ -279,12 +279,20 @@ def tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
                 "says": {True: _("works"), False: _("does not work"), None: _("no verdict")}[
                     finding.ok
                 ],
-                "words": finding.words_with(NAMES),
+                "words": _on_this_page(finding.words_with(NAMES)),
             }
             for topic, finding in (_findings(check) if check is not None else [])
         ],
         "again_in_seconds": _AGAIN_SECONDS if is_under_way else None,
     }
+
+
+def _on_this_page(words: str) -> str:
+    """Advice that names this page, as the page itself says it."""
+    for what in ("address", "key"):
+        there, here = Sentence.of(f"check_{what}_of_game"), Sentence.of(f"check_{what}_below")
+        words = words.replace(there, here)
+    return words
 
 
 def _findings(check: ConnectionCheck) -> list[tuple[Topic, Finding]]:

@@ -11,6 +11,8 @@ _PARTS = {
     "check_setting": Text(_("Check %(setting)s in the settings.")),
     "check_address_of_game": Text(_("Check the address of the feed under “Connect a game”.")),
     "check_key_of_game": Text(_("Check the key of the feed under “Connect a game”.")),
+    "check_address_below": Text(_("Check the address of the feed below.")),
+    "check_key_below": Text(_("Check the key of the feed below.")),
     "check_address_of_feed": Text(_("Check the address on the page of the feed.")),
     "check_key_of_feed": Text(_("Check the key on the page of the feed.")),
     "answer_too_slow": Text(_("The answer did not end in time.")),
