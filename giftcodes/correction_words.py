@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from giftcodes.domain.lists import joined
 from giftcodes.models import Member
 from giftcodes.pipeline.catch_up import find_again
 from giftcodes.queries.player_codes import places_of_mates
@@ -22,7 +23,7 @@ def mates_words(member: Member) -> str:
         % {"place": place, "number": number}
         for place, number in places_of_mates(member)
     ]
-    return _("Guild-mates are in %s.") % ", ".join(parts) if parts else ""
+    return _("Guild-mates are in %s.") % joined(parts) if parts else ""
 
 
 def asked_again_words(members: Iterable[Member]) -> str:

@@ -61,7 +61,7 @@ def need_words(row: MemberToCorrect) -> str:
             "place": place,
             "number": place_of(row.member),
         }
-    if not row.codes:
-        return f"{said} {_('No code waits now, but the next ones will.')}"
     waiting = ngettext("%d code waits.", "%d codes wait.", row.codes) % row.codes
+    if not row.codes:
+        waiting = _("No code waits now, but the next ones will.")
     return f"{said} {waiting}"

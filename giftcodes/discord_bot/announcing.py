@@ -46,9 +46,11 @@ def here(
         words = _("Changed. This channel gets for **%(guild)s**: “%(tells)s”.")
     if queue_test(channel.pk).is_queued:
         tasks.enqueue_on_commit(tasks.announce)
-        words = f"{words} {_('A test arrives in a few seconds.')}"
+        more = _("A test arrives in a few seconds.")
+        words = f"{words} {more}"
     if channel.weekly:
-        words = f"{words} {_('Every Sunday a summary of the week comes.')}"
+        more = _("Every Sunday a summary of the week comes.")
+        words = f"{words} {more}"
     if channel.opens_threads:
         more = _("If a run leaves members who need you, a thread below its message lists them.")
         words = f"{words} {more}"

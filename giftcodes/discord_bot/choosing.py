@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.discord_bot.answers import MOST_CHOICE, MOST_CHOICES, Refused, shortened
 from giftcodes.discord_bot.names import safe
+from giftcodes.domain.lists import joined
 from giftcodes.models import Guild, PlayerLink
 from giftcodes.queries.discord import guilds_of_server, players_of
 from giftcodes.services.discord_links import Asker, not_linked_words
@@ -33,7 +34,7 @@ def guild_of(asker: Asker, chosen: str) -> Guild:
     if not meant:
         raise Refused(not_linked_words())
     if len(meant) > 1:
-        names = ", ".join(safe(one.name) for one in guilds)
+        names = joined(safe(one.name) for one in guilds)
         raise Refused(
             _("This server has several guilds: %s. Choose one with the option “guild”.") % names
         )

@@ -163,10 +163,10 @@ def _numbers(review: Review) -> str:
     """How many lines are good, need a look, and are left out."""
     counts = Counter(one.verdict for one in review.lines)
     left_out = counts[Verdict.SKIPPED] + counts[Verdict.REPEATED]
+    good, unsure, out = _("Good"), _("Needs a look"), _("Left out")
     return (
-        f"🟢 {_('Good')}: **{counts[Verdict.GOOD]}** · "
-        f"🟠 {_('Needs a look')}: **{counts[Verdict.UNSURE]}** · "
-        f"⚫ {_('Left out')}: **{left_out}**"
+        f"🟢 {good}: **{counts[Verdict.GOOD]}** · 🟠 {unsure}: **{counts[Verdict.UNSURE]}** · "
+        f"⚫ {out}: **{left_out}**"
     )
 
 

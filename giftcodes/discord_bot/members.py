@@ -10,6 +10,7 @@ from giftcodes.discord_bot.names import safe
 from giftcodes.discord_bot.officers import officer_of
 from giftcodes.discord_bot.paging import page_buttons, page_number
 from giftcodes.discord_bot.presses import press
+from giftcodes.domain.lists import joined
 from giftcodes.models.game_words import place_word
 from giftcodes.queries.guild_members import MemberLine, member_page
 from giftcodes.queries.player_codes import place_of
@@ -38,8 +39,9 @@ def show_members(asker: Asker, guild_id: str, page: str, text: str) -> Answer:
         return Answer(words % {"guild": safe(guild.name), "text": safe(text)})
     number = ngettext("%d member", "%d members", found.total) % found.total
     if found.pages > 1:
-        pages = {"page": found.number, "pages": found.pages}
-        number = f"{number} · {_('page %(page)d of %(pages)d') % pages}"
+        page_words = _("page %(page)d of %(pages)d")
+        page_words %= {"page": found.number, "pages": found.pages}
+        number = f"{number} · {page_words}"
     lines = [number, *map(_line, found.lines)]
     parts = page_buttons("members", guild.pk, found.number, found.pages, text)
     if any(one.is_unknown or one.served.needs_you for one in found.lines):
@@ -50,17 +52,18 @@ def show_members(asker: Asker, guild_id: str, page: str, text: str) -> Answer:
 def _line(one: MemberLine) -> str:
     """A member in a line, such as `- Anna (300000001), State 1042: 5 codes, 🟠 1 needs you`."""
     member = one.member
-    place = {"place": place_word(member.guild.provider), "number": place_of(member)}
-    words = f"- {safe(member)}, {_('%(place)s %(number)s') % place}"
-    if member.opted_out:
-        return f"{words}: ⚫ {_('left out at their own wish')}"
-    if not member.active:
-        return f"{words}: ⚫ {_('inactive')}"
+    place = f"{place_word(member.guild.provider)} {place_of(member)}"
+    words = f"- {joined([safe(member), place])}"
+    if member.opted_out or not member.active:
+        why = _("left out at their own wish") if member.opted_out else _("inactive")
+        return f"{words}: ⚫ {why}"
     codes = ngettext("%d code", "%d codes", one.served.has) % one.served.has
     parts = [codes]
     if one.is_unknown:
-        parts.append(f"🟠 {_('the game does not know the player there')}")
+        unknown = _("the game does not know the player there")
+        parts.append(f"🟠 {unknown}")
     elif one.served.needs_you:
         needs = one.served.needs_you
-        parts.append(f"🟠 {ngettext('%d needs you', '%d need you', needs) % needs}")
-    return f"{words}: {', '.join(parts)}"
+        needs_words = ngettext("%d needs you", "%d need you", needs) % needs
+        parts.append(f"🟠 {needs_words}")
+    return f"{words}: {joined(parts)}"

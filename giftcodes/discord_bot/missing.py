@@ -235,8 +235,9 @@ def _set_guild(asker: Asker, guild_id: str, number: int) -> Answer:
     officer.log([guild], Sentence.of("did_set_realm"))
     words = _("%(guild)s is in %(place)s %(number)s now.") % names
     again = asked_again_words(guild.members.filter(realm__isnull=True).only("pk"))
+    again = again or _("No code waited for this correction.")
     tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
-    return _page(officer, 1, said=f"{words} {again or _('No code waited for this correction.')}")
+    return _page(officer, 1, said=f"{words} {again}")
 
 
 def _entered(text: str, place: str) -> int:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from giftcodes.discord_bot.answers import MOST_CHOICE, MOST_CHOICES, Refused, shortened
 from giftcodes.discord_bot.choosing import Choices
 from giftcodes.discord_bot.names import safe
+from giftcodes.domain.lists import joined
 from giftcodes.domain.text import clean_token
 from giftcodes.queries.discord import active_codes
 from giftcodes.services.discord_links import Asker
@@ -63,7 +64,7 @@ def officer_of(asker: Asker, chosen: object, *permissions: str) -> Officer:
 
 
 def _names(officers: list[Officer]) -> str:
-    return ", ".join(safe(one.guild.name) for one in officers)
+    return joined(safe(one.guild.name) for one in officers)
 
 
 def officer_guild_choices(asker: Asker, text: str) -> Choices:

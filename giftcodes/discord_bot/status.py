@@ -38,19 +38,23 @@ def show_status(asker: Asker, guild_id: str) -> Answer:
     guild = officer_of(asker, guild_id, SEE_RUNS, SEE_MEMBERS).guild
     outlooks = read_outlooks()
     runs = runs_of(guild, most_running=_MOST_RUNNING, most_recent=_MOST_RECENT)
-    lines = [f"**{_('Running')}**"]
+    lines = [_bold(_("Running"))]
     lines += [_of_run(one, outlooks) for one in runs.running] or [_("Nothing runs now.")]
     if runs.has_more:
         lines.append(_("There are more runs: `/stop` lists them."))
-    lines += ["", f"**{_('Newest codes')}**"]
+    lines += ["", _bold(_("Newest codes"))]
     lines += [_of_code(one) for one in runs.recent] or [_("No code was redeemed yet.")]
     needs = _needs(guild)
-    lines += ["", f"**{_('Needs you')}**", *(needs or [_("Nothing needs you now.")])]
-    lines += ["", f"**{_('The game')}**", *_game(guild, outlooks)]
+    lines += ["", _bold(_("Needs you")), *(needs or [_("Nothing needs you now.")])]
+    lines += ["", _bold(_("The game")), *_game(guild, outlooks)]
     parts = [Button(_("Refresh"), "status", (guild.pk,))]
     if needs:
         parts.append(Button(_("Who needs you"), "missing", (guild.pk, 1), Style.FIRST))
     return Answer(in_lines(lines), safe(guild.name), tuple(parts))
+
+
+def _bold(words: str) -> str:
+    return f"**{words}**"
 
 
 def _of_run(one: RedemptionServed, outlooks: Outlooks) -> str:
@@ -101,7 +105,8 @@ def _game(guild: Guild, outlooks: Outlooks) -> list[str]:
         until = pause["until"] and moment(dt.datetime.fromisoformat(pause["until"]))
         again = _("It is tried again %s.") % until if until else ""
         words = _("The game is paused.")
-        lines.append(f"{words} {again or _('The pause lasts until a person resumes the game.')}")
+        again = again or _("The pause lasts until a person resumes the game.")
+        lines.append(f"{words} {again}")
     elif game["connection"]["state"] == "unreachable":
         lines.append(_("The game cannot be used now."))
     waiting = daily(guild)

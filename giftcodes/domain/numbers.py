@@ -93,12 +93,14 @@ def _reason(text: str) -> str:
     if match := _ZERO_FRACTION.fullmatch(text):
         return f"{separator} {_proposal(match[1])}"
     if _GROUPED.fullmatch(text):
-        return f"{_('It has separators.')} {proposal}"
-    if _SIGNED.fullmatch(text):
-        return f"{_('It has a sign.')} {proposal}"
-    if joined and (match := _WRAPPED.fullmatch(text)) and match[1] == joined:
-        return f"{_('There are other characters besides the digits.')} {proposal}"
-    return _("Write digits only.")
+        why = _("It has separators.")
+    elif _SIGNED.fullmatch(text):
+        why = _("It has a sign.")
+    elif joined and (match := _WRAPPED.fullmatch(text)) and match[1] == joined:
+        why = _("There are other characters besides the digits.")
+    else:
+        return _("Write digits only.")
+    return f"{why} {proposal}"
 
 
 def _proposal(digits: str) -> str:

@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.lists import joined
 from giftcodes.domain.outcomes import ABOUT_THE_CODE, Outcome
 from giftcodes.domain.result_kinds import WORDS, ResultKind
 from giftcodes.domain.transitions import OPEN, PARKED, AttemptContext, State, decide
@@ -158,7 +159,7 @@ class Served:
     @property
     def rest(self) -> str:
         """The other shares, such as `6 are not eligible, 3 need you`. Empty if all have it."""
-        return ", ".join(words for share, words in self.parts if share is not Share.HAS)
+        return joined(words for share, words in self.parts if share is not Share.HAS)
 
     @property
     def parts(self) -> list[tuple[Share, str]]:
@@ -168,7 +169,7 @@ class Served:
     @property
     def all_words(self) -> str:
         """All shares, such as `41 of 50 have it, 6 are not eligible, 3 need you`."""
-        return ", ".join(part for part in (self.words, self.rest) if part)
+        return joined(part for part in (self.words, self.rest) if part)
 
 
 def _in_words(share: Share, number: int) -> str:

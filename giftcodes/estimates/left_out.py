@@ -10,6 +10,7 @@ from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext, ngettext
 
+from giftcodes.domain.lists import joined
 from giftcodes.domain.transitions import State
 from giftcodes.models import Member, MemberRedemption
 from giftcodes.models.clock import clock_plus
@@ -112,7 +113,7 @@ def remark(pair: Pair, preview: Preview, out: LeftOut) -> str:
         parts.extend(out.words(pair, others))
         if preview.having:
             parts.append(ngettext("%d has it", "%d have it", preview.having) % preview.having)
-    return ", ".join(parts)
+    return joined(parts)
 
 
 def unknown_words(found: LeftOut, pairs: Collection[Pair], *, is_limited: bool) -> list[str]:

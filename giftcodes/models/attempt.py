@@ -77,7 +77,8 @@ class Attempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.player_id}: {self.get_outcome_display() or gettext('not answered')}"
+        outcome = self.get_outcome_display() or gettext("not answered")
+        return f"{self.player_id}: {outcome}"
 
 
 class PrunedFigure(models.Model):

@@ -10,6 +10,7 @@ from functools import reduce
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from giftcodes import site_address
 from giftcodes.clients.channels import (
@@ -21,6 +22,7 @@ from giftcodes.clients.channels import (
     shortened,
 )
 from giftcodes.domain import log_lines
+from giftcodes.domain.lists import joined
 from giftcodes.domain.sentences import Sentence, english, stored
 from giftcodes.models import Alarm, AlarmNotice, Clock, Cursor, DeliveryState, database_now
 from giftcodes.models.clock import clock_plus
@@ -200,7 +202,7 @@ def _message(notices: list[AlarmNotice]) -> Message:
     raised = sum(notice.kind == AlarmNotice.Kind.RAISED for notice in notices)
     lines = [_line(notice) for notice in notices[:LINES]]
     if more := len(notices) - len(lines):
-        lines.append(f"… and {more} more, in the admin.")
+        lines.append(gettext("… and %d more.") % more)
     return Message(
         title=_title(raised, len(notices) - raised),
         text="\n".join(lines),
@@ -210,12 +212,16 @@ def _message(notices: list[AlarmNotice]) -> Message:
 
 
 def _title(raised: int, cleared: int) -> str:
-    parts = [f"🔔 Raised: {raised}"] if raised else []
-    return ", ".join([*parts, f"✅ Over: {cleared}"] if cleared else parts)
+    parts = []
+    if raised:
+        parts.append(gettext("🔔 Raised: %d") % raised)
+    if cleared:
+        parts.append(gettext("✅ Over: %d") % cleared)
+    return joined(parts)
 
 
 def _line(notice: AlarmNotice) -> str:
-    sign = "🔔" if notice.kind == AlarmNotice.Kind.RAISED else "✅ Over:"
+    sign = "🔔" if notice.kind == AlarmNotice.Kind.RAISED else gettext("✅ Over:")
     return f"{sign} {shortened(notice.alarm.message, LINE_LENGTH)}"
 
 

@@ -230,8 +230,8 @@ def _names(codes: Sequence[GiftCode]) -> Sentence:
     if len(codes) == 1:
         return Sentence.of("one_code", code=newest[0])
     if more:
-        return Sentence.of("many_codes", codes=", ".join(newest), more=more)
-    return Sentence.of("some_codes", codes=", ".join(newest))
+        return Sentence.of("many_codes", codes=Sentence.list_of(newest), more=more)
+    return Sentence.of("some_codes", codes=Sentence.list_of(newest))
 
 
 def _uncorrected_members() -> Iterator[Finding]:

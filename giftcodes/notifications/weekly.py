@@ -27,6 +27,7 @@ from giftcodes.clients.channels import (
 )
 from giftcodes.clients.channels.discord_by_bot import BotClient
 from giftcodes.domain import log_lines
+from giftcodes.domain.lists import joined
 from giftcodes.domain.press_ids import NO_MESSAGES, SHOW_CODES, press_id
 from giftcodes.domain.text import isolated, visible
 from giftcodes.models import (
@@ -106,7 +107,7 @@ def summary_message(row: Announcement) -> Message:
     if not found:
         lines.append(gettext("No new code came this week."))
     needs = _needs(channel)
-    words = gettext("Needs you: %s.") % ", ".join(needs) if needs else gettext("Nobody needs you.")
+    words = gettext("Needs you: %s.") % joined(needs) if needs else gettext("Nobody needs you.")
     number = ngettext("%d code", "%d codes", len(found)) % len(found)
     title = gettext("📅 This week for %(guild)s: %(codes)s")
     return Message(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext
 
+from giftcodes.domain.lists import joined
 from giftcodes.domain.text import one_line
 from giftcodes.roster.cells import looks_like_id
 from giftcodes.roster.values import UnreadableListError
@@ -57,7 +58,7 @@ def columns_of(first: Sequence[str]) -> Columns:
     if not positions or (len(positions) == 1 and "player_id" not in positions):
         return BY_POSITION
     if "player_id" not in positions:
-        found = one_line(", ".join(cell for cell in first if cell.strip()), 100)
+        found = one_line(joined(cell for cell in first if cell.strip()), 100)
         words = gettext(
             "The first line names the columns (%s), and none of them is the player ID. Give the "
             "column of the player IDs the name “player_id”."

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from giftcodes.clients.channels import BotChannel
+from giftcodes.domain.lists import joined
 from giftcodes.models import Channel, DiscordServer, Guild
 from giftcodes.models.channel import Tells
 from giftcodes.services.channels import (
@@ -90,7 +91,7 @@ def announce_here(
     if place.lacks:
         raise DiscordRefused(
             _("The bot may not post here yet. Give it these permissions in this channel: %s.")
-            % ", ".join(place.lacks)
+            % joined(place.lacks)
         )
     if role_id is not None and role_id == asker.server_id:
         raise DiscordRefused(_("@everyone cannot be mentioned. Choose another role."))
@@ -153,7 +154,7 @@ def _check_threads(place: Place) -> None:
             "The bot may not open threads here yet. Give it these permissions in this channel, or "
             "choose False for “threads”: %s."
         )
-        raise DiscordRefused(words % ", ".join(place.lacks_for_threads))
+        raise DiscordRefused(words % joined(place.lacks_for_threads))
 
 
 def _place_of(guild: Guild, asker: Asker, place: Place) -> BotChannel:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 from simple_history.utils import bulk_create_with_history
 
+from giftcodes.domain.lists import joined
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import isolated
 from giftcodes.models import (
@@ -82,7 +83,7 @@ class ImportResult:
         return [
             (
                 player_id,
-                ", ".join(
+                joined(
                     f"{_WORDS[name]} {isolated(old) or _NOTHING[name]} → {isolated(new)}"
                     for name, old, new in changes
                 ),
@@ -399,7 +400,7 @@ def _set_back(
         setattr(member, name, was[name])
     if not_ours := [name for name in ours if name in touched]:
         names = [str(field.verbose_name) for field in Member._meta.fields if field.name in not_ours]
-        result.kept.append((member.player_id, ", ".join(names)))
+        result.kept.append((member.player_id, joined(names)))
     result.corrected += "realm" in ours_still
     if ours_still:
         (result.retired if is_new else result.restored).append(member.player_id)

@@ -58,5 +58,5 @@ def _left(outlook: Outlook | None) -> str:
     if outlook.seconds == 0:
         return _(", and it is about to end")
     if outlook.is_paused or not outlook.is_proven:
-        return f". {_('Left:')} {formatting.left(outlook)}"
+        return _(". Left: %s") % formatting.left(outlook)
     return _(", %s left") % formatting.left(outlook)

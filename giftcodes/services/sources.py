@@ -12,6 +12,7 @@ from giftcodes.clients.feeds import FeedReading, FeedStatus, fetch, pushed
 from giftcodes.clients.feeds.base import MAX_SKIPPED_KEPT, QUOTED_LENGTH
 from giftcodes.domain import log_lines
 from giftcodes.domain.findings import Finding, FindingKind
+from giftcodes.domain.lists import joined
 from giftcodes.domain.sentences import Sentence, english
 from giftcodes.domain.text import one_line
 from giftcodes.domain.tokens import TokenKind, new_token, token_hash
@@ -132,7 +133,7 @@ def _findings(feed: Feed, reading: FeedReading) -> list[Finding]:
     if not reading.codes:
         found = [Finding(FindingKind.FEED_EMPTY)]
     else:
-        named = ", ".join(one.code for one in reading.codes[:_NAMED])
+        named = joined(one.code for one in reading.codes[:_NAMED])
         more = len(reading.codes) - _NAMED
         known = GiftCode.objects.latest_issues(
             feed.provider, [one.code.casefold() for one in reading.codes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -29,6 +30,7 @@ _LEFT_OUT = (
     r"<!--.*?-->",
 )
 _ATTRIBUTE = re.compile(r'\s(?:aria-label|alt|placeholder|title)="([^"]*)"')
+_GETTEXT = re.compile("_|n?p?gettext(_lazy)?")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 #: The name of the program, and signs.
 _NAMES = {"Redeemer", "Ctrl", "ms", "nbsp", "doctype", "html"}
@@ -62,6 +64,23 @@ def test_no_text_of_a_template_bypasses_gettext(file: Path) -> None:
 )
 def test_the_search_finds_texts_without_gettext(template: str) -> None:
     assert untranslated(template)
+
+
+def gettext_in_fstrings(source: str) -> list[str]:
+    """The calls of gettext within f-strings, where `xgettext` does not find them."""
+    return [
+        ast.unparse(call)
+        for text in ast.walk(ast.parse(source))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and _GETTEXT.fullmatch(ast.unparse(call.func))
+    ]
+
+
+def test_every_call_of_gettext_is_found_when_texts_are_extracted() -> None:
+    files = [*(REPOSITORY / "giftcodes").rglob("*.py"), *(REPOSITORY / "redeemer").rglob("*.py")]
+    assert [one for file in files for one in gettext_in_fstrings(file.read_text("utf-8"))] == []
+    assert gettext_in_fstrings('f\'{_("No")} and {ngettext("a", "b", 2) % 2}\'')
 
 
 @pytest.mark.parametrize("file", ROSTER, ids=lambda file: file.name)

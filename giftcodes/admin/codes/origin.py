@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.admin.common.adders import adders_of
 from giftcodes.domain.dates import worded
+from giftcodes.domain.lists import joined
 from giftcodes.domain.sentences import reason_of
 from giftcodes.models import GiftCode
 from giftcodes.models.code import Source
@@ -79,4 +80,4 @@ def _seen_in(code: GiftCode) -> Iterator[Fact]:
             words.append(_("no longer listed"))
         if row.expires_at:
             words.append(_("ends %s") % worded(row.expires_at, "j F Y, H:i"))
-        yield Fact(_("Seen in"), ", ".join(words), at=row.first_seen_at)
+        yield Fact(_("Seen in"), joined(words), at=row.first_seen_at)

@@ -19,6 +19,7 @@ from django.db.models import Field, ForeignKey, Model, OuterRef, Q, Subquery, Te
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common.html import NOTHING
+from giftcodes.domain.lists import joined
 from giftcodes.domain.numbers import grouped, row_id
 from giftcodes.domain.sentences import Sentence
 from giftcodes.models import GiftCode, Guild, Member
@@ -119,8 +120,8 @@ def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
     def named(move: re.Match[str]) -> str:
         if move["id"] is None and sees_all:
             return move[0]
-        guild = names.get(row_id(move["id"]))
-        return f"{move['start']} {guild or _('another guild')}."
+        guild = names.get(row_id(move["id"])) or _("another guild")
+        return f"{move['start']} {guild}."
 
     def in_words(words: str) -> str:
         if isinstance(words, Sentence) and (pk := _guild_of_move(words)):
@@ -268,7 +269,7 @@ class _Related:
         return [Change(str(many.verbose_name), old, new) for many, old, new in found if old != new]
 
     def _named(self, many: Any, version: Any) -> str:
-        return ", ".join(sorted(self._names[many.name, version.history_id])) or NOTHING
+        return joined(sorted(self._names[many.name, version.history_id])) or NOTHING
 
 
 def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:

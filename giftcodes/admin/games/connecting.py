@@ -229,7 +229,8 @@ def _change(request: HttpRequest, name: str, changes: dict[str, str | None], key
         messages.success(request, said)
         return
     # Only the test shows whether the values are right, so nothing is green before its result.
-    messages.info(request, f"{said} {gettext('The connection is being tested.')}")
+    tested = gettext("The connection is being tested.")
+    messages.info(request, f"{said} {tested}")
     _ask_for_test(request, name)
 
 

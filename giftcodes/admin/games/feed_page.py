@@ -15,6 +15,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import live as live_parts
 from giftcodes.admin.common.html import NOTHING, badge, model_url
 from giftcodes.admin.games.connecting import insist_on_administrator, tested
+from giftcodes.domain.lists import joined
 from giftcodes.models import CodeSighting, ConnectionCheck, Feed
 from giftcodes.models.feed import FeedKind
 from giftcodes.models.games import games
@@ -106,7 +107,7 @@ def codes_now(feed: Feed) -> str:
     if not named:
         return NOTHING
     more = [gettext("and more")] if len(named) > _NAMED else []
-    return ", ".join([*named[:_NAMED], *more])
+    return joined([*named[:_NAMED], *more])
 
 
 def ask_for_test(request: HttpRequest, feed: Feed) -> None:

@@ -13,6 +13,7 @@ from giftcodes.admin.common import corrected, not_saved
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.correction_words import asked_again_words
+from giftcodes.domain.lists import joined
 from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild
 from giftcodes.models.game_words import place_noun, place_word
@@ -71,4 +72,4 @@ def own_places_words(guild: Guild) -> str:
         for place, number in own_places(guild.pk)
     ]
     words = _("Members with a number of their own are in %s.")
-    return words % ", ".join(parts) if parts else ""
+    return words % joined(parts) if parts else ""

@@ -26,6 +26,7 @@ from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url, member_link
 from giftcodes.admin.common.scoped import own_guild
 from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
+from giftcodes.domain.lists import joined
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
@@ -242,7 +243,7 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
             "These players asked earlier to be left out, so only an administrator can approve "
             "them: %s."
         )
-        messages.warning(request, words % ", ".join(str(one) for one in decision.opted_out))
+        messages.warning(request, words % joined(str(one) for one in decision.opted_out))
     if more := len(decision.without_room):
         messages.warning(request, guild.full_words(more=more, room=guild.room()))
     if decision.too_many_added:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 
 from giftcodes.domain.dates import worded
+from giftcodes.domain.lists import joined
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.served import SHARE_LABELS, Share, share_of_answer
 from giftcodes.queries.answers_per_day import answers_per_day
@@ -95,7 +96,7 @@ class Chart:
         return words % {
             "all": sum(sums),
             "days": len(self.days),
-            "shares": ", ".join(shares),
+            "shares": joined(shares),
             "date": worded(busiest.date, "j F"),
             "most": busiest.total,
         }

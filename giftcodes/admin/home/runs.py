@@ -57,7 +57,8 @@ def idle_words(games: list[dict[str, Any]], *, is_automatic: bool = True) -> str
         games: the games that the person may see (`games_of`).
         is_automatic: whether new codes start automatically.
     """
-    return f"{_('Nothing is running now.')} {_next_start(games, is_automatic=is_automatic)}"
+    words = _("Nothing is running now.")
+    return f"{words} {_next_start(games, is_automatic=is_automatic)}"
 
 
 def _next_start(games: list[dict[str, Any]], *, is_automatic: bool) -> str:

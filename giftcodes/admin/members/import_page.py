@@ -24,6 +24,7 @@ from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import guild_url, list_link
 from giftcodes.admin.members import import_rows
 from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Row, Rows
+from giftcodes.domain.lists import joined
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.sentences import Sentence
 from giftcodes.models import Guild, Member, MemberImport, Source
@@ -274,7 +275,7 @@ def _shown(request: HttpRequest, guild: Guild, rows: Rows) -> dict[str, Any]:
         "focused": _focused(rows, shown),
         "page": number,
         "pages": range(1, pages + 1) if pages > 1 else [],
-        "ignored": ", ".join(rows.ignored_columns),
+        "ignored": joined(rows.ignored_columns),
         "realm_label": place_word(guild.provider),
         # Guilds that this person may not see are left out. Otherwise an officer could use this
         # number to find out whether a player is a member anywhere.

@@ -19,6 +19,7 @@ from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group,
 from giftcodes.admin.common.html import NOTHING, guild_url
 from giftcodes.admin.common.versions import changes_between
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
+from giftcodes.domain.lists import joined
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import isolated
@@ -170,7 +171,7 @@ def _done_words(made: MemberImport, words: str, *, may_import: bool) -> SafeStri
 
 def _change(before: Any, after: Any) -> str:
     changes = changes_between(before, after)
-    return ", ".join(
+    return joined(
         f"{change.name} {isolated(change.old)} → {isolated(change.new)}" for change in changes
     )
 

@@ -8,6 +8,8 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from giftcodes.domain.lists import joined
+
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
 
@@ -33,4 +35,4 @@ def number_words(rows: ChangeList) -> str:
     if inactive:
         words = ngettext("%d inactive member", "%d inactive members", inactive)
         parts.append((_("%d inactive") if parts else words) % inactive)
-    return ", ".join(parts)
+    return joined(parts)

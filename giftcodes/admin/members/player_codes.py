@@ -31,6 +31,7 @@ from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.player_page import may_do_all
 from giftcodes.admin.members.reply import reply_to
 from giftcodes.correction_words import asked_again_words
+from giftcodes.domain.lists import joined
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.served import Served, Share
@@ -232,7 +233,7 @@ def _has_words(served: Served) -> str:
     """The numbers in words, such as `5 of 9 codes, 3 need you`."""
     words = ngettext("%(has)d of %(total)d code", "%(has)d of %(total)d codes", served.total)
     first = words % {"has": served.has, "total": served.total}
-    return ", ".join(part for part in (first, served.rest) if part)
+    return joined(part for part in (first, served.rest) if part)
 
 
 def _line(one: PlayerCode, *, may_retry: bool, names_guild: bool) -> dict[str, Any]:

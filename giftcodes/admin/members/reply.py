@@ -11,6 +11,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from giftcodes.domain.lists import joined
 from giftcodes.domain.player_reasons import why_ended, why_not_yet
 from giftcodes.domain.served import Share
 from giftcodes.domain.transitions import State
@@ -128,7 +129,7 @@ def _names(codes: list[PlayerCode], *, with_days: bool = False) -> str:
     names = [_name(one, with_days=with_days) for one in codes[:MOST_NAMED]]
     if rest := len(codes) - len(names):
         names.append(ngettext("and %d more", "and %d more", rest) % rest)
-    return ", ".join(names)
+    return joined(names)
 
 
 def _name(one: PlayerCode, *, with_days: bool) -> str:

@@ -15,6 +15,7 @@ from giftcodes.admin.common.adders import adders_of
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link, page_url, result_badge
 from giftcodes.admin.common.triggers import TriggerFilter, trigger_words
+from giftcodes.domain.lists import joined
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.run_end import RunEnd
 from giftcodes.domain.sentences import reason_of
@@ -162,7 +163,7 @@ def _number_words(event: RedemptionEvent) -> str:
     words = ngettext("%d code", "%d codes", codes) % codes
     if codes == 1:
         words = str(event.gift_code)
-    return f"{words}, {ngettext('%d run', '%d runs', runs) % runs}" if runs > codes else words
+    return joined([words, ngettext("%d run", "%d runs", runs) % runs]) if runs > codes else words
 
 
 def _numbers(event: RedemptionEvent) -> str:

@@ -12,12 +12,16 @@ from giftcodes.domain.sentences import Sentence
 MAX_PUSHED_BYTES = 64 * 1024
 #: The highest number of codes in a body.
 MAX_PUSHED_CODES = 100
+#: JSON that a program sends by mistake, and that looks like a code.
+_CONSTANTS = {"true", "false", "null"}
 
 
 def read_pushed(body: bytes) -> Listing:
     """Read a body. A body without a code is a problem."""
     text = body.decode("utf-8", "replace").strip()
-    if text[:1] in ("{", "["):
+    if text in _CONSTANTS:
+        entries = []
+    elif text[:1] in ("{", "["):
         entries = _of_json(text)
     else:
         entries = [Entry(line) for line in text.splitlines() if line.strip()]

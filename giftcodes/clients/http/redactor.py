@@ -37,11 +37,14 @@ def secrets_in(url: str) -> set[str]:
     """The parts of an address that may be secrets: its password, and the values of its query.
 
     Values of fewer than `_SHORTEST_VALUE` characters are left out: other words contain them, too.
+    Of an address that cannot be read, such as one with a slash in its password, all parts may be
+    secrets.
     """
     try:
         parts = urlsplit(url)
+        _ = parts.port
     except ValueError:
-        return {url}
+        return {url, *re.findall(r"[^:/?#@&=]+", url.partition("//")[2])}
     values = [pair.partition("=")[2] for pair in parts.query.split("&")]
     written = [parts.password or "", *(value for value in values if len(value) >= _SHORTEST_VALUE)]
     return {form for text in written for form in (text, unquote(text), unquote_plus(text))}

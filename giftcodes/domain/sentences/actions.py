@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy, pgettext_lazy
+from django.utils.translation import ngettext_lazy
 
+from giftcodes.domain.lists import LIST_OF
 from giftcodes.domain.sentences.text import Text
 
 #: Parts of other sentences.
 _PARTS = {
-    "list_of": Text(pgettext_lazy("the first item of a list, and the rest", "%(first)s, %(rest)s")),
+    "list_of": Text(LIST_OF),
     "done_by": Text("%(done)s %(by)s"),
     "import_added": Text("%(number)s"),
     "import_already_there": Text(_("already there %(number)s")),

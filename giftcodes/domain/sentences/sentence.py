@@ -83,14 +83,16 @@ class Sentence(str):
         return _sentence(_stored_as(key, values))  # type: ignore[return-value]
 
     @classmethod
-    def list_of(cls, parts: Sequence[Sentence]) -> Sentence:
+    def list_of(cls, parts: Sequence[str]) -> Sentence:
         """The parts in one line.
 
         Args:
-            parts: at least one sentence, or part of a sentence.
+            parts: at least one sentence, part of a sentence, or text.
         """
         first, *rest = parts
-        return cls.of("list_of", first=first, rest=cls.list_of(rest)) if rest else first
+        if rest:
+            return cls.of("list_of", first=first, rest=cls.list_of(rest))
+        return first if isinstance(first, cls) else cls.of(_AS_WRITTEN, text=first)
 
     @property
     def values(self) -> Mapping[str, Any]:

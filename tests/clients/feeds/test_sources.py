@@ -258,7 +258,10 @@ def test_a_pushed_code_may_have_its_dates() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"  \n", b"{", b"[]", b'{"codes": []}', b"[" * 60_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"  \n", b"{", b"[]", b"true", b"null", b'{"codes": []}', b"[" * 60_000],
+)
 def test_a_push_without_a_code_says_what_to_send(body: bytes) -> None:
     assert "There is no code in it. Send" in read_pushed(body).problem
 

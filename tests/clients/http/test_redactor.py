@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from giftcodes.clients.http.redactor import Redactor
+from giftcodes.clients.http.redactor import Redactor, secrets_in
 from giftcodes.domain.text import one_line, plain_text
 
 
@@ -33,6 +33,18 @@ def test_one_line_cannot_forge_a_second_line() -> None:
 def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
     assert "ä" not in Redactor('p"\nä +/')(f"before {spelling} after").lower()
     assert "[hidden]" in Redactor('p"\nä +/')(f"before {spelling} after")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://amber:pass/word@example.org/feed", "https://amber:pass?word@example.org/feed"],
+)
+def test_no_part_of_an_address_that_cannot_be_read_is_shown(address: str) -> None:
+    hide = Redactor(*secrets_in(address))
+
+    shown = hide(f"Failed to parse {address}: port 'pass' is no number; word@example.org")
+    assert "pass" not in shown
+    assert "word" not in shown
 
 
 def test_an_empty_secret_hides_nothing() -> None:

@@ -1,0 +1,20 @@
+"""Lists in sentences, with the sign that the reader's language has between two items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.translation import pgettext, pgettext_lazy
+
+#: The words of a list for a `Sentence`, which puts in the items when it is read.
+LIST_OF = pgettext_lazy("the first item of a list, and the rest", "%(first)s, %(rest)s")
+
+
+def joined(items: Iterable[str]) -> str:
+    """The items in one line, such as `FROST, SNOW`. Empty if there are none."""
+    pattern = pgettext("the first item of a list, and the rest", "%(first)s, %(rest)s")
+    found = list(items)
+    line = found.pop() if found else ""
+    for item in reversed(found):
+        line = pattern % {"first": item, "rest": line}
+    return line
