@@ -382,7 +382,7 @@ def test_many_alarms_are_one_message(world: World, operator: StandIn) -> None:
 
     (message,) = operator.of(9)
     assert message.titles == ["🔔 Raised: 40"]
-    assert message.now["description"].endswith("… and 25 more, in the admin.")
+    assert message.now["description"].endswith("… and 25 more.")
     assert AlarmNotice.objects.filter(state="done").count() == 40
 
 
