@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.utils import translation
 
 from giftcodes.domain.sentences import read, stored
 
@@ -15,10 +17,16 @@ if TYPE_CHECKING:
     from giftcodes.domain.sentences import Sentence
 
 
+def names_for_all() -> translation.override:
+    """Name rows in the language of the site in this block, because others read the names."""
+    return translation.override(settings.LANGUAGE_CODE)
+
+
 def record_change(user_id: int, rows: Sequence[Model], done: Sentence) -> None:
     """Record what a person did with rows. All of them must belong to one model."""
     if rows:
-        LogEntry.objects.log_actions(user_id, rows, CHANGE, stored(done))
+        with names_for_all():
+            LogEntry.objects.log_actions(user_id, rows, CHANGE, stored(done))
 
 
 def words_of(entry: LogEntry) -> str:

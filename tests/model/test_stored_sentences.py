@@ -235,15 +235,17 @@ def test_a_move_names_no_guild_that_the_reader_may_not_see() -> None:
 def test_what_a_person_did_is_read_in_each_language(foreign: str, admin_client: Client) -> None:
     feed = Feed.objects.main_of("simulator")
     data = {"action": "switch_off", "_selected_action": [feed.pk]}
-    admin_client.post(reverse("admin:giftcodes_feed_changelist"), data)
     in_foreign = {"accept-language": foreign}
+    admin_client.post(reverse("admin:giftcodes_feed_changelist"), data, headers=in_foreign)
 
     changes = admin_client.get(reverse("admin:admin_logentry_changelist"), headers=in_foreign)
     history = admin_client.get(
         reverse("admin:giftcodes_feed_history", args=[feed.pk]), headers=in_foreign
     )
 
-    assert LogEntry.objects.get().change_message == '§["did_switch_off"]'
+    entry = LogEntry.objects.get()
+    assert entry.change_message == '§["did_switch_off"]'
+    assert entry.object_repr == str(feed)
     assert "⟦Switched off.⟧" in changes.content.decode()
     assert "⟦Switched off.⟧" in history.content.decode()
 

@@ -17,6 +17,7 @@ from giftcodes.admin.common.scoped import Scoped
 from giftcodes.admin.common.versions import actions_on
 from giftcodes.domain.sentences import Sentence, stored
 from giftcodes.queries import scope
+from giftcodes.services.changes import names_for_all
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -200,7 +201,18 @@ class Page(Scoped, _ModelAdmin):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Record a change: a `Sentence` as its key and values, or Django's list of fields."""
         is_sentence = isinstance(message, Sentence)
-        return super().log_change(request, obj, stored(message) if is_sentence else message)
+        with names_for_all():
+            return super().log_change(request, obj, stored(message) if is_sentence else message)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record that a row was added."""
+        with names_for_all():
+            return super().log_addition(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Record that rows were deleted."""
+        with names_for_all():
+            return super().log_deletions(request, queryset)
 
     # The permissions of actions. Not everyone who sees rows is allowed to act on them.
     def has_redeem_permission(self, request: HttpRequest) -> bool:

@@ -14,7 +14,13 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from giftcodes.clients.feeds.options import SourceOptions
-from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport
+from giftcodes.clients.http import (
+    ForbiddenHostError,
+    NoAnswerError,
+    NotSentError,
+    Response,
+    Transport,
+)
 from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
 from giftcodes.clients.http.redactor import Redactor, secrets_in
@@ -214,6 +220,9 @@ def _request(
         return replace(before, error=Sentence.of("feed_key_not_sendable", check=check))
     try:
         response = transport.exchange("GET", config.feed_url, headers=_headers(config, before))
+    except ForbiddenHostError:
+        words = Sentence.of("feed_at_private_host", setting="GAME_PRIVATE_HOSTS")
+        return replace(before, error=words)
     except NotSentError as error:
         check = _check(config, "FEED_URL")
         words = Sentence.of("feed_unreached", error=str(error), check=check)

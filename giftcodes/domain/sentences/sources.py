@@ -37,6 +37,12 @@ _OF_REQUESTS = {
     "feed_unreached": Text(
         _("The feed could not be reached (%(error)s). %(check)s The feed will be polled again.")
     ),
+    "feed_at_private_host": Text(
+        _(
+            "The address leads to this machine or into a private network, which is not allowed. If "
+            "the host is yours, add it to the setting %(setting)s."
+        )
+    ),
     "feed_no_answer": Text(_("The feed did not answer (%(error)s). It will be polled again.")),
     "feed_refused_key": Text(_("The feed refused our key (HTTP %(status)s). %(check)s")),
     "feed_too_often": Text(

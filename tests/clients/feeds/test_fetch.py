@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from giftcodes.clients.feeds import FeedReading, FeedStatus, PublishedCode, fetch
 from giftcodes.clients.feeds.base import MAX_CODES, MAX_SPELLINGS
 from giftcodes.clients.feeds.community import read_list
+from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS
 from tests.clients.conftest import FEED_KEY, config_for
 from tests.clients.http.raw_server import SLOW_SECONDS, RawServer, Talk, answering, http
 
@@ -365,3 +366,13 @@ def test_any_answer_gives_a_reading(
     for published in reading.codes:
         assert published.code.isascii()
         assert published.code.isalnum()
+
+
+def test_a_feed_in_a_private_network_names_the_setting_that_allows_it(serve: Serve) -> None:
+    server = serve(answering(http(LIST)))
+    config = config_for("", feed_url=server.url, feed_hosts=NO_PRIVATE_HOSTS)
+
+    reading = fetch(config, total_seconds=60, connect_seconds=60)
+
+    assert reading.error is not None
+    assert "If the host is yours, add it to the setting GAME_PRIVATE_HOSTS." in reading.error
