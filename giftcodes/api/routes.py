@@ -23,6 +23,8 @@ _ABOUT = (
 )
 #: How many faults of a body an answer names.
 MOST_ERRORS = 20
+#: How many characters of a name in a body an answer repeats.
+_MOST_NAME = 60
 _EXTRA = {
     "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     "security": [{"token": []}],
@@ -48,9 +50,13 @@ def _problem(_request: HttpRequest, problem: Problem) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
-    # A body of 64 kB may have thousands of faults, and the answer to a key is stored.
+    # A body of 64 kB may have thousands of faults or very long names, and the answer to a key is
+    # stored.
     named = error.errors[:MOST_ERRORS]
-    errors = [{"at": list(map(str, one["loc"])), "reason": one["msg"]} for one in named]
+    errors = [
+        {"at": [str(part)[:_MOST_NAME] for part in one["loc"]], "reason": one["msg"]}
+        for one in named
+    ]
     first = errors[0] if errors else {"at": [], "reason": ""}
     words = "%(place)s cannot be used: %(reason)s."
     detail = words % {"place": "/".join(first["at"]), "reason": first["reason"]}
@@ -107,9 +113,15 @@ def _describe(method: str, operation: dict[str, Any]) -> None:
         )
 
 
-def description() -> JsonResponse:
+@cache
+def _openapi_json() -> bytes:
+    # Anyone may ask for it, and to write it takes as long as to make a page.
+    return JsonResponse(openapi()).content
+
+
+def description() -> HttpResponse:
     """The answer with the description of the API."""
-    return JsonResponse(openapi())
+    return HttpResponse(_openapi_json(), content_type="application/json")
 
 
 urlpatterns = [path(PREFIX.removeprefix("/"), api.urls)]

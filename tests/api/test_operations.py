@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 
-from giftcodes.api import door
+from giftcodes.api import door, routes
 from giftcodes.api.routes import MOST_ERRORS
 from giftcodes.models import (
     CodeProposal,
@@ -29,7 +29,7 @@ from giftcodes.services.code_proposals import CODES_OF_OFFICER
 from giftcodes.services.corrections import OF_MEMBERS_AT_LEAST
 from tests.admin.conftest import TaskQueue
 from tests.admin.test_roles import person
-from tests.api.conftest import STRANGE, Program, World, kind
+from tests.api.conftest import ROOT, STRANGE, Program, World, kind
 from tests.factories import gift_code, member
 
 pytestmark = pytest.mark.django_db
@@ -379,3 +379,10 @@ def test_the_description_needs_no_token_and_names_each_address(client: Any) -> N
     assert found["openapi"].startswith("3.")
     assert "/api/v1/guilds/{guild_id}/redemptions" in found["paths"]
     assert found["security"] == [{"token": []}]
+
+
+def test_the_description_is_written_once(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get(f"{ROOT}openapi.json")
+    monkeypatch.setattr(routes, "openapi", lambda: pytest.fail("It was written again."))
+
+    assert client.get(f"{ROOT}openapi.json").content == first.content
