@@ -84,12 +84,13 @@ def _answer(request: HttpRequest) -> HttpResponse:
         raise request.api_entry  # type: ignore[attr-defined]
     # Versions of what is changed name this user.
     request.user = caller.user
-    changes = request.method not in _SAFE
+    is_unsafe = request.method not in _SAFE
+    # A token that may only read must not use up the changes of the others.
+    changes = is_unsafe and caller.token.may_act
     if seconds := api_tokens.seconds_until_request(caller.token, changes=changes):
-        whose = "this guild" if caller.token.guild_id else "your account"
-        words = f"The tokens of {whose} sent too many requests. Send the next one in {seconds} s."
-        raise wait(seconds, words)
-    if changes and not caller.token.may_act:
+        words = f"The tokens of {_whose(caller)} sent too many requests. Send the next one in "
+        raise wait(seconds, f"{words}{seconds} s.")
+    if is_unsafe and not caller.token.may_act:
         raise Problem(ProblemKind.FORBIDDEN, "This token may only read. Make one that may act.")
     api_tokens.note_use(caller.token)
     key = request.headers.get("Idempotency-Key", "")
@@ -118,6 +119,11 @@ def _caller(request: HttpRequest) -> Caller:
     return caller
 
 
+def _whose(caller: Caller) -> str:
+    """Whose limits count, in words."""
+    return "this guild" if caller.token.guild_id else "your account"
+
+
 def _no_token(words: str) -> Problem:
     return Problem(ProblemKind.TOKEN, words, headers={"WWW-Authenticate": "Bearer"})
 
@@ -128,7 +134,7 @@ def _answer_once(request: HttpRequest, caller: Caller, key: str) -> HttpResponse
         words = "An Idempotency-Key has 1 to 200 printable ASCII characters without spaces."
         raise Problem(ProblemKind.BAD_REQUEST, words)
     same = f"{request.method} {request.get_full_path()}\n".encode() + request.body
-    begun = api_answers.begin(caller.token, key, same)
+    begun = api_answers.begin(caller, key, same)
     row = begun.row
     if begun.kind is AnswerKind.OTHER_REQUEST:
         words = "This Idempotency-Key was sent with another request. Choose a new key."
@@ -137,7 +143,8 @@ def _answer_once(request: HttpRequest, caller: Caller, key: str) -> HttpResponse
         words = "The same request is being answered just now. Send it again for its answer."
         raise wait(1, words, ProblemKind.KEY_UNDER_WAY)
     if row is None:
-        words = f"This token used too many keys. Send the next one in {begun.seconds} s."
+        words = f"The tokens of {_whose(caller)} used too many keys. Send the next one in "
+        words += f"{begun.seconds} s."
         raise wait(begun.seconds, words)
     if begun.kind is AnswerKind.KNOWN:
         assert row.status is not None

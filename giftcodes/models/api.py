@@ -79,6 +79,11 @@ class ApiToken(models.Model):
         """Whether the token may change anything."""
         return self.scope == TokenScope.ACT
 
+    @property
+    def limited_as(self) -> str:
+        """Whose limits count: all tokens of a guild share them, and those of an administrator."""
+        return f"guild {self.guild_id}" if self.guild_id else f"person {self.made_by_id}"
+
 
 class ApiAnswer(models.Model):
     """The answer to a POST with an `Idempotency-Key`, which is given again for the same request."""

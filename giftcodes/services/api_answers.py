@@ -14,17 +14,21 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from giftcodes.models import ApiAnswer, ApiToken, Throttle
+from giftcodes.models import ApiAnswer, Throttle
 from giftcodes.models.clock import clock_plus
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from giftcodes.models import ApiToken
+    from giftcodes.services.api_tokens import Caller
+
 #: How long an answer is given again.
 KEPT_SECONDS = 24 * 3_600
 #: An answer that takes longer than this will never come: its process died.
 _LOST_SECONDS = 120.0
-#: How many answers are kept for a token. Further requests need no key, or wait.
+#: How many answers are kept for the tokens of a guild, or of an administrator. Further requests
+#: need no key, or wait.
 MOST_KEPT = 2_000
 
 
@@ -58,15 +62,18 @@ class Begun:
     seconds: int = 0
 
 
-def begin(token: ApiToken, key: str, request: bytes) -> Begun:
+def begin(caller: Caller, key: str, request: bytes) -> Begun:
     """Look a key up, or claim it.
 
     Args:
-        token: the token of the request. Keys of other tokens do not count.
+        caller: who sends the request. Keys of other tokens do not count. Neither do keys that were
+            sent when the maker had other rights, so that no answer shows what the maker may not
+            see any more.
         key: the `Idempotency-Key`.
         request: all that makes the request the same: method, path and body.
     """
-    key_hash, request_hash = _hash(key.encode()), _hash(request)
+    token = caller.token
+    key_hash, request_hash = _hash(f"{key} {caller.rights}".encode()), _hash(request)
     own = ApiAnswer.objects.filter(token=token, key_hash=key_hash)
     own.filter(_is_over()).delete()
     row = own.first()
@@ -89,7 +96,7 @@ def begin(token: ApiToken, key: str, request: bytes) -> Begun:
 
 
 def keep(row: ApiAnswer, *, status: int, content_type: str, body: str) -> None:
-    """Keep the answer to a new key."""
+    """Keep the answer to a new key, if `forget_player` has not deleted its row."""
     ApiAnswer.objects.filter(pk=row.pk).update(status=status, content_type=content_type, body=body)
 
 
@@ -99,8 +106,12 @@ def forget(row: ApiAnswer) -> None:
 
 
 def forget_player(player_id: str) -> None:
-    """Delete the answers that name a player, because the player is erased."""
-    ApiAnswer.objects.filter(body__contains=player_id).delete()
+    """Delete the answers that name a player, because the player is erased.
+
+    An answer that is not finished yet may name the player, so it is not kept. If its request is
+    sent again, the services refuse to do it twice.
+    """
+    ApiAnswer.objects.filter(Q(status=None) | Q(body__contains=player_id)).delete()
 
 
 def over() -> QuerySet[ApiAnswer]:
@@ -114,7 +125,7 @@ def _is_over() -> Q:
 
 
 def _seconds_until_key(token: ApiToken) -> int:
-    return Throttle.objects.take("API key", str(token.pk), most=MOST_KEPT, seconds=KEPT_SECONDS)
+    return Throttle.objects.take("API key", token.limited_as, most=MOST_KEPT, seconds=KEPT_SECONDS)
 
 
 def _hash(data: bytes) -> str:

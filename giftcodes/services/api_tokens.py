@@ -62,6 +62,12 @@ class Caller:
         """What journals say besides the maker's name."""
         return Sentence.of("by_api_token", name=isolated(self.token.name))
 
+    @property
+    def rights(self) -> str:
+        """What the maker may do at this moment. Equal texts mean equal rights."""
+        user = self.user
+        return "all" if user.is_superuser else " ".join(sorted(user.get_all_permissions()))
+
 
 # --- On the pages ---------------------------------------------------------------------------------
 @transaction.atomic
@@ -183,8 +189,7 @@ def seconds_until_request(token: ApiToken, *, changes: bool) -> int:
         changes: whether the request may change something.
     """
     what, most = ("API change", CHANGES_IN_MINUTE) if changes else ("API", REQUESTS_IN_MINUTE)
-    holder = f"guild {token.guild_id}" if token.guild_id else f"person {token.made_by_id}"
-    return Throttle.objects.take(what, holder, most=most, seconds=60)
+    return Throttle.objects.take(what, token.limited_as, most=most, seconds=60)
 
 
 def note_use(token: ApiToken) -> None:

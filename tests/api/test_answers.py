@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from giftcodes.api import door
 from giftcodes.api.problems import wait
 from giftcodes.models import ApiAnswer, ApiToken, EventKind, GiftCode, RedemptionEvent
+from giftcodes.models.roles import OFFICERS, VIEWERS
 from giftcodes.services import api_answers, old_rows
 from giftcodes.services.players import erase_in_guild
-from tests.api.conftest import Program, World, kind
+from tests.api.conftest import Program, World, account, kind, token_of
 from tests.factories import gift_code
 
 pytestmark = pytest.mark.django_db
@@ -117,8 +120,8 @@ def test_answers_are_given_for_a_day_and_pruned_daily(officer: Program) -> None:
     assert not ApiAnswer.objects.exists()
 
 
-def test_the_number_of_kept_answers_is_limited(
-    officer: Program, monkeypatch: pytest.MonkeyPatch
+def test_the_number_of_kept_answers_of_a_guild_is_limited(
+    officer: Program, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_answers, "MOST_KEPT", 1)
     body = {"game": "simulator", "code": "ONE"}
@@ -127,6 +130,33 @@ def test_the_number_of_kept_answers_is_limited(
     assert kind(refused) == "limit"
     assert officer.post("codes", body, **KEY).status_code == 201
     assert officer.post("codes", body).status_code == 200
+    second = Program(token_of(account("olga", OFFICERS, world.wolves), world.wolves))
+    refused = second.post("codes", body, **KEY)
+    assert kind(refused) == "limit", "another token gives the guild no more"
+
+
+def test_an_answer_is_not_given_again_when_the_rights_of_the_maker_have_changed(
+    officer: Program, world: World
+) -> None:
+    path = f"guilds/{world.wolves.pk}/members"
+    body = {"members": [{"player_id": "300000300"}]}
+    assert officer.post(path, body, **KEY).status_code == 200
+    user = User.objects.get(username="otto")
+
+    user.groups.set([Group.objects.get(name=VIEWERS)])
+    assert kind(officer.post(path, body, **KEY)) == "forbidden"
+
+    user.groups.set([Group.objects.get(name=OFFICERS)])
+    again = officer.post(path, body, **KEY)
+    assert again.status_code == 200, "a refusal ends with its reason"
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_an_answer_does_not_repeat_a_very_long_name(officer: Program) -> None:
+    answer = officer.post("codes", {"x" * 60_000: 1}, **KEY)
+
+    assert kind(answer) == "unusable"
+    assert len(answer.content) < 2_000
 
 
 def test_an_erased_player_is_in_no_kept_answer(officer: Program, world: World) -> None:
@@ -136,6 +166,24 @@ def test_an_erased_player_is_in_no_kept_answer(officer: Program, world: World) -
 
     erase_in_guild(world.wolves.members.get(player_id="300000300"))
 
+    assert not ApiAnswer.objects.exists()
+
+
+def test_an_answer_that_is_under_way_during_an_erasure_is_not_kept(
+    officer: Program, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"guilds/{world.wolves.pk}/members"
+    call = door._call
+
+    def erased_meanwhile(request: HttpRequest) -> HttpResponse:
+        response = call(request)
+        erase_in_guild(world.wolves.members.get(player_id="300000300"))
+        return response
+
+    monkeypatch.setattr(door, "_call", erased_meanwhile)
+    answer = officer.post(path, {"members": [{"player_id": "300000300"}]}, **KEY)
+
+    assert answer.json()["added"] == ["300000300"]
     assert not ApiAnswer.objects.exists()
 
 

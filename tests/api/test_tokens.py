@@ -175,12 +175,25 @@ def test_requests_and_changes_of_a_guild_are_limited(
     reader = Program(
         token_of(account("rita", OFFICERS, world.wolves), world.wolves, TokenScope.READ)
     )
-    assert kind(reader.patch(path, {})) == "limit", "what is not allowed is counted, too"
+    assert kind(reader.patch(path, {})) == "forbidden"
 
-    assert [officer.get("guilds").status_code for _ in range(4)] == [200, 200, 200, 429]
+    answers = [officer.get("guilds").status_code for _ in range(3)]
+    assert answers == [200, 200, 429], "what is not allowed is counted, too"
     second = Program(token_of(account("olga", OFFICERS, world.wolves), world.wolves))
     assert kind(second.get("guilds")) == "limit", "another token gives the guild no more"
     assert stranger.get("guilds").status_code == 200
+
+
+def test_a_read_token_does_not_use_up_the_changes_of_its_guild(
+    officer: Program, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_tokens, "CHANGES_IN_MINUTE", 1)
+    rita = account("rita", OFFICERS, world.wolves)
+    reader = Program(token_of(rita, world.wolves, TokenScope.READ))
+    for _ in range(3):
+        assert kind(reader.post("codes")) == "forbidden"
+
+    assert officer.post("codes", {"game": "simulator", "code": "ONE"}).status_code == 201
 
 
 def test_the_number_of_tokens_of_a_guild_is_limited(world: World) -> None:
