@@ -71,7 +71,7 @@ def add_code(request: HttpRequest, body: schemas.NewCode) -> Status[dict[str, An
     if code is not None and added.kind is not AddKind.KNOWN:
         log(caller, [code], Sentence.of("did_add_by_program"), is_shared=True)
         # The journals of other guilds must not name an officer.
-        by = None if Adder(caller.user).is_limited else caller.user.pk
+        by = None if caller.is_limited else caller.user.pk
         if added.kind is AddKind.ADDED:
             tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.ADMIN, by)
         elif added.is_open_again:

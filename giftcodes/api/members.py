@@ -79,7 +79,7 @@ def add_members(request: HttpRequest, guild_id: RowId, body: schemas.NewMembers)
             _listed(body),
             source=Source.ADMIN,
             user_id=caller.user.pk,
-            is_limited=caller.token.guild_id is not None,
+            is_limited=caller.is_limited,
             by=caller.by,
         )
     except GuildFullError as error:

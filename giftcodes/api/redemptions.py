@@ -121,7 +121,12 @@ def start(request: HttpRequest, guild_id: RowId, body: schemas.Start) -> Status[
         words = "The game of this guild has no code with this id."
         raise Problem(ProblemKind.NOT_FOUND, words)
     result = start_run(
-        guild.pk, code.pk, trigger=Trigger.ADMIN, user_id=caller.user.pk, by=caller.by
+        guild.pk,
+        code.pk,
+        trigger=Trigger.ADMIN,
+        user_id=caller.user.pk,
+        by=caller.by,
+        acts_as_officer=caller.is_limited,
     )
     return _told(caller, guild, code, result, Sentence.of("did_start"))
 
@@ -146,7 +151,13 @@ def resume(request: HttpRequest, redemption_id: RowId) -> Status[dict[str, Any]]
     """Continue a run that is stopped or being stopped."""
     caller = caller_of(request, REDEEM)
     row = visible_row(_rows(), caller, redemption_id)
-    result = resume_run(row, trigger=Trigger.ADMIN, user_id=caller.user.pk, by=caller.by)
+    result = resume_run(
+        row,
+        trigger=Trigger.ADMIN,
+        user_id=caller.user.pk,
+        by=caller.by,
+        acts_as_officer=caller.is_limited,
+    )
     return _told(caller, row.guild, row.gift_code, result, Sentence.of("did_resume"))
 
 

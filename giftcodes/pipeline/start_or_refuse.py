@@ -66,6 +66,7 @@ class _Call:
     trigger: Trigger
     user_id: int | None
     by: str
+    acts_as_officer: bool
 
     @property
     def is_limited(self) -> bool:
@@ -76,7 +77,7 @@ class _Call:
         if not self.trigger.is_person:
             return False
         is_by_role = self.trigger is Trigger.DISCORD and self.user_id is None
-        return is_by_role or is_user_limited(self.user_id)
+        return self.acts_as_officer or is_by_role or is_user_limited(self.user_id)
 
 
 class _Look(NamedTuple):
@@ -102,6 +103,7 @@ def start(
     trigger: Trigger,
     user_id: int | None = None,
     by: str = "",
+    acts_as_officer: bool = False,
 ) -> StartResult:
     """Start the run of a code for a guild, unless it is running already.
 
@@ -116,6 +118,7 @@ def start(
             (docs/reference/outcomes.md), and an administrator's more than an officer's.
         user_id: the user who asks, if there is one.
         by: who asks, if that is a person without an account. The journal names this person.
+        acts_as_officer: whether the limits for officers hold, whoever the user is.
 
     Returns:
         The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
@@ -132,7 +135,7 @@ def start(
         # This comes before a person's trigger reopens rows, because `want` finds the members by
         # the state `needs_correction`. It only marks them as due: another task looks them up soon.
         DirectoryLookup.objects.want(providers_with_directory(), guild_id=guild_id)
-    call = _Call(redemption_id, trigger, user_id, by)
+    call = _Call(redemption_id, trigger, user_id, by, acts_as_officer)
     with tracing.span("start", redemption_id=redemption_id, trigger=trigger.value):
         result = _start(call)
         tracing.note(result=result.kind.value)

@@ -21,7 +21,7 @@ from giftcodes.domain.text import isolated
 from giftcodes.domain.tokens import TokenKind, new_token, token_hash
 from giftcodes.models import ApiToken, Clock, Guild, Throttle, TokenScope
 from giftcodes.models.clock import clock_plus
-from giftcodes.models.roles import act_for_guild, may_act_for
+from giftcodes.models.roles import act_for_guild, is_limited, may_act_for
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -61,6 +61,14 @@ class Caller:
     def by(self) -> str:
         """What journals say besides the maker's name."""
         return Sentence.of("by_api_token", name=isolated(self.token.name))
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the limits for officers hold. They do with a token of a guild, whoever made it.
+
+        The account alone does not tell this. So services that take its id get this value as well.
+        """
+        return is_limited(self.user)
 
     @property
     def rights(self) -> str:

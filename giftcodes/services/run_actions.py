@@ -60,7 +60,13 @@ class ActionResult:
 
 
 def start_run(
-    guild_id: int, gift_code_id: int, *, trigger: Trigger, user_id: int | None, by: str = ""
+    guild_id: int,
+    gift_code_id: int,
+    *,
+    trigger: Trigger,
+    user_id: int | None,
+    by: str = "",
+    acts_as_officer: bool = False,
 ) -> ActionResult:
     """Start a run, and finish it if no request has to be sent.
 
@@ -70,6 +76,7 @@ def start_run(
         trigger: where the request came from.
         user_id: the user who asks, if there is one.
         by: who asks, if that is a person without an account.
+        acts_as_officer: whether the limits for officers hold, whoever the user is.
     """
     try:
         result = start(
@@ -78,6 +85,7 @@ def start_run(
             trigger=trigger,
             user_id=user_id,
             by=by,
+            acts_as_officer=acts_as_officer,
         )
     except OperationalError as error:
         # An expected failure is returned, not raised, so that the caller goes on with other runs.
@@ -136,7 +144,12 @@ def stop_run(
 
 
 def resume_run(
-    redemption: Redemption, *, trigger: Trigger, user_id: int | None, by: str = ""
+    redemption: Redemption,
+    *,
+    trigger: Trigger,
+    user_id: int | None,
+    by: str = "",
+    acts_as_officer: bool = False,
 ) -> ActionResult:
     """Take back a stop that has not taken effect yet, or start a stopped redemption again.
 
@@ -155,6 +168,7 @@ def resume_run(
             trigger=trigger,
             user_id=user_id,
             by=by,
+            acts_as_officer=acts_as_officer,
         )
     words = _("There is nothing to resume: %(redemption)s is %(state)s.")
     return ActionResult(ActionKind.REFUSED, words % _names(redemption))

@@ -13,11 +13,14 @@ from django.test import Client
 from django.utils import timezone
 
 from giftcodes.domain.tokens import hide_tokens
-from giftcodes.models import ApiToken, TokenScope
+from giftcodes.domain.transitions import State
+from giftcodes.models import ApiToken, MemberRedemption, Redemption, RunState, TokenScope
+from giftcodes.models.member_redemption import ASKED_AT_MOST
 from giftcodes.models.roles import OFFICERS, VIEWERS
 from giftcodes.services import api_tokens
 from giftcodes.services.api_tokens import MOST_TOKENS, TokenRefused, make_token, revoke
 from tests.api.conftest import ROOT, Program, World, account, kind, token_of
+from tests.factories import answered
 
 pytestmark = pytest.mark.django_db
 Make = Callable[[str], Program]
@@ -68,6 +71,25 @@ def test_a_token_of_a_guild_acts_as_an_officer_even_if_an_administrator_made_it(
     assert [row["name"] for row in one.get("guilds").json()["items"]] == ["Wolves"]
     assert kind(one.get(f"guilds/{world.strangers.pk}")) == "not-found"
     assert kind(one.get(f"redemptions/{world.foreign.pk}")) == "not-found"
+
+
+@pytest.mark.parametrize("how", ["start", "resume"])
+def test_a_token_of_a_guild_has_the_game_asked_no_more_than_an_officer_may(
+    world: World, admin_user: User, program: Make, how: str
+) -> None:
+    row = MemberRedemption.objects.get(member__nickname="Amber")
+    for token in range(ASKED_AT_MOST[State.FAILED] + 1):
+        answered(row, realm=1042, outcome="", token=token)
+    run = row.redemption
+    path = f"guilds/{world.wolves.pk}/redemptions"
+    if how == "resume":
+        Redemption.objects.filter(pk=run.pk).update(state=RunState.STOPPED)
+        path = f"redemptions/{run.pk}/resume"
+
+    for of, state in ((world.wolves, State.FAILED), (None, State.PENDING)):
+        program(token_of(admin_user, of)).post(path, {"code_id": world.shared.pk})
+        row.refresh_from_db()
+        assert row.state == state
 
 
 def test_an_expired_token_ends_and_a_new_one_works(world: World, program: Make) -> None:
