@@ -50,7 +50,7 @@ class SignedAddress:
         secret: signs the messages. It is never sent.
     """
 
-    url: str
+    url: str = field(repr=False)
     secret: str = field(repr=False)
 
     @classmethod

@@ -133,6 +133,7 @@ def test_an_address_keeps_its_secret_apart() -> None:
     assert (fresh.url, address.secret) == ("https://example.com/a?b=c", "")
     assert SignedAddress.of(fresh.stored) == fresh
     assert fresh.secret not in repr(fresh)
+    assert fresh.url not in repr(fresh)
     assert fresh.secret not in hide_tokens(f"the secret {fresh.secret}")
     assert service_name(fresh.stored) == "Webhook"
     assert SignedAddress.of("https://discord.com/api/webhooks/1/x") is None
