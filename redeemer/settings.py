@@ -282,9 +282,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
-#: How many requests all workers together may have in flight. Twice the number of threads keeps
-#: every thread busy.
-IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
+#: How many requests all workers together may have in flight. While a third of them is in flight,
+#: which keeps every thread busy, dispatch claims the other two thirds. With more claims for each
+#: thread, a lease could end before a thread comes to the claim.
+CLAIMS_FOR_A_THREAD = 3
+IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=CLAIMS_FOR_A_THREAD * REDEEM_THREADS)
 
 # --- Limits ---------------------------------------------------------------------------------------
 #: The maximum number of active members in a guild, and of different players who may be added to it

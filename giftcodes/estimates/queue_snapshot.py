@@ -239,8 +239,7 @@ def _pace(
         window=None if is_unlimited else _window(budget, config, now=now, openers_out=openers_out),
         speed=measured.speed,
         latency=max(measured.latency or USUAL_LATENCY_SECONDS, 0.001),
-        # Twice as many members are claimed as there are threads (settings.IN_FLIGHT_MAX).
-        threads=max(1, settings.IN_FLIGHT_MAX // 2),
+        threads=max(1, settings.IN_FLIGHT_MAX // settings.CLAIMS_FOR_A_THREAD),
         in_flight=in_flight,
         held_for=max(pause_over_in, window_over_in if is_unlimited else 0.0),
         is_on_trial=bool(budget.pause_kind),

@@ -187,13 +187,14 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
 
 
 def _is_time_to_dispatch(in_flight: int) -> bool:
-    """Whether this answer enqueues a dispatch: at a half, a quarter and none of IN_FLIGHT_MAX.
+    """Whether this answer enqueues a dispatch: at a third, a sixth and none of IN_FLIGHT_MAX.
 
-    If each answer below a half did, several would while the first one's message is on its way. Two
-    answers at the same time may both miss a half or a quarter, but the last answer sees that no
-    request is in flight.
+    With a third, each thread has a request. If each answer below a third enqueued a dispatch,
+    several would while the first one's message is on its way. Two answers at the same time may both
+    miss a third or a sixth, but the last answer sees that no request is in flight.
     """
-    return in_flight in (settings.IN_FLIGHT_MAX // 2, settings.IN_FLIGHT_MAX // 4, 0)
+    threads = settings.IN_FLIGHT_MAX // settings.CLAIMS_FOR_A_THREAD
+    return in_flight in (threads, threads // 2, 0)
 
 
 def _after_late_answer(intent: Intent, outcome: Outcome) -> FollowUp:
