@@ -17,7 +17,9 @@ tick or the sweep. A duplicate message finds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from celery import shared_task
@@ -65,6 +67,8 @@ TICK_REST_SECONDS = 0.1
 #: How many players at most are looked up in a game's directory after each run of the task
 #: `directory`. Each lookup has its own message.
 LOOKUPS = 5
+#: A thread goes on with the next claim of its message until so many seconds are over.
+QUICK_SECONDS = 1.0
 #: How many requested runs one message starts. Other messages are handled before the next runs.
 REQUESTS = 10
 
@@ -209,21 +213,42 @@ def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> N
 
 @shared_task
 def dispatch(provider: str) -> None:
-    """Claim the next rows, and enqueue one message for each."""
+    """Claim the next rows, and enqueue the messages for them."""
     claims = dispatch_step.dispatch(provider)
     if not claims:
         return
     try:
         with messages.together(redeem_member.app):
-            for claim in claims:
+            for first, *others in dispatch_step.for_messages(claims):
                 failpoints.hit("before-publish")
-                enqueue_on_commit(redeem_member, claim.member_redemption_id, claim.token)
+                enqueue_on_commit(redeem_member, *first, *others)
     except Exception as error:  # noqa: BLE001
         _report_not_taken(redeem_member, error)
 
 
 @shared_task
-def redeem_member(member_redemption_id: int, token: int) -> None:
+def redeem_member(member_redemption_id: int, token: int, *others: Sequence[int]) -> None:
+    """Redeem the code for one member, and for a few others if that goes quickly.
+
+    If the game answers slowly, the other claims get messages of their own, so that threads that are
+    free do not wait for this one.
+
+    Args:
+        member_redemption_id, token: a claim.
+        others: more claims, each with the same two values.
+    """
+    end = time.monotonic() + QUICK_SECONDS
+    claims = deque([(member_redemption_id, token), *others])
+    try:
+        redeem_claimed(*claims.popleft())
+        while claims and time.monotonic() < end:
+            redeem_claimed(*claims.popleft())
+    finally:
+        for claim in claims:
+            enqueue_on_commit(redeem_member, *claim)
+
+
+def redeem_claimed(member_redemption_id: int, token: int) -> None:
     """Redeem the code for one member, and enqueue what follows from the answer."""
     follow_up = redeem_step.redeem_member(member_redemption_id, token)
     if follow_up is None:

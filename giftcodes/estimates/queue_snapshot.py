@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from django.conf import settings
 from django.utils.translation import gettext
 
 from giftcodes.clients.games.config import ProviderConfig
@@ -22,7 +21,12 @@ from giftcodes.estimates.pace import USUAL_LATENCY_SECONDS, Pace, Window
 from giftcodes.models import RateBudget, database_now
 from giftcodes.models.deadline import deadline
 from giftcodes.models.games import games
-from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
+from giftcodes.models.rate_budget import (
+    MARGIN_SECONDS,
+    UNLIMITED,
+    USUAL_WINDOW_SECONDS,
+    threads_of_workers,
+)
 from giftcodes.sql import fetch_as, statement
 
 #: If more members wait than this, duplicates are counted as if each needed a request. Finding them
@@ -239,7 +243,7 @@ def _pace(
         window=None if is_unlimited else _window(budget, config, now=now, openers_out=openers_out),
         speed=measured.speed,
         latency=max(measured.latency or USUAL_LATENCY_SECONDS, 0.001),
-        threads=max(1, settings.IN_FLIGHT_MAX // settings.CLAIMS_FOR_A_THREAD),
+        threads=threads_of_workers(),
         in_flight=in_flight,
         held_for=max(pause_over_in, window_over_in if is_unlimited else 0.0),
         is_on_trial=bool(budget.pause_kind),

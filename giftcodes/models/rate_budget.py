@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -41,6 +42,11 @@ UNKNOWN_PLAYERS = 3
 #: in a row. Then they count against the game.
 UNKNOWN_CODES = 2
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
+
+
+def threads_of_workers() -> int:
+    """How many requests all workers together can send at the same time."""
+    return max(1, settings.IN_FLIGHT_MAX // settings.CLAIMS_FOR_A_THREAD)
 
 
 class PauseKind(models.TextChoices):

@@ -18,6 +18,7 @@ from giftcodes.models import RateBudget, Redemption, RunState, database_now
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
 from giftcodes.models.games import game
+from giftcodes.models.rate_budget import threads_of_workers
 from giftcodes.models.start_rules import providers_on
 from giftcodes.sql import execute, fetch, statement
 
@@ -51,7 +52,7 @@ def dispatch(provider: str) -> list[Claim]:
         provider: the game's name.
 
     Returns:
-        The claims. The caller enqueues a message for each. The list is empty if there is nothing to
+        The claims. The caller enqueues messages for them. The list is empty if there is nothing to
         do or nothing may be sent.
 
     Raises:
@@ -77,6 +78,16 @@ def dispatch(provider: str) -> list[Claim]:
         if permits <= 0:
             return []
         return _claim(budget, permits=permits, is_probe=is_probe, now=now)
+
+
+def for_messages(claims: list[Claim]) -> list[list[Claim]]:
+    """Divide claims among as many messages as all workers have threads.
+
+    A message costs more than a third of what the request itself costs, so a thread gets several
+    claims with one message. The first claims are the first in their messages.
+    """
+    number = min(len(claims), threads_of_workers())
+    return [claims[place::number] for place in range(number)]
 
 
 def seconds_until_due() -> float | None:

@@ -65,6 +65,10 @@ class System:
         self._patches.close()
 
     def _enqueue(self, task: Any, *args: Any) -> None:
+        if task is tasks.redeem_member:
+            # The claims of a message may be processed at any time, so each is a message here.
+            self.messages += [Message(task, tuple(claim)) for claim in (args[:2], *args[2:])]
+            return
         self.messages.append(Message(task, args))
 
     def of(self, *wanted: Any) -> list[Message]:

@@ -56,7 +56,7 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
         What to enqueue next. None if nothing was done.
     """
     started_at = time.monotonic()
-    with tracing.span("intent"):
+    with tracing.span("intent", member_redemption_id=member_redemption_id):
         intent = intend(member_redemption_id, token)
     if intent is None:
         return settle_what_was_granted(member_redemption_id)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -27,6 +26,7 @@ from giftcodes.domain.transitions import (
 from giftcodes.models import Attempt, CancelKind, CodeChange, Member, MemberRedemption
 from giftcodes.models.member_answers import Followed, follow
 from giftcodes.models.participants import settle_duplicates
+from giftcodes.models.rate_budget import threads_of_workers
 from giftcodes.pipeline.redeem.budget_and_code import Snapshot, update_budget, update_code
 from giftcodes.pipeline.redeem.intent import Intent
 from giftcodes.sql import execute, fetch, statement
@@ -193,7 +193,7 @@ def _is_time_to_dispatch(in_flight: int) -> bool:
     several would while the first one's message is on its way. Two answers at the same time may both
     miss a third or a sixth, but the last answer sees that no request is in flight.
     """
-    threads = settings.IN_FLIGHT_MAX // settings.CLAIMS_FOR_A_THREAD
+    threads = threads_of_workers()
     return in_flight in (threads, threads // 2, 0)
 
 
