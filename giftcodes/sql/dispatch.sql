@@ -1,5 +1,8 @@
 -- While a table has no statistics, PostgreSQL would read all rows of a code where these statements
 -- need a few rows of an index. `OFFSET 0` makes it read a subquery first, or once for each row.
+-- `ORDER BY … LIMIT (SELECT 1000000)`, which is more than there ever are, makes it read an index in
+-- its order. A bitmap scan would read all entries of rows that have left the index since the last
+-- VACUUM, each time: only a scan in order removes such entries.
 
 -- name: with_work
 SELECT provider FROM unnest(%(providers)s::text[]) AS game (provider)
@@ -26,7 +29,7 @@ WHERE EXISTS (
 SELECT clock_timestamp(), count(*), count(*) FILTER (WHERE m.permit_until IS NULL),
        count(*) FILTER (WHERE m.is_probe)
 FROM (
-    SELECT * FROM giftcodes_memberredemption WHERE state = 'in_flight' ORDER BY lease_until OFFSET 0
+    SELECT * FROM giftcodes_memberredemption WHERE state = 'in_flight' ORDER BY lease_until LIMIT (SELECT 1000000)
 ) m
 JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
 
@@ -52,7 +55,7 @@ WITH in_flight AS MATERIALIZED (
     SELECT m.player_id, m.gift_code_id
     FROM (
         SELECT player_id, gift_code_id
-        FROM giftcodes_memberredemption WHERE state = 'in_flight' ORDER BY lease_until OFFSET 0
+        FROM giftcodes_memberredemption WHERE state = 'in_flight' ORDER BY lease_until LIMIT (SELECT 1000000)
     ) m
     JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
 ),
@@ -61,11 +64,17 @@ busy_players AS MATERIALIZED (
     UNION
     SELECT a.player_id
     FROM (
-        SELECT player_id, gift_code_id
-        FROM giftcodes_attempt
-        WHERE sent_at > %(now)s - %(gap)s OR answered_at > %(now)s - %(gap)s
-           OR (outcome = 'too_frequent' AND answered_at > %(now)s - %(long_gap)s)
-        OFFSET 0
+        (SELECT player_id, gift_code_id FROM giftcodes_attempt
+         WHERE sent_at > %(now)s - %(gap)s
+         ORDER BY sent_at LIMIT (SELECT 1000000))
+        UNION ALL
+        (SELECT player_id, gift_code_id FROM giftcodes_attempt
+         WHERE answered_at > %(now)s - %(gap)s
+         ORDER BY answered_at LIMIT (SELECT 1000000))
+        UNION ALL
+        (SELECT player_id, gift_code_id FROM giftcodes_attempt
+         WHERE outcome = 'too_frequent' AND answered_at > %(now)s - %(long_gap)s
+         ORDER BY answered_at LIMIT (SELECT 1000000))
     ) a
     JOIN giftcodes_giftcode c ON c.id = a.gift_code_id AND c.provider = %(provider)s
 ),

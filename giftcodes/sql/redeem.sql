@@ -1,9 +1,12 @@
 -- name: intend
 -- The statement that writes the intent also checks every condition under which the request may be
--- sent. It locks the row, so that two messages for one claim take turns.
+-- sent. It locks the row, so that two messages for one claim take turns. Sessions keep the plan of
+-- this statement, perhaps one that was made while the tables were empty. The row's state is checked
+-- after the row is locked, or the plan could search all rows in flight. `OFFSET 0`: or it could read
+-- all Attempts.
 WITH claim AS MATERIALIZED (
     SELECT * FROM giftcodes_memberredemption
-    WHERE id = %(id)s AND token = %(token)s AND state = 'in_flight'
+    WHERE id = %(id)s AND token = %(token)s
     FOR NO KEY UPDATE
 ), known AS MATERIALIZED (
     SELECT m.id AS row_id, m.token, m.member_id, m.redemption_id, m.gift_code_id, g.id AS guild_id,
@@ -31,7 +34,8 @@ WITH claim AS MATERIALIZED (
       AND NOT EXISTS (
             SELECT FROM giftcodes_attempt a
             WHERE a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id
-              AND a.outcome = 'success')
+              AND a.outcome = 'success'
+            OFFSET 0)
 ), written AS (
     INSERT INTO giftcodes_attempt
         (member_redemption_id, gift_code_id, player_id, realm, token, sent_at)
@@ -74,10 +78,10 @@ SELECT NOT EXISTS (
            SELECT FROM giftcodes_memberredemption other
            WHERE other.gift_code_id = %(code)s AND other.player_id = %(player)s
              AND other.id <> %(row)s) AS has_duplicates,
-       -- `OFFSET 0`: the rows in flight are few, and are read first (see dispatch.sql).
+       -- `LIMIT`: the rows in flight are few, and are read first, in order (see dispatch.sql).
        (SELECT count(*)
         FROM (SELECT gift_code_id FROM giftcodes_memberredemption
-              WHERE state = 'in_flight' ORDER BY lease_until OFFSET 0) m
+              WHERE state = 'in_flight' ORDER BY lease_until LIMIT (SELECT 1000000)) m
         JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
        ) AS in_flight
 
