@@ -187,14 +187,14 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
 
 
 def _is_time_to_dispatch(in_flight: int) -> bool:
-    """Whether this answer enqueues a dispatch: at a third, a sixth and none of IN_FLIGHT_MAX.
+    """Whether this answer enqueues a dispatch: at a third and none of IN_FLIGHT_MAX.
 
     With a third, each thread has a request. If each answer below a third enqueued a dispatch,
     several would while the first one's message is on its way. Two answers at the same time may both
-    miss a third or a sixth, but the last answer sees that no request is in flight.
+    miss a third, but the next tick dispatches, and the last answer sees that no request is in
+    flight.
     """
-    threads = threads_of_workers()
-    return in_flight in (threads, threads // 2, 0)
+    return in_flight in (threads_of_workers(), 0)
 
 
 def _after_late_answer(intent: Intent, outcome: Outcome) -> FollowUp:
