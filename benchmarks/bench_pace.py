@@ -150,7 +150,7 @@ def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
 
 
 def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
-    """The worker polls by itself, as in production. The start of a command would take time."""
+    """The worker polls by itself, as in production. A `poll_codes` command would start slowly."""
     with running_system(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
         _list_code(running)
         codes = "SELECT count(*) FROM giftcodes_redemption"
@@ -281,7 +281,7 @@ def _others(running: System, *, number: int) -> Iterator[list[float]]:
 def _window_ends(running: System) -> Iterator[set[float]]:
     """Watch the game's budget, and collect the Unix times at which its windows end.
 
-    From that moment on, Redeemer may send again. Its first request opens the next window.
+    After the end of a window, Redeemer may send again. Its first request opens the next window.
     """
     ends: set[float] = set()
     is_over = threading.Event()

@@ -18,7 +18,8 @@ from simulator import Simulator
 from tests.localserver.running import Up, fresh_home
 from tests.waiting import wait_for
 
-#: The first minute after a start is not rest. The share of the processor is that of a minute.
+#: How long to wait after the start, because its first minute is busier than rest, and for how long
+#: the use of the processor is measured.
 _SETTLE_SECONDS, _MINUTE_SECONDS = 75.0, 60.0
 _FILL = """
 import django

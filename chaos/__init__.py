@@ -1,4 +1,4 @@
-"""`make chaos` injects faults into the whole system, which runs as processes, and checks the data.
+"""`make chaos` runs the whole system in real processes, injects faults, and checks the data.
 
 Each round of a scenario publishes a code, injects faults at moments that the seed determines, waits
 until the system has recovered without help, checks the data, and prints one line.

@@ -37,7 +37,7 @@ class RedeemerAdminConfig(SimpleAdminConfig):
         checks.register(_check_pages, checks.Tags.admin)
         bind_extra_request_metadata.connect(bind_client_address)
         if settings.SENTRY_DSN:
-            # 1.3 MB of memory, which a process takes only if errors are sent.
+            # The import takes 1.3 MB of memory, so only processes that send errors do it.
             from redeemer import sentry
 
             sentry.start(settings.SENTRY_DSN)

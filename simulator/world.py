@@ -103,7 +103,8 @@ class OtherFeed:
 class Change:
     """A change to merge into the world.
 
-    A player or code that is None is removed. Faults that are None are removed, all of them.
+    A player or code that is None is removed. If `faults` or `feed_faults` is None, all its
+    faults are removed.
     """
 
     players: dict[str, Fields | None]

@@ -1,4 +1,4 @@
-"""A certificate for Discord's names, which only the processes under test trust."""
+"""A certificate for Discord's host names. Only the processes under test trust it."""
 
 from __future__ import annotations
 

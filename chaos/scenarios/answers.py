@@ -56,7 +56,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-broken-json",
-        "The game sends answers that are cut off, truncated or not text.",
+        "The game's answers break off, have only half of the JSON, or are not text.",
         [
             {"fault": "truncated", "when": "after", "probability": 0.03, "times": None},
             {"fault": "cut", "when": "after", "probability": 0.03, "times": None},

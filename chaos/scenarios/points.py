@@ -17,7 +17,7 @@ _CHANCE = 0.03
 
 _POINTS = {
     "before-publish": "after the claim's commit, before its message is sent",
-    "after-intent": "after the Attempt's commit, before they check their own deadline",
+    "after-intent": "after the Attempt's commit, before they check how much of the lease is left",
     "before-send": "just before the first byte of the request is sent",
     "after-send": "after the request is sent, before its answer arrives",
     "before-record": "after the answer has arrived, before it is recorded",

@@ -1,6 +1,7 @@
 """The admin pages, with one folder for each subject.
 
-The form of a model that the pipeline also writes saves only changed fields. History is read-only.
+If the pipeline also writes the rows of a model, its form saves only the changed fields. Rows that
+only the pipeline writes are read-only.
 """
 
 from giftcodes.admin import access, codes, games, guilds, members, monitoring, redemptions, urls

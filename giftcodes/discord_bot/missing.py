@@ -43,11 +43,11 @@ from giftcodes.services.discord_officers import (
     as_officer,
 )
 
-#: Members of one page. Discord shows at most 25 buttons.
+#: Members of one page. Each has up to four buttons, and Discord shows at most 25.
 SIZE = 5
 _MOST_OFFERS = 3
 _MOST_PAGES = 1_000
-#: The characters of a name on a button.
+#: The maximum number of characters of a name on a button.
 _MOST_NAME = 30
 
 

@@ -1,6 +1,6 @@
 """For which guild an officer acts, and the choices of officers.
 
-An officer meets only the guilds of this server of which they are an officer.
+Officers act only for those of their guilds that are linked to the server in which they are.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def officer_of(asker: Asker, chosen: object, *permissions: str) -> Officer:
     Args:
         asker: the person.
         chosen: the number of the guild, or its name. Empty if the person means their only guild.
-        permissions: what the person must be allowed.
+        permissions: what the person must be allowed to do.
 
     Raises:
-        Refused: the person is no officer of such a guild in this server, or of several.
+        Refused: the person is an officer of no such guild in this server, or of more than one.
     """
     every = found = officers_of(asker, *permissions)
     wanted = str(chosen).strip()
@@ -40,7 +40,7 @@ def officer_of(asker: Asker, chosen: object, *permissions: str) -> Officer:
         found = by_number or [
             one for one in found if one.guild.name.casefold() == wanted.casefold()
         ]
-    # A number stands in a button, and a person types a name.
+    # Only a name was typed by a person, who may have mistyped it. A number comes from a button.
     if every and not found and not wanted.isdecimal():
         names = {"typed": safe(wanted), "names": _names(every)}
         words = _(

@@ -59,7 +59,7 @@ class Times:
     Args:
         lease: how long the lease lasts after it was renewed.
         margin: how long before the end of the lease the process stops answering.
-        tick: how often the lease is renewed, and the token compared.
+        tick: how often the lease is renewed, and the token is checked for a change.
         pause: the wait after the first failure to connect. It doubles with each further one.
         longest_pause: the longest such wait.
         refused_pause: the wait if Discord refuses the token. A new token ends each wait at once.
@@ -79,8 +79,8 @@ class Times:
 _LINES = {
     BotState.TOKEN_REFUSED: "Discord refuses the token. Enter the token of the page “Bot” of the "
     "developer portal, as DISCORD_TOKEN or in the browser.",
-    BotState.INTENTS_MISSING: "Discord refuses the bot: look at the application in the developer "
-    "portal.",
+    BotState.INTENTS_MISSING: "Discord refuses the intents of the bot. Check the application in "
+    "the developer portal.",
     BotState.UNREACHABLE: "Discord cannot be reached. The bot tries again.",
 }
 
@@ -142,7 +142,7 @@ class Process:
         elif (is_ours := await self._renew()) is None:
             self._say("🤖 The Discord bot waits for the database.")
         elif not is_ours:
-            self._say("🤖 Another process is the Discord bot. This one waits for its end.")
+            self._say("🤖 Another process is the Discord bot. This one waits until that one ends.")
         else:
             await self._be_connected(token)
             return
@@ -152,7 +152,7 @@ class Process:
         """Be connected as long as the token and the lease last, and wait after a failure."""
         began = time.monotonic()
         if not self._failures:
-            # A further try changes nothing for the pages until it succeeds.
+            # After a failure, the pages show the failure until a further try succeeds.
             await self._tell(BotState.CONNECTING, "")
         connection = asyncio.ensure_future(self._connect(token, self.is_the_bot, self._tell))
         try:
@@ -184,7 +184,7 @@ class Process:
         return min(doubled, self._times.longest_pause)
 
     async def _wait(self, seconds: float, token: str) -> None:
-        """Wait as the bot, so that no other process tries the same in the meantime."""
+        """Wait, and keep the lease, so that no other process tries the same in the meantime."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, self._times.tick))
@@ -201,7 +201,7 @@ class Process:
             return True
         if self.is_the_bot():
             return True  # The database does not answer, but the lease lasts for some seconds.
-        self._say("🤖 The Discord bot lost its place in the database, and answers no more.")
+        self._say("🤖 The Discord bot lost its lease in the database. It answers no more.")
         return False
 
     async def _token(self) -> str | None:

@@ -72,7 +72,7 @@ class _Call:
     def is_limited(self) -> bool:
         """Whether the person may reopen only what an officer may.
 
-        A person in Discord who has no account is an officer by the role.
+        A person in Discord who has no account is an officer because of their Discord role.
         """
         if not self.trigger.is_person:
             return False
@@ -85,8 +85,8 @@ class _Look(NamedTuple):
 
     Args:
         is_locked: whether this call has locked the row. If so, the other fields are None.
-        guild, code, issue, held_until: the values of a redemption that is running. The call has
-            been refused and journalled.
+        guild, code, issue, held_until: set only if `is_locked` is false. Then the redemption is
+            running, these are its values, and the refusal of the call has been journalled.
     """
 
     is_locked: bool

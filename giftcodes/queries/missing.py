@@ -14,7 +14,7 @@ class Missing(NamedTuple):
     """A member without the code.
 
     Args:
-        share: how the member counts.
+        share: the share of the redemption to which the member belongs.
         member: the name and the player ID.
         why: the reason in words. Empty if there is none yet.
     """
@@ -25,7 +25,7 @@ class Missing(NamedTuple):
 
 
 def missing_in(redemption: Redemption) -> list[Missing]:
-    """The members without the code, those who need a person first, in one statement.
+    """The members without the code, in one statement. Those who need a person come first.
 
     Args:
         redemption: the redemption, with its code.

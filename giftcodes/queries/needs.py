@@ -72,8 +72,8 @@ class GuildToCorrect:
         members: the number of members for whom codes are redeemed.
         first: some of the unknown members. It is empty if the guild itself must be corrected.
         offers: the states or kingdoms in which the game knows other members, each with their
-            number. If `is_whole`, one in which the game refused more members than it knows there is
-            left out.
+            number. If `is_whole`, this leaves out each one in which the game refused more members
+            than it knows.
         refused_in: other states or kingdoms in which the game did not know most of these members
             either. Only if `is_whole`, and if none of these members has any code.
     """
@@ -199,7 +199,7 @@ def _refused_elsewhere(guild: Guild, unknown: int, numbers: dict[int, int]) -> t
 def guilds_with_wrong_ids(guilds: Mapping[Guild, int], members: QuerySet[Member]) -> set[int]:
     """The guilds whose player IDs are probably wrong, in two statements at most.
 
-    They are those with `GuildToCorrect.refused_in`.
+    They are those whose `GuildToCorrect.refused_in` is not empty.
 
     Args:
         guilds: guilds whose state or kingdom may be wrong (`is_guild_wrong`), each with the number

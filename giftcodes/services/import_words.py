@@ -8,8 +8,9 @@ from giftcodes.domain.sentences import Sentence
 from giftcodes.roster import MemberList
 from giftcodes.services.imports import ImportResult
 
-#: About 20,000 lines. Django accepts 2.5 MB in a form (DATA_UPLOAD_MAX_MEMORY_SIZE). The forms are
-#: multipart, because URL encoding would make Chinese text three times as long.
+#: The maximum size of a list: about 20,000 lines. Django accepts 2.5 MB in a form
+#: (DATA_UPLOAD_MAX_MEMORY_SIZE). The forms are multipart, because URL encoding would make Chinese
+#: text three times as long.
 MOST_BYTES = 1_000_000
 
 

@@ -1,4 +1,4 @@
-"""How often players may do something by themselves. The database counts."""
+"""How often players may do something by themselves. The numbers are counted in the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JOINS_OF_LINK = 300
 WISHES_OF_LINK = 30
 #: How often a player may correct the realm in an hour. Each correction sends requests to the game.
 CORRECTIONS_OF_LINK = 5
-#: How many codes for Discord one Discord user may enter in an hour.
+#: How many codes that link something in Discord one Discord user may enter in an hour.
 CODES_OF_DISCORD_USER = 10
 
 
@@ -46,7 +46,7 @@ def seconds_until_correction(link_id: int) -> int:
 
 
 def seconds_until_code(discord_user: int) -> int:
-    """Count an entered code for Discord, right or wrong: see `seconds_until_join`."""
+    """Count an entered code that links, right or wrong: see `seconds_until_join`."""
     user = discord_address(discord_user)
     return Throttle.objects.take("Discord code", user, most=CODES_OF_DISCORD_USER, seconds=_HOUR)
 

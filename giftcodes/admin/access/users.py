@@ -54,7 +54,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Officer of"),
         queryset=without_notes(Guild.objects.all()),
         required=False,
-        # The search field for guilds is the same as on the page of a member.
+        # The widget needs a field that refers to guilds. User has none, so that of Member is used.
         widget=RowSelectMultiple(Member._meta.get_field("guild"), admin.site),
         help_text=_(
             "The guilds that an officer sees and acts on. The page of a guild can also name its "

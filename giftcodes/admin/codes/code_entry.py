@@ -103,7 +103,8 @@ class CodeEntry(KeepsHistory):
             return
         if not change:
             obj.source = Source.ADMIN
-            # The fields may have been offered for a proposal, which is no longer necessary.
+            # The form offered the end and the rewards if it was to make a proposal. If the code is
+            # added after all, nobody checks them, so an officer's are cleared.
             clear_unchecked(obj, Adder(request.user))
         super().save_model(request, obj, form, change)
         if change and "expires_at" in form.changed_data and not obj.is_open:
@@ -119,7 +120,7 @@ class CodeEntry(KeepsHistory):
         Args:
             request: the officer's request.
             typed: the code.
-            of_known: whether it is another spelling of a known code that other guilds ask for, too.
+            of_known: whether it is another spelling of a known code that other guilds redeem, too.
         """
         assert request.user.pk is not None  # The site requires a login.
         proposal, is_new = propose(

@@ -174,7 +174,7 @@ class Page(Scoped, _ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]
         """Return to the page of the row, if the action was a button there.
 
-        An action that leads to its results (`LeadsOn`) goes there.
+        But if the action leads on to its results (`LeadsOn`), go to the results.
         """
         response: HttpResponse | None = super().response_action(request, queryset)
         back = page_before(request)

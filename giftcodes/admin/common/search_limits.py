@@ -1,7 +1,7 @@
 """The limits on the searches and filters of a list.
 
 Each word of a search adds conditions to the SQL statement, and each link on a page repeats the
-filters of the page's address. So without limits, one address could occupy the site for seconds.
+filters of the page's address. So without limits, one request could occupy the site for seconds.
 """
 
 from __future__ import annotations

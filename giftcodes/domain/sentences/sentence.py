@@ -50,10 +50,10 @@ _DEFAULTS = {"realm": _("realm")}
 class Sentence(str):
     """A sentence in the language that was active when it was made or read.
 
-    Anything that works on a text works on it, and has a plain text as its result.
+    It has all methods of `str`. They return a plain `str`.
 
     Attributes:
-        stored: the key and the values, as a column has them.
+        stored: the key and the values, in the form in which a column stores them.
     """
 
     __slots__ = ("stored",)
@@ -73,8 +73,9 @@ class Sentence(str):
 
         Args:
             key: a key of `TEXTS`.
-            values: the values of its placeholders. A `Sentence` stays one. Names that people or a
-                game chose must be cleaned and isolated.
+            values: the values of its placeholders. A `Sentence` among them is kept with its key, so
+                it is translated, too. Names that people or a game chose must be cleaned and
+                isolated (`giftcodes.domain.text.isolated`).
 
         Raises:
             KeyError: there is no such key.
@@ -96,7 +97,7 @@ class Sentence(str):
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """The values of its placeholders. A sentence among them is a list."""
+        """The values of its placeholders. A sentence among them is a list of its key and values."""
         return _parsed(self.stored)[1]  # type: ignore[index]
 
     @property
@@ -133,7 +134,7 @@ def read(text: str) -> str:
 
 
 def stored(text: str) -> str:
-    """A text as a column has it. `read` is the reverse."""
+    """A text in the form in which a column stores it. `read` is the reverse."""
     if isinstance(text, Sentence):
         return text.stored
     if text.startswith(MARK):
@@ -142,12 +143,12 @@ def stored(text: str) -> str:
 
 
 def in_active_language(text: str) -> str:
-    """A text that was read in one language and is shown in another, such as a guild's."""
+    """Translate a text that was read in another language, for example into a guild's language."""
     return read(text.stored) if isinstance(text, Sentence) else text
 
 
 def english(text: str) -> str:
-    """A text for the log, and for programs that read it."""
+    """A text in English, for the log and for programs."""
     if not isinstance(text, Sentence):
         return text
     with override(None):
@@ -155,7 +156,10 @@ def english(text: str) -> str:
 
 
 def stored_key(key: str) -> str:
-    """The characters that a stored sentence of a key has, and each one that contains it."""
+    """The characters by which a search finds the stored sentences with this key.
+
+    It also finds those that contain such a sentence as a value.
+    """
     return f'["{key}"'
 
 
@@ -205,7 +209,7 @@ def _sentence(text: str) -> str:
 
 @lru_cache(maxsize=512)
 def _in_language(text: str, _catalogue: object) -> str:
-    """The sentence. Lists show the same few sentences again and again, so they are kept.
+    """The sentence. It is cached, because lists show the same few sentences again and again.
 
     Args:
         text: the stored text.

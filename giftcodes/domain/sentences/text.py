@@ -12,8 +12,9 @@ class Text(NamedTuple):
     """The words of a key.
 
     Args:
-        words: the sentence, with placeholders such as `%(code)s` for its values. If it counts, both
-            forms by `ngettext_lazy`, with the name of the number.
+        words: the sentence, with placeholders such as `%(code)s` for its values. If it says
+            a number, it is the singular and plural of `ngettext_lazy`, with the name of the
+            placeholder for the number.
         happened: the sentence without what happens next and what a person can do. None if `words`
             says nothing of this.
     """
