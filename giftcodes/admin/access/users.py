@@ -57,8 +57,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         # The widget needs a field that refers to guilds. User has none, so that of Member is used.
         widget=RowSelectMultiple(Member._meta.get_field("guild"), admin.site),
         help_text=_(
-            "The guilds that an officer sees and acts on. The page of a guild can also name its "
-            "officers."
+            "The guilds that an officer sees and acts on. You can also choose the officers on the "
+            "page of each guild."
         ),
     )
 
@@ -70,7 +70,10 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
                 "A user who is not active cannot log in. Users are never deleted, because the "
                 "journal names them."
             ),
-            "groups": _("For the role “Custom”, and for further permissions of any role."),
+            "groups": _(
+                "These groups add permissions to those of the role. The role “Custom” has no "
+                "permissions of its own."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -138,8 +138,8 @@ class CodeEntry(KeepsHistory):
             )
             if of_known:
                 why = gettext(
-                    "This code is known with other capitals, and not only your guilds ask for it. "
-                    "So an administrator decides about your spelling."
+                    "This code is known with other capitals, and other guilds redeem it, too. So "
+                    "an administrator decides about your spelling."
                 )
                 self.message_user(request, why, messages.INFO)
             elif new_codes() != NewCodes.PROPOSE:
