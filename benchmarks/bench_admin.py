@@ -1,4 +1,7 @@
-"""Measures how long the admin's pages take with a million member redemptions and a large matrix."""
+"""Measures how long the admin's pages take with a million member redemptions.
+
+A matrix is the page of coverage: a table of members and codes.
+"""
 
 from __future__ import annotations
 

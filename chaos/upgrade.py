@@ -2,8 +2,9 @@
 
 The earlier release redeems a code. Its workers and beat end, the database is migrated, the new
 workers start, a second code is published, and at last the site is exchanged. At the end every
-player must have each code, the game must have got no request twice, and the channel of a guild one
-message about the start and the end of each run. No page may be missing for more than five seconds.
+player must have each code, and the game must have got no request twice. A guild's channel must have
+got two messages about each run: one about its start and one about its end. The site may be without
+pages for at most five seconds.
 
 FROM names the tag or commit of the earlier release; without it, the newest tag is used. With
 BESIDE=1 the database is migrated while the old workers run, and for half a minute they run beside
@@ -87,7 +88,7 @@ def export(release: str, folder: Path) -> None:
     """Write the files of a commit into a folder.
 
     Raises:
-        subprocess.CalledProcessError: this clone does not have the commit, as a shallow one.
+        subprocess.CalledProcessError: the commit is not in this clone, which may be shallow.
     """
     with tarfile.open(fileobj=io.BytesIO(_git(["git", "archive", release]))) as files:
         files.extractall(folder, filter="data")
@@ -209,7 +210,7 @@ class Upgrade:
         self._note(f"the migrations ran: {_since(begun)}")
 
     def _start_new(self, new: dict[str, Process]) -> float:
-        """Start the new processes but the site, and wait until they have started."""
+        """Start the new processes except the site, and wait until they have started."""
         for name, process in new.items():
             self.system.processes[name] = process
             if name != "web":
@@ -244,7 +245,7 @@ class Upgrade:
         )
 
     def _of_the_channel(self, codes: int) -> list[str]:
-        """Wait for a message about the start and the end of each run of one guild."""
+        """Wait for the two messages about each run of one guild: about its start and its end."""
         wanted, deadline = 2 * codes, time.monotonic() + times.SLACK_SECONDS
         while self._channel.messages < wanted and time.monotonic() < deadline:
             self.system.pause(0.2)

@@ -1,7 +1,7 @@
 """A simulated Discord for real processes: its gateway and its REST API, over TLS.
 
 The module `redirect/sitecustomize.py` sends the processes under test here instead of to Discord.
-They look up Discord's real names, and check the certificate.
+They still use Discord's real host names, and check the certificate.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from chaos.discord.people import Message, Person, Server, Use, new_id
 from chaos.discord.server import Discord
 from chaos.round import Round
 
-#: A killed bot holds the lease again within this time: after its restart, and the rest of the old
-#: lease.
+#: A killed bot answers again within this time: it must be restarted, and the lease that only one
+#: bot can hold must have run out.
 BACK_SECONDS = 60.0
 _numbers = count(1)
 _players = count(600_000_001)
@@ -78,7 +78,7 @@ class Bench:
 
     # --- What they do -----------------------------------------------------------------------------
     def act(self) -> Done | None:
-        """Do something at random. Returns the last press, if it came to one."""
+        """Do something at random. Returns the last press, or None if no button was pressed."""
         guild = self.round.random.choice(list(self.servers))
         what = self.round.random.choice(["start", "menu", "stop", "stop", "who", "join"])
         match what:
@@ -161,7 +161,7 @@ class Bench:
 
     # --- The end ----------------------------------------------------------------------------------
     def finish(self) -> None:
-        """Redeem the rest with the buttons, until everybody has the code and all is told.
+        """Redeem the rest with the buttons, until all have the code and all announcements are sent.
 
         Then check the round, and note its figures.
         """
@@ -178,7 +178,7 @@ class Bench:
         round_.system.wait_until(
             self._has_everybody, "everybody to have the code", seconds=round_.patience_seconds
         )
-        round_.system.wait_until(self._is_told, "all to be told", seconds=BACK_SECONDS)
+        round_.system.wait_until(self._is_told, "the messages to be sent", seconds=BACK_SECONDS)
         round_.problems += problems(self)
         uses = [use for done in self.done for use in done.uses]
         round_.notes += [

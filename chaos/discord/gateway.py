@@ -93,7 +93,8 @@ class Gateway:
 
     async def _identify(self, socket: web.WebSocketResponse) -> Session:
         session = Session(socket=socket)
-        # A session without a connection is not continued once its bot has a new one.
+        # A bot that begins a new session does not continue an old one, so those without a
+        # connection are forgotten.
         self.sessions = {one.id: one for one in self.open} | {session.id: session}
         self.identified += 1
         servers = self._servers()

@@ -14,10 +14,11 @@ from aiohttp import web
 from chaos.discord import payloads
 from chaos.discord.people import EPHEMERAL, MODAL, Json, Message, Use, new_id
 
-#: The seconds in which the first answer must come. After that, Discord forgets the use.
+#: The seconds in which the first answer to a use of the bot must come. Discord calls a use an
+#: interaction, and forgets it after that.
 FIRST_ANSWER_SECONDS = 3.0
 
-#: Instead of a status.
+#: A value for `Spoil.status`: close the connection without an answer.
 BROKEN = -1
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE, _UNKNOWN_INTERACTION = 10003, 10008, 10062
 _UNKNOWN_WEBHOOK, _NO_PERMISSION, _ANSWERED_ALREADY = 10015, 50013, 40060
@@ -99,7 +100,7 @@ class Rest:
         #: The name of each thread. A thread has the number of the message on which it was opened.
         self.threads: dict[int, str] = {}
         self.latency_seconds = 0.0
-        #: How many first answers came after another one to the same use.
+        #: How often a bot gave a second “first” answer to the same use, which is refused.
         self.answered_already = 0
 
     def routes(self) -> list[web.RouteDef]:

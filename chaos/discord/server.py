@@ -1,4 +1,4 @@
-"""The simulated Discord as a whole, for a test in another thread."""
+"""The simulated Discord as a whole. It runs in a thread of its own, beside the test."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Discord:
         return self._sent(Use(_COMMAND, person, payloads.command_data(command, others, options)))
 
     def menu(self, person: Person, name: str, text: str) -> Use:
-        """Use a menu of a message that has this text."""
+        """Choose the entry `name` in the context menu of a message with this text."""
         author = payloads.user(new_id(), "the game")
         target = payloads.message(
             new_id(), person.server.channel_id, {"content": text}, author=author

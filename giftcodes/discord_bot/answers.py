@@ -80,7 +80,8 @@ class Form:
 
     Args:
         title: the heading, at most 45 characters.
-        fields: the fields, whose texts the function of the form gets after the values.
+        fields: the fields. The function that handles the form gets what was entered in them, after
+            the values of the button.
     """
 
     title: str

@@ -1,7 +1,7 @@
 """The slash commands, with their options as Discord shows them. `COMMANDS` has them all.
 
-`_` only marks a text for the catalogues: `translating.Catalogues` translates it. `NAMES` there has
-each name.
+`_` only marks a text for the catalogues: `translating.Catalogues` translates it. The names of
+commands and options are marked in `translating.NAMES`.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ announce = app_commands.Group(
     what=_("What this channel is told."),
     role=_("The role that each new message mentions."),
     weekly=_("Whether a summary of the week comes every Sunday."),
-    threads=_("Whether the bot opens a thread with those who need something after a run."),
+    threads=_("Whether the bot opens a thread after a run, and lists those who need a person."),
     guild=_("Which guild, if this server has several."),
 )
 @app_commands.choices(

@@ -17,14 +17,15 @@ Result = TypeVar("Result")
 
 #: How many commands use the database at the same time. Each has a connection of its own.
 THREADS = 4
-#: The threads for what the process needs to stay the bot. It must not wait behind commands.
+#: The threads for the lease. Only the process that holds it is the bot, so its renewal must not
+#: wait behind commands.
 _LEASE_THREADS = ThreadPoolExecutor(2, thread_name_prefix="lease")
 
 
 async def in_database(work: Callable[P, Result], *arguments: P.args, **options: P.kwargs) -> Result:
     """Do the work in a thread, which gets a connection of its own, and closes it afterwards.
 
-    The database cancels a statement that takes longer than one of a page may take.
+    The database cancels a statement that takes longer than a statement for a web page may take.
     """
     return await _in_thread(None, work, *arguments, **options)
 

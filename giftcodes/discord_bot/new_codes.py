@@ -41,7 +41,7 @@ from giftcodes.services.code_entry import find_code, new_code
 from giftcodes.services.discord_links import Asker
 from giftcodes.services.discord_officers import ADD_CODE, REDEEM, Officer, as_officer, officers_of
 
-#: The days after which an end is offered.
+#: The ends that are offered: this many days from now.
 _ENDS = (1, 2, 3, 7, 14, 30)
 
 
@@ -60,7 +60,8 @@ def offer(officer: Officer, typed: str) -> Answer:
     """Offer to redeem a code, which may be new, or closed because of its spelling."""
     entered = _new(officer, typed)
     known = find_code(officer.guild.provider, entered.code)
-    # The other capitals of an active code are probably a slip. `/code add` lets them be tried.
+    # If an active code is typed with other capitals, that is probably a typing error. `/code add`
+    # lets the other spelling be tried.
     is_active = known is not None and known.state == CodeState.ACTIVE
     adds = not is_active and as_officer(officer.asker, officer.guild, ADD_CODE) is not None
     if adds and code_additions.is_new(officer.guild.provider, entered.code, adder_of(officer)):
@@ -128,8 +129,8 @@ def add_and_redeem(asker: Asker, guild_id: str, typed: str) -> Answer:
     added = _add(officer, _new(officer, typed))
     if added.code is None:
         return Answer(safe_words(added.words))
-    # The code is not fanned out, because that would start this run, too. Catch-up starts the runs
-    # of the other guilds within a minute.
+    # The code is not fanned out, because fan-out would also start the run of this guild, which
+    # `start` is to do. Catch-up starts the runs of the other guilds within a minute.
     return start(officer, added.code, said=added.words)
 
 
@@ -160,8 +161,8 @@ def add(asker: Asker, typed: str, expires: str, rewards: str, chosen: str) -> An
     # The journals of other guilds must not name an officer.
     by = None if officer.is_limited else officer.user_id
     if added.kind is AddKind.ADDED:
-        # If the officer has an account, the journals show the run as one that was started on the
-        # pages. Those who may read the officer's name see it there.
+        # If the officer has an account, the journals show the run like one that was started on the
+        # pages. They show the officer's name only to those who may read it.
         trigger = Trigger.ADMIN if officer.user else Trigger.DISCORD
         tasks.enqueue_on_commit(tasks.fan_out, code.pk, trigger, by)
     elif added.is_open_again:
@@ -196,7 +197,7 @@ def _end(text: str) -> dt.datetime | None:
 
 
 def end_choices(_asker: Asker, text: str) -> Choices:
-    """Ends in some days, limited to those that contain what the person types."""
+    """The ends that are offered, as words and time: those whose words contain the typed text."""
     now = timezone.localtime().replace(second=0, microsecond=0)
     found: Choices = []
     for days in _ENDS:
@@ -217,7 +218,7 @@ def read_codes(asker: Asker, text: str) -> Answer:
     """
     officers = officers_of(asker, REDEEM)
     if not officers:
-        officer_of(asker, "", REDEEM)  # It says why not.
+        officer_of(asker, "", REDEEM)  # This raises `Refused`, which says why.
     words = words_in(text)
     found: list[tuple[Officer, str]] = []
     for officer in officers:

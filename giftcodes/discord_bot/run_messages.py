@@ -40,7 +40,7 @@ def stop_run(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -
 
 @press(WHO_IS_MISSING, values=2, in_place=False)
 def who_is_missing(asker: Asker, guild_id: str, redemption_id: str) -> Answer:
-    """List the members who do not have the code, and why, those who need a person first."""
+    """List the members without the code, with the reasons. Those who need a person come first."""
     officer = officer_of(asker, guild_id, SEE_MEMBERS)
     run = redeeming.run_shown(officer, redemption_id)
     code, guild = run.redemption.gift_code, officer.guild

@@ -12,7 +12,7 @@ from giftcodes.sql import fetch
 
 
 class Cursor(models.Model):
-    """How far the periodic step of this name has come: up to this moment. No page shows it.
+    """A moment that a periodic step keeps, such as how far it has come. No page shows it.
 
     For the announcements, each guild has a cursor: the moment when the guild last had its turn.
     """

@@ -14,7 +14,8 @@ from giftcodes.domain.sentences import Sentence
 from giftcodes.models.games import games
 
 _REALM = re.compile(r"\brealm\b")
-#: The sentences of reasons of earlier releases that say what happens next, or what a person can do.
+#: Earlier releases stored reasons with these sentences, which say what happens next, or what a
+#: person can do.
 _NEXT_STEPS = re.compile(
     r" ?(?:It will be retried every day"
     r"|The request will be repeated(?: later)?"
@@ -81,6 +82,6 @@ def spoken(sentence: str, provider: str, *, is_over: bool = False) -> str:
 
 
 def _without_next_steps(sentence: str) -> str:
-    """What happened, of a sentence that an earlier release stored in English."""
+    """Keep only what happened, in a text that an earlier release stored in English."""
     happened = _NEXT_STEPS.sub("", sentence).removeprefix("Waits for correction: ")
     return happened[:1].upper() + happened[1:]

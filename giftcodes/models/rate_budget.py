@@ -36,10 +36,10 @@ UNLIMITED = 1_000_000
 
 PAUSE_SECONDS = failpoints.seconds("PAUSE_SECONDS", 60.0)
 LONGEST_PAUSE_SECONDS = failpoints.seconds("LONGEST_PAUSE_SECONDS", 600.0)
-#: Unknown answers for this many players in a row pause the game.
+#: The game is paused after unknown answers for this many players in a row.
 UNKNOWN_PLAYERS = 3
-#: Unrecognised messages from the game count against the code, until they come for this many codes
-#: in a row. Then they count against the game.
+#: If the last of them is a message of the game (`ODD_WORDS`), the code may be the reason. Then the
+#: game is paused only if the unknown answers in a row came for this many codes.
 UNKNOWN_CODES = 2
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
 
@@ -96,8 +96,8 @@ class RateBudget(models.Model):
     """A game's rate window, as the game reports it, and its pause.
 
     A window is anchored at the answer to the request that opened it. Until then `window_ends_at` is
-    null, and there is no other permit. `permits_until` is earlier than `window_ends_at`, because a
-    request sent after `permits_until` could open the game's next window.
+    null, and no second request may be sent. `permits_until` is earlier than `window_ends_at`,
+    because a request sent after `permits_until` could open the game's next window.
     """
 
     provider = models.CharField(

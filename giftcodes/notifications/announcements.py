@@ -94,7 +94,7 @@ def has_work() -> bool:
 
 
 def _drop_without_channel() -> None:
-    """Give up messages whose channel was deleted or switched off, but not tests of a channel."""
+    """Give up messages whose channel was deleted or is off, but keep tests of one that is off."""
     channels = Channel.objects.on().filter(pk=OuterRef("channel"))
     is_test = Q(kind=Announcement.Kind.TEST, channel__isnull=False)
     outbox.give_up(
@@ -210,7 +210,8 @@ def _intend(announcement_id: int, token: int) -> Job | None:
 def _thread_job(row: Announcement, channel: Channel) -> Job | None:
     """The next request for a thread: it opens the thread, or posts the list in it.
 
-    Only the list is recorded as being sent, because only a second list could appear.
+    Only the list is recorded as being sent, because it could be posted twice. A thread cannot be
+    opened twice.
 
     Returns:
         The job. None if there is no thread to open.
@@ -244,7 +245,7 @@ def _obstacle(channel: Channel) -> str:
 
 
 def _edited_row(row: Announcement, channel: Channel, client: ChannelClient) -> Announcement | None:
-    """The row whose message is edited. None if no message in this channel can be edited."""
+    """The row whose message is edited. None if a new message must be posted instead."""
     if not client.can_edit:
         return None
     if row.kind == Announcement.Kind.STARTED:

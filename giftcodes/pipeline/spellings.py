@@ -3,7 +3,8 @@
 Redeemer ignores capitals when it compares codes, but the game does not.
 
 A code that the game has never granted may have been published, or typed, with wrong capitals. So
-another spelling of it is tried, whether the feed or a person gives that spelling (decision 19).
+another spelling of it is tried, whether the feed or a person gives that spelling. See
+docs/explanation/decisions/0019-another-spelling-is-a-candidate.md.
 """
 
 from __future__ import annotations

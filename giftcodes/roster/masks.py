@@ -38,9 +38,9 @@ _AMOUNT_AFTER_WORD = re.compile(
     rf"[\s:=-]{{0,3}}{_AMOUNT}(?:\s?[kmb])?(?![^\W_])",
     re.IGNORECASE,
 )
-#: Group 1 is an amount. If it is empty, the match is a part of a number in which no amount begins:
-#: all groups of digits but the last. So a number is not searched again from each of its groups,
-#: which would take a time that grows with the square of its length.
+#: Group 1 of the pattern is an amount. If it is empty, the match only skips a number up to its last
+#: separator, because no amount begins there. Otherwise the search would begin again after each
+#: separator, and the time would grow with the square of the number's length.
 _AMOUNT_BEFORE_WORD = re.compile(
     rf"(?<!\w)(?:({_AMOUNT}(?:[kmb]|\s{{0,2}}(?:%|(?:power|might|kills?|points?|pts|troops|gems)))"
     rf"(?![^\W_]))|[0-9]{{1,3}}(?={_SPACE}[0-9]{{3}})(?:{_SPACE}[0-9]{{3}}(?={_SPACE}[0-9]{{3}}))*+"

@@ -1,6 +1,6 @@
 """Add a code by hand: whether it is added at once, proposed, or another spelling of a known code.
 
-The page of codes and the Discord bot ask the same rules.
+The page of codes and the Discord bot follow the same rules.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class Adder:
     """Who adds a code.
 
     Args:
-        user: the account. None for an officer by a role in Discord.
-        guild: the guild of this role. All who have the role together may add as many codes as one
-            officer, and their codes are tried only in this guild at first. None for an account.
+        user: the account. None for a person who is an officer only because of a Discord role.
+        guild: the guild of this role. The people with the role count as one officer: together they
+            may add as many codes as one. Their codes are tried only in this guild at first. None
+            for an account.
     """
 
     user: Any
@@ -52,7 +53,7 @@ class Adder:
 
     @property
     def key(self) -> str:
-        """Who is counted."""
+        """The name under which new codes are counted for the limit of 24 hours."""
         if self.user is None:
             assert self.guild is not None
             return f"role of guild {self.guild.pk}"
@@ -60,7 +61,7 @@ class Adder:
 
     @property
     def officer_id(self) -> int | None:
-        """The id of an officer's account. None if no limits hold."""
+        """The id of a limited officer's account. None without an account, or if no limits hold."""
         return self.user.pk if self.user and self.is_limited else None
 
 
@@ -99,9 +100,10 @@ def rule_words(adder: Adder) -> str:
 def role_words() -> str:
     """Why an officer without an account cannot propose a code, and what to do."""
     words = gettext(
-        "With the role alone, you cannot add this code now: all who have the role together can add "
-        "%d new codes in 24 hours, and only if the rules for officers allow it. If you have an "
-        "account, link it with /iam, and propose the code. Otherwise ask an administrator."
+        "Your Discord role does not let you add this code now. All people with this role, taken "
+        "together, can add %d new codes in 24 hours, and only if the rules for officers allow it. "
+        "If you have an account, link it with /iam, and propose the code. Otherwise ask an "
+        "administrator."
     )
     return words % CODES_OF_OFFICER
 
@@ -148,7 +150,7 @@ def is_new(provider: str, typed: str, adder: Adder) -> bool:
 
 
 def _takes_spelling(known: GiftCode, spelling: str, adder: Adder) -> bool:
-    # An administrator decides about spellings, and only accounts can propose one.
+    # The spelling may have to be proposed, and only a person with an account can propose one.
     return adder.user is not None and known.can_take(
         spelling, is_person=True, is_limited=adder.is_limited
     )
@@ -214,8 +216,8 @@ def _of_known(known: GiftCode, typed: GiftCode, adder: Adder, trigger: Trigger) 
         return Addition(AddKind.KNOWN, words, known)
     if not may_offer(known, typed.code, officer_id=adder.officer_id):
         words = gettext(
-            "Code %s is proposed. It is known with other capitals, and not only your guilds ask "
-            "for it. So an administrator decides about your spelling."
+            "Code %s is proposed. It is known with other capitals, and other guilds redeem it, "
+            "too. So an administrator decides about your spelling."
         )
         return _propose(typed, adder, words)
     if not takes_new_code(adder):
@@ -254,7 +256,8 @@ def _propose(typed: GiftCode, adder: Adder, words: str) -> Addition:
 
 def _save(typed: GiftCode, adder: Adder, by: str) -> Addition:
     typed.source, typed.trial_guild = Source.ADMIN, adder.guild
-    # The history says who added the code. A code of an officer is tried in the officer's guilds.
+    # The history says who added the code. By it, `trials` finds the guilds in which an officer's
+    # code is tried first.
     typed._history_user = adder.user  # type: ignore[attr-defined]
     # The history is read by officers of other guilds, too, so it has no name of a person without an
     # account. The journal of the guild's run has it.

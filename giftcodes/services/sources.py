@@ -1,4 +1,7 @@
-"""The feeds that a person adds in the browser: try them, and take the codes of webhooks."""
+"""The feeds that a person adds in the browser: test them, and take the codes that programs send.
+
+A *webhook* is a feed that is not polled: another program sends its codes.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def forget_answers(feed: Feed) -> None:
 
 
 def believe(feed: Feed, trust: FeedTrust) -> None:
-    """Decide whether new codes of a feed are tried without a person. Earlier mistakes are over."""
+    """Decide whether new codes of a feed are tried without a person. Forget the feed's mistakes."""
     feed.believe(trust, database_now())
     Alarm.objects.clear(Alarm.Kind.FEED_WRONG, str(feed.pk))
 
@@ -94,7 +97,7 @@ def name_of_test(feed: Feed) -> str:
 
 
 def request_test(feed: Feed, *, user_id: int | None) -> int | None:
-    """Ask a worker to fetch the feed once. Returns the number of the test (`request_check`)."""
+    """Ask a worker to fetch the feed once. Returns what `connections.request_check` does."""
     values = repr((feed.kind, feed.address, feed.api_key, sorted(feed.options.items())))
     return ConnectionCheck.objects.request(
         name_of_test(feed), user_id=user_id, config_hash=keyed_hash("connection", values)

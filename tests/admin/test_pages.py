@@ -183,6 +183,7 @@ _numbers = count(100)
 PACKAGED = [model for model in admin.site._registry if model._meta.app_label != "giftcodes"]
 
 
+@pytest.mark.old_changes
 @pytest.mark.slow
 @pytest.mark.parametrize("model", PACKAGED, ids=lambda model: model._meta.label_lower)
 def test_a_list_of_a_package_costs_the_same_with_three_rows_and_with_thirty(

@@ -70,7 +70,11 @@ def block(person: Any, guild: Guild) -> dict[str, Any]:
 
 
 def page_of_guild(request: HttpRequest, guild_id: int) -> HttpResponse:
-    """Do what the pressed button says. A token that was made is the page; else the tab follows."""
+    """Do what the pressed button says.
+
+    Returns:
+        The page that shows a new token, or else a redirect to the guild's tab “Officers”.
+    """
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
     guild = own_guild(request, guild_id)

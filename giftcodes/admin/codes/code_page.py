@@ -159,7 +159,7 @@ def _served(code: GiftCode, person: Any) -> dict[str, Any]:
 
 
 def _needing(code: GiftCode, person: Any, needs_you: int, unclear: int) -> list[dict[str, str]]:
-    """Links to the members of the person's guilds who need a person for this code.
+    """Links to those members of the person's guilds who need someone to act for this code.
 
     Args:
         code: the code.
@@ -218,9 +218,9 @@ def _guilds(redemptions: QuerySet[Redemption]) -> list[dict[str, Any]]:
 def _shown(attempts: list[Attempt], person: Any, *, foreign: str = "") -> list[dict[str, Any]]:
     """The answers as the template needs them.
 
-    Of an answer for another guild's member, an officer sees only what it says about the code, and
-    nothing if an answer for the officer's own member says the same. The time, the member and the
-    number of such answers would tell what the other guild does.
+    An officer may not learn from the time, the member or the number of answers what another guild
+    does. So for an answer to a member of another guild, only its meaning for the code is shown. It
+    is left out if an answer to one of the officer's own members says the same.
 
     Args:
         attempts: the attempts with the answers.

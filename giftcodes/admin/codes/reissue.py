@@ -94,7 +94,7 @@ def _preview(request: HttpRequest, page: Page, codes: QuerySet[GiftCode]) -> Htt
 
 
 def _guilds(games: set[str]) -> list[Guild]:
-    """The guilds for which a new code of these games is redeemed, with the members of each."""
+    """The guilds that redeem new codes of these games, each with its number of members."""
     is_asked = Q(members__active=True, members__opted_out=False)
     guilds = Guild.objects.active().filter(provider__in=games, automatic=True)
     asked = guilds.annotate(asked=Count("members", filter=is_asked))

@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 class LeadsOn(HttpResponseRedirect):
-    """A redirect of an action to a page with its results, also if a page before it is known."""
+    """A redirect of an action to its results. It is followed even if `back` names a page."""
 
 
 def page_before(request: HttpRequest) -> str:
