@@ -118,7 +118,7 @@ def start(
             (docs/reference/outcomes.md), and an administrator's more than an officer's.
         user_id: the user who asks, if there is one.
         by: who asks, if that is a person without an account. The journal names this person.
-        acts_as_officer: whether the limits for officers hold, whoever the user is.
+        acts_as_officer: whether the limits for officers hold, even for an administrator.
 
     Returns:
         The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row

@@ -64,7 +64,7 @@ class Caller:
 
     @property
     def is_limited(self) -> bool:
-        """Whether the limits for officers hold. They do with a token of a guild, whoever made it.
+        """Whether the limits for officers hold. They always do with a token of a guild.
 
         The account alone does not tell this. So services that take its id get this value as well.
         """

@@ -76,7 +76,7 @@ def start_run(
         trigger: where the request came from.
         user_id: the user who asks, if there is one.
         by: who asks, if that is a person without an account.
-        acts_as_officer: whether the limits for officers hold, whoever the user is.
+        acts_as_officer: whether the limits for officers hold, even for an administrator.
     """
     try:
         result = start(
