@@ -88,8 +88,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
     # A token that may only read must not use up the changes of the others.
     changes = is_unsafe and caller.token.may_act
     if seconds := api_tokens.seconds_until_request(caller.token, changes=changes):
-        words = f"The tokens of {_whose(caller)} sent too many requests. Send the next one in "
-        raise wait(seconds, f"{words}{seconds} s.")
+        raise _limited(caller, "sent too many requests", seconds)
     if is_unsafe and not caller.token.may_act:
         raise Problem(ProblemKind.FORBIDDEN, "This token may only read. Make one that may act.")
     api_tokens.note_use(caller.token)
@@ -119,9 +118,10 @@ def _caller(request: HttpRequest) -> Caller:
     return caller
 
 
-def _whose(caller: Caller) -> str:
-    """Whose limits count, in words."""
-    return "this guild" if caller.token.guild_id else "your account"
+def _limited(caller: Caller, what: str, seconds: int) -> Problem:
+    """The refusal of a request beyond a limit, which all tokens of a guild share."""
+    whose = "this guild" if caller.token.guild_id else "your account"
+    return wait(seconds, f"The tokens of {whose} {what}. Send the next one in {seconds} s.")
 
 
 def _no_token(words: str) -> Problem:
@@ -143,9 +143,7 @@ def _answer_once(request: HttpRequest, caller: Caller, key: str) -> HttpResponse
         words = "The same request is being answered just now. Send it again for its answer."
         raise wait(1, words, ProblemKind.KEY_UNDER_WAY)
     if row is None:
-        words = f"The tokens of {_whose(caller)} used too many keys. Send the next one in "
-        words += f"{begun.seconds} s."
-        raise wait(begun.seconds, words)
+        raise _limited(caller, "used too many keys", begun.seconds)
     if begun.kind is AnswerKind.KNOWN:
         assert row.status is not None
         return HttpResponse(

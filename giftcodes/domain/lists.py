@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.utils.translation import pgettext, pgettext_lazy
+from django.utils.translation import pgettext_lazy
 
-#: The words of a list for a `Sentence`, which puts in the items when it is read.
+#: The words of a list. A `Sentence` puts in the items when it is read.
 LIST_OF = pgettext_lazy("the first item of a list, and the rest", "%(first)s, %(rest)s")
 
 
 def joined(items: Iterable[str]) -> str:
     """The items in one line, such as `FROST, SNOW`. Empty if there are none."""
-    pattern = pgettext("the first item of a list, and the rest", "%(first)s, %(rest)s")
+    pattern = str(LIST_OF)
     found = list(items)
     line = found.pop() if found else ""
     for item in reversed(found):
