@@ -14,6 +14,8 @@ from chaos.system import REDEEM, TimeUpError
 #: The probability that a process dies each time it reaches the failpoint. During a run of 120
 #: members a few processes die, each with up to eight requests in flight.
 _CHANCE = 0.03
+#: Few answers pass this failpoint, such as the first answer for a code.
+_CHANCE_BEFORE_COMMIT = 0.5
 
 _POINTS = {
     "before-publish": "after the claim's commit, before its message is sent",
@@ -29,7 +31,8 @@ _POINTS = {
 def _die_at(round_: Round, point: str) -> None:
     """Publish codes until a process has died at the point, then remove the fault."""
     names = ("control",) if point == "before-publish" else REDEEM
-    round_.system.restart(*names, REDEEMER_FAULT=f"{point}:kill:{_CHANCE}")
+    chance = _CHANCE_BEFORE_COMMIT if point == "before-commit" else _CHANCE
+    round_.system.restart(*names, REDEEMER_FAULT=f"{point}:kill:{chance}")
     round_.new_code()
     while round_.faults == 0:
         try:

@@ -51,6 +51,15 @@ class Followed:
     are_due: bool = False
 
 
+def concerns_other_rows(asked: Asked, outcome: Outcome) -> bool:
+    """Whether `follow` may change anything."""
+    return (
+        outcome in WRONG_PLAYER | ACCOUNT_CONDITIONS
+        or asked.is_marked
+        or asked.last_outcome in ACCOUNT_CONDITIONS
+    )
+
+
 def follow(asked: Asked, outcome: Outcome) -> Followed:
     """Carry an answer over to the member and the member's other rows.
 

@@ -119,10 +119,13 @@ due AS (
     UNION ALL
     SELECT m.id, m.redemption_id, m.player_id, c.id, c.on_probation AND c.is_open, c.deadline,
            0, NULL, 1, 0, 0
-    FROM giftcodes_memberredemption m
+    FROM (
+        SELECT id, redemption_id, player_id, gift_code_id FROM giftcodes_memberredemption
+        WHERE state = 'unconfirmed' AND next_attempt_at <= %(now)s
+        ORDER BY next_attempt_at LIMIT (SELECT 1000000)
+    ) m
     JOIN codes c ON c.id = m.gift_code_id
-    WHERE m.state = 'unconfirmed' AND m.next_attempt_at <= %(now)s
-      AND m.player_id NOT IN (SELECT player_id FROM busy_players)
+    WHERE m.player_id NOT IN (SELECT player_id FROM busy_players)
 ),
 turns AS (
     SELECT due.*,

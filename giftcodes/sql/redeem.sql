@@ -1,6 +1,6 @@
 -- name: intend
 -- The statement that writes the intent also checks every condition under which the request may be
--- sent. It locks the row, so that two messages for one claim take turns. Sessions keep the plan of
+-- sent, and reads what the answer is judged with if nothing has changed until then. It locks the row, so that two messages for one claim take turns. Sessions keep the plan of
 -- this statement, perhaps one that was made while the tables were empty. The row's state is checked
 -- after the row is locked, or the plan could search all rows in flight. `OFFSET 0`: or it could read
 -- all Attempts.
@@ -14,7 +14,8 @@ WITH claim AS MATERIALIZED (
            c.issue, m.permit_until, m.confirming, m.is_probe, m.tries, m.uncounted_failures,
            m.outcome AS last_outcome, person.refused_at IS NOT NULL AS is_marked, person.nickname,
            person.player_id AS listed_as, g.name AS guild,
-           extract(epoch FROM m.lease_until - clock_timestamp())::float8 AS lease_seconds
+           extract(epoch FROM m.lease_until - clock_timestamp())::float8 AS lease_seconds,
+           {snapshot}
     FROM claim m
     JOIN giftcodes_member person ON person.id = m.member_id
     JOIN giftcodes_redemption r ON r.id = m.redemption_id
@@ -45,22 +46,40 @@ WITH claim AS MATERIALIZED (
 )
 SELECT written.id, written.sent_at, known.* FROM written CROSS JOIN known
 
+-- name: what_is_known
+-- What is known about the game and the code: a part of two statements. The versions change with the
+-- rows: each UPDATE gives a row another `xmin`. Dispatch often writes `used`, which only grows until
+-- the window ends; with a lower one, an answer is not taken to change less (RateBudget.would_change).
+           clock_timestamp() AS now, md5((to_jsonb(b) - 'used')::text) AS budget_version,
+           c.xmin::text AS code_version,
+           c.state AS code_state,
+           c.proven_at IS NOT NULL AND c.doubted_at IS NULL AS code_is_proven,
+           c.odd_since IS NOT NULL AS code_is_odd, c.held_until IS NOT NULL AS code_is_held,
+           {budget}
+
 -- name: snapshot
 -- The game's budget with what is known about the code, read without a lock.
-SELECT clock_timestamp() AS now, c.state AS code_state,
-       c.proven_at IS NOT NULL AND c.doubted_at IS NULL AS code_is_proven,
-       c.odd_since IS NOT NULL AS code_is_odd, c.held_until IS NOT NULL AS code_is_held, {budget}
+SELECT {snapshot}
 FROM giftcodes_ratebudget b
 JOIN giftcodes_giftcode c ON c.provider = b.provider
 WHERE c.id = %(code)s
 
+-- name: is_unchanged
+-- Whether neither the game's budget nor the code has changed since the intent: a condition of
+-- `write_answer` if the answer was judged with what the intent had read.
+EXISTS (
+        SELECT FROM giftcodes_giftcode c
+        JOIN giftcodes_ratebudget b ON b.provider = c.provider
+        WHERE c.id = %(code)s AND c.xmin = %(code_version)s::xid
+          AND md5((to_jsonb(b) - 'used')::text) = %(budget_version)s)
+
 -- name: write_answer
--- The answer is kept on the Attempt in any case. The row changes only while the claim holds.
+-- The row changes only while the claim holds. The answer is kept on the Attempt even if not.
 WITH answered AS (
     UPDATE giftcodes_attempt
     SET answered_at = clock_timestamp(), outcome = %(outcome)s, http_status = %(http_status)s,
         err_code = %(err_code)s, msg = %(msg)s, latency_ms = %(latency_ms)s, body = %(body)s
-    WHERE id = %(attempt)s
+    WHERE id = %(attempt)s AND {condition}
 )
 UPDATE giftcodes_memberredemption
 SET state = %(state)s, cancel_kind = %(cancel_kind)s, outcome = %(outcome)s, reason = %(reason)s,
@@ -68,7 +87,7 @@ SET state = %(state)s, cancel_kind = %(cancel_kind)s, outcome = %(outcome)s, rea
     next_attempt_at = clock_timestamp() + make_interval(secs => %(delay)s),
     settled_at = CASE WHEN %(is_settled)s THEN clock_timestamp() END,
     lease_until = NULL, updated_at = clock_timestamp()
-WHERE id = %(row)s AND token = %(token)s AND state = 'in_flight'
+WHERE id = %(row)s AND token = %(token)s AND state = 'in_flight' AND {condition}
 
 -- name: what_follows
 SELECT NOT EXISTS (

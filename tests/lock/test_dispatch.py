@@ -101,6 +101,36 @@ def test_never_more_requests_are_in_flight_than_the_workers_can_hold(
     assert dispatch("simulator") == []
 
 
+def test_no_more_is_claimed_while_more_than_half_is_in_flight(
+    thirty_in_a_minute: None, settings: Any
+) -> None:
+    settings.IN_FLIGHT_MAX = 4
+    rows = _run(members=40).member_redemptions
+    _open_window(used=0)
+    dispatch("simulator")
+
+    def answer_one() -> None:
+        rows.filter(pk=rows.in_flight().first().pk).update(state=State.REDEEMED, lease_until=None)
+
+    answer_one()
+    assert dispatch("simulator") == []
+    answer_one()
+    assert len(dispatch("simulator")) == 2
+
+
+def test_a_probe_does_not_wait_for_requests_in_flight(
+    thirty_in_a_minute: None, settings: Any
+) -> None:
+    settings.IN_FLIGHT_MAX = 4
+    _run(members=40)
+    _open_window(used=0)
+    dispatch("simulator")
+    MemberRedemption.objects.in_flight().first().delete()
+    RateBudget.objects.update(pause_kind="unknown", paused_until=database_now())
+
+    assert len(dispatch("simulator")) == 1
+
+
 def test_a_code_that_ends_sooner_goes_first(thirty_in_a_minute: None) -> None:
     later, sooner = _run(members=20), _run(members=20)
     code = sooner.gift_code

@@ -12,15 +12,16 @@ from django.db import connection
 from giftcodes.domain.transitions import OPEN, literals
 from giftcodes.models import MemberRedemption, Redemption, database_now
 from giftcodes.pipeline.dispatch import _choose
+from giftcodes.pipeline.redeem.snapshot import COLUMNS
 from giftcodes.sql import fetch, statement
 from tests.factories import gift_code, guild
 
 pytestmark = pytest.mark.django_db
 
 #: The statements that run for each member or each dispatch, with values for their parameters.
-STATEMENTS = {
+STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "intend": (
-        statement("redeem", "intend"),
+        statement("redeem", "intend", snapshot=COLUMNS),
         {"id": 1, "token": 1, "needed": 16.0, "open_codes": ["active"]},
     ),
     "what_follows": (
@@ -28,6 +29,7 @@ STATEMENTS = {
         {"redemption": 1, "code": 1, "player": "1", "row": 1, "provider": "simulator"},
     ),
     "in_flight": (statement("dispatch", "in_flight"), {"provider": "simulator"}),
+    "with_work": (statement("dispatch", "with_work"), {"providers": ["simulator"]}),
 }
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from django.db import transaction
 
@@ -23,7 +22,6 @@ from giftcodes.models import (
     Alarm,
     CodeAnswer,
     CodeChange,
-    CodeState,
     EventKind,
     GiftCode,
     PauseKind,
@@ -32,47 +30,44 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.games import game
 from giftcodes.models.rate_budget import Observation
 from giftcodes.pipeline.redeem.intent import Intent
+from giftcodes.pipeline.redeem.snapshot import Snapshot
 from giftcodes.sql import fetch, statement
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What is known about the game and the code when an answer comes in, read without a lock."""
+def concerns_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
+    """Whether the answer would change the game's budget."""
+    seen, rate = _observation(intent, answer), game(intent.provider).rate
+    return known.budget.would_change(seen, rate=rate, now=known.now)
 
-    now: dt.datetime
-    budget: RateBudget
-    code_is_open: bool
-    code_is_proven: bool
-    code_is_probed: bool
-    code_is_odd: bool
-    code_is_held: bool
 
-    @classmethod
-    def of(cls, intent: Intent) -> Snapshot:
-        """Read everything in one statement, because this runs for each answer."""
-        ((now, state, is_proven, is_odd, is_held, *budget),) = fetch(
-            statement("redeem", "snapshot", budget=RateBudget.columns("b")),
-            code=intent.gift_code_id,
-        )
-        return cls(
-            now=now,
-            budget=RateBudget.of_columns(budget),
-            code_is_open=state in OPEN_STATES,
-            code_is_proven=is_proven and state == CodeState.ACTIVE,
-            code_is_probed=state == CodeState.PROBING,
-            code_is_odd=is_odd,
-            code_is_held=is_held,
-        )
+def concerns_code(outcome: Outcome, known: Snapshot) -> bool:
+    """Whether the answer may change the code. Few answers do."""
+    if outcome in PROVING:
+        return not known.code_is_proven or known.code_is_odd
+    if outcome in ABOUT_THE_CODE | ODD_ANSWERS or outcome is Outcome.CLAIM_LIMIT:
+        return True
+    return (known.code_is_odd or known.code_is_probed) and outcome in JUDGES_CODE
 
 
 def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
     """Update the game's budget if the answer would change it. Returns whether it would."""
-    config = game(intent.provider)
-    seen = Observation(
+    if not concerns_budget(intent, answer, known):
+        return False
+    config, seen = game(intent.provider), _observation(intent, answer)
+    with transaction.atomic(durable=True):
+        budget = RateBudget.objects.select_for_update().get(pk=intent.provider)
+        was = budget.pause_kind
+        if budget.apply_response(seen, rate=config.rate, now=database_now()):
+            budget.save()
+        _update_alarm(budget, title=config.title, was=was)
+    return True
+
+
+def _observation(intent: Intent, answer: Answer) -> Observation:
+    return Observation(
         outcome=answer.outcome,
         has_status=answer.http_status is not None,
         report=answer.rate,
@@ -82,15 +77,6 @@ def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
         permit_until=intent.permit_until,
         is_probe=intent.is_probe,
     )
-    if not known.budget.would_change(seen, rate=config.rate, now=known.now):
-        return False
-    with transaction.atomic(durable=True):
-        budget = RateBudget.objects.select_for_update().get(pk=intent.provider)
-        was = budget.pause_kind
-        if budget.apply_response(seen, rate=config.rate, now=database_now()):
-            budget.save()
-        _update_alarm(budget, title=config.title, was=was)
-    return True
 
 
 def _update_alarm(budget: RateBudget, *, title: str, was: str) -> None:
@@ -105,12 +91,12 @@ def _update_alarm(budget: RateBudget, *, title: str, was: str) -> None:
 
 
 def update_code(intent: Intent, answer: Answer, known: Snapshot) -> tuple[CodeChange, Snapshot]:
-    """Update the code with an answer, if the answer concerns it. Few answers lock its row.
+    """Update the code under its lock, if the answer may change it.
 
     Returns:
         What changed, and the snapshot with the state that the code has now.
     """
-    if not _concerns_code(answer.outcome, known):
+    if not concerns_code(answer.outcome, known):
         return CodeChange.NOTHING, known
     code = GiftCode.objects.select_for_update(no_key=True).get(pk=intent.gift_code_id)
     was = code.code
@@ -139,14 +125,6 @@ def update_code(intent: Intent, answer: Answer, known: Snapshot) -> tuple[CodeCh
             detail=f"{was} → {code.code}",
         )
     return change, replace(known, code_is_open=code.is_open, code_is_held=code.is_held)
-
-
-def _concerns_code(outcome: Outcome, known: Snapshot) -> bool:
-    if outcome in PROVING:
-        return not known.code_is_proven or known.code_is_odd
-    if outcome in ABOUT_THE_CODE | ODD_ANSWERS or outcome is Outcome.CLAIM_LIMIT:
-        return True
-    return (known.code_is_odd or known.code_is_probed) and outcome in JUDGES_CODE
 
 
 def _words(answer: Answer) -> str:

@@ -14,7 +14,8 @@ from giftcodes.models.code import code_words
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.guild import member_words
 from giftcodes.models.member_answers import Asked
-from giftcodes.sql import fetch, statement
+from giftcodes.pipeline.redeem.snapshot import COLUMNS, Snapshot
+from giftcodes.sql import fetch, forbid_open_transaction, statement
 
 #: When the request is sent, the lease must last this much longer than the whole call may take.
 SEND_MARGIN_SECONDS = 1.0
@@ -33,6 +34,7 @@ class Intent(NamedTuple):
         is_marked: whether the member is marked as unknown to the game (Member.refused_at).
         nickname, listed_as: the member's name and player ID in the guild.
         lease_seconds: how much of the lease was left when the intent was written.
+        known: what was known about the game and the code when the intent was written.
     """
 
     id: int
@@ -59,6 +61,7 @@ class Intent(NamedTuple):
     listed_as: str
     guild: str
     lease_seconds: float
+    known: Snapshot
 
     @property
     def member(self) -> str:
@@ -83,11 +86,9 @@ def intend(member_redemption_id: int, token: int) -> Intent | None:
         RuntimeError: another transaction is open, so the Attempt would not be committed before the
             request is sent.
     """
-    with transaction.atomic(durable=True):
-        pass  # This only raises an error in an open transaction. It sends nothing to the database.
-    # Outside an atomic block, the statement is its own transaction, which saves BEGIN and COMMIT.
+    forbid_open_transaction()
     written = fetch(
-        statement("redeem", "intend"),
+        statement("redeem", "intend", snapshot=COLUMNS),
         id=member_redemption_id,
         token=token,
         needed=settings.HTTP_SECONDS + SEND_MARGIN_SECONDS,
@@ -96,7 +97,9 @@ def intend(member_redemption_id: int, token: int) -> Intent | None:
     if not written:
         _give_back(member_redemption_id, token)
         return None
-    return Intent(*written[0])
+    (columns,) = written
+    own = len(Intent._fields) - 1
+    return Intent._make([*columns[:own], Snapshot.of_columns(columns[own:])])
 
 
 @transaction.atomic(durable=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -24,11 +25,17 @@ from giftcodes.domain.transitions import (
     literals,
 )
 from giftcodes.models import Attempt, CancelKind, CodeChange, Member, MemberRedemption
-from giftcodes.models.member_answers import Followed, follow
+from giftcodes.models.member_answers import Followed, concerns_other_rows, follow
 from giftcodes.models.participants import settle_duplicates
 from giftcodes.models.rate_budget import threads_of_workers
-from giftcodes.pipeline.redeem.budget_and_code import Snapshot, update_budget, update_code
+from giftcodes.pipeline.redeem.budget_and_code import (
+    concerns_budget,
+    concerns_code,
+    update_budget,
+    update_code,
+)
 from giftcodes.pipeline.redeem.intent import Intent
+from giftcodes.pipeline.redeem.snapshot import Snapshot
 from giftcodes.sql import execute, fetch, statement
 
 
@@ -61,20 +68,11 @@ def record(intent: Intent, answer: Answer) -> FollowUp:
     player has the code.
     """
     failpoints.hit("before-record")
-    known = Snapshot.of(intent)
-    budget_changed = update_budget(intent, answer, known)
-    with transaction.atomic(durable=True):
-        change, known = update_code(intent, answer, known)
-        transition = decide(answer.outcome, _context(intent, answer.outcome, known))
-        if answer.outcome in WRONG_PLAYER or intent.is_marked:
-            # Members are locked before their member redemptions.
-            Member.objects.select_for_update(no_key=True).get(pk=intent.member_id)
-        held = _write(intent, answer, transition)
-        followed = follow(intent.asked, answer.outcome) if held else Followed()
-        failpoints.hit("before-commit")
+    recorded = _record_alone(intent, answer) or _record_with_locks(intent, answer)
+    transition, change = recorded.transition, recorded.change
     follow_up = (
-        _after_recorded(intent, transition, followed)
-        if held
+        _after_recorded(intent, transition, recorded.followed)
+        if recorded.held
         else _after_late_answer(intent, answer.outcome)
     )
     log_lines.answered(
@@ -88,8 +86,62 @@ def record(intent: Intent, answer: Answer) -> FollowUp:
         follow_up,
         closed_code_id=intent.gift_code_id if change is CodeChange.CLOSED else None,
         reopened_code_id=intent.gift_code_id if change is CodeChange.REOPENED else None,
-        has_room=follow_up.has_room or budget_changed or change is not CodeChange.NOTHING,
+        has_room=follow_up.has_room or recorded.budget_changed or change is not CodeChange.NOTHING,
     )
+
+
+class _Recorded(NamedTuple):
+    """What was recorded.
+
+    Args:
+        transition: how the row has changed, if the claim still held.
+        held: whether the claim still held.
+        followed, budget_changed, change: what changed elsewhere: in the member's other rows, in the
+            game's budget, in the code.
+    """
+
+    transition: Transition
+    held: bool = True
+    followed: Followed = Followed()
+    budget_changed: bool = False
+    change: CodeChange = CodeChange.NOTHING
+
+
+def _record_alone(intent: Intent, answer: Answer) -> _Recorded | None:
+    """Record in one statement an answer that concerns only its own row, as most answers do.
+
+    The answer is judged with what was known when the intent was written.
+
+    Returns:
+        None if the answer must be recorded with locks: it concerns more than its row, the budget or
+        the code has changed since the intent, or the claim no longer holds.
+    """
+    asked_for = dt.timedelta(milliseconds=answer.latency_ms)
+    known = replace(intent.known, now=intent.sent_at + asked_for)
+    if (
+        concerns_budget(intent, answer, known)
+        or concerns_code(answer.outcome, known)
+        or concerns_other_rows(intent.asked, answer.outcome)
+    ):
+        return None
+    transition = decide(answer.outcome, _context(intent, answer.outcome, known))
+    is_written = _write(intent, answer, transition, only_if_unchanged=known)
+    return _Recorded(transition) if is_written else None
+
+
+def _record_with_locks(intent: Intent, answer: Answer) -> _Recorded:
+    known = Snapshot.read(intent.gift_code_id)
+    budget_changed = update_budget(intent, answer, known)
+    with transaction.atomic(durable=True):
+        change, known = update_code(intent, answer, known)
+        transition = decide(answer.outcome, _context(intent, answer.outcome, known))
+        if answer.outcome in WRONG_PLAYER or intent.is_marked:
+            # Members are locked before their member redemptions.
+            Member.objects.select_for_update(no_key=True).get(pk=intent.member_id)
+        held = _write(intent, answer, transition)
+        followed = follow(intent.asked, answer.outcome) if held else Followed()
+        failpoints.hit("before-commit")
+    return _Recorded(transition, held, followed, budget_changed, change)
 
 
 def _context(intent: Intent, outcome: Outcome, known: Snapshot) -> AttemptContext:
@@ -116,11 +168,33 @@ def _may_have_been_granted(intent: Intent) -> bool:
     return earlier.filter(unknown).exists()
 
 
-def _write(intent: Intent, answer: Answer, transition: Transition) -> bool:
-    """Write the answer, and the transition if the claim still holds. Returns whether it holds."""
+def _write(
+    intent: Intent,
+    answer: Answer,
+    transition: Transition,
+    *,
+    only_if_unchanged: Snapshot | None = None,
+) -> bool:
+    """Write the answer, and the transition if the claim still holds.
+
+    Args:
+        only_if_unchanged: if given, write only while the budget and the code are as in it.
+
+    Returns:
+        Whether the row was written.
+    """
     is_cancelled = transition.state is State.CANCELLED
+    condition, parameters = "true", {}
+    if only_if_unchanged is not None:
+        condition = statement("redeem", "is_unchanged")
+        parameters = {
+            "code": intent.gift_code_id,
+            "budget_version": only_if_unchanged.budget_version,
+            "code_version": only_if_unchanged.code_version,
+        }
     changed = execute(
-        statement("redeem", "write_answer"),
+        statement("redeem", "write_answer", condition=condition),
+        **parameters,
         attempt=intent.id,
         outcome=answer.outcome.value,
         http_status=answer.http_status,
@@ -187,12 +261,11 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
 
 
 def _is_time_to_dispatch(in_flight: int) -> bool:
-    """Whether this answer enqueues a dispatch: at a third and none of IN_FLIGHT_MAX.
+    """Whether this answer enqueues a dispatch: if one request for each thread is left, or none.
 
-    With a third, each thread has a request. If each answer below a third enqueued a dispatch,
-    several would while the first one's message is on its way. Two answers at the same time may both
-    miss a third, but the next tick dispatches, and the last answer sees that no request is in
-    flight.
+    If each answer below that enqueued a dispatch, several would while the first one's message is
+    on its way. Two answers at the same time may both miss the number, but the next tick dispatches,
+    and the last answer sees that no request is in flight.
     """
     return in_flight in (threads_of_workers(), 0)
 
