@@ -12,13 +12,17 @@ WHERE EXISTS (
     WHERE r.state = 'running' AND NOT coalesce(c.held_until > clock_timestamp(), false)
       AND EXISTS (
           SELECT FROM giftcodes_memberredemption m
-          WHERE m.redemption_id = r.id AND m.state = 'pending')
+          WHERE m.redemption_id = r.id AND m.state = 'pending'
+          ORDER BY m.next_attempt_at LIMIT (SELECT 1))
     OFFSET 0
 ) OR EXISTS (
-    SELECT FROM giftcodes_memberredemption m
+    SELECT FROM (
+        SELECT gift_code_id FROM giftcodes_memberredemption
+        WHERE state = 'unconfirmed' AND next_attempt_at <= clock_timestamp()
+        ORDER BY next_attempt_at LIMIT (SELECT 1000000)
+    ) m
     JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = game.provider
-    WHERE m.state = 'unconfirmed' AND m.next_attempt_at <= clock_timestamp()
-      AND NOT coalesce(c.held_until > clock_timestamp(), false)
+    WHERE NOT coalesce(c.held_until > clock_timestamp(), false)
     OFFSET 0
 )
 
