@@ -87,6 +87,22 @@ GUARDS = (
         "chaos:zombie-record",
     ),
     Guard(
+        "an answer is recorded alone only if the code is unchanged",
+        ((_REDEEM_SQL, " AND c.xmin = %(code_version)s::xid", " AND %(code_version)s <> ''"),),
+        "tests/pipeline/test_recording_alone.py::test_a_grant_ends_a_doubt_that_came_up_after_its_intent",
+    ),
+    Guard(
+        "an answer is recorded alone only if the budget is unchanged",
+        (
+            (
+                _REDEEM_SQL,
+                "md5((to_jsonb(b) - 'used')::text) = %(budget_version)s",
+                "%(budget_version)s <> ''",
+            ),
+        ),
+        "tests/pipeline/test_recording_alone.py::test_an_answer_ends_unclear_answers_that_came_after_its_intent",
+    ),
+    Guard(
         "lease check before the Attempt",
         (
             (
