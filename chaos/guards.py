@@ -114,17 +114,17 @@ GUARDS = (
         "tests/pipeline/test_recovery.py::test_a_claim_that_is_too_old_is_given_back_without_a_request",
     ),
     Guard(
-        "a worker checks its own deadline before the request",
+        "a worker checks before the request that its lease lasts long enough",
         ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
         "tests/pipeline/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
     ),
     Guard(
-        "a worker checks its own deadline before the request (the whole system)",
+        "a worker checks before the request that its lease lasts long enough (the whole system)",
         ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
         "chaos:zombie-after-intent",
     ),
     Guard(
-        "the deadline depends on what is left of the lease",
+        "that check reads how much of the lease is left",
         (
             (
                 _REDEEM,

@@ -58,7 +58,7 @@ GUARDS = (
     Guard("start refuses a running redemption", "NO_REFUSAL", faults=0),
     Guard("record requires the current token", "NO_TOKEN"),
     Guard("lease check before the Attempt", "NO_LEASE_CHECK"),
-    Guard("a worker checks its own deadline before the request", "NO_DEADLINE"),
+    Guard("a worker checks before the request that its lease lasts long enough", "NO_DEADLINE"),
     Guard("partial unique index", "NO_UNIQUE_INDEX", world=2),
     Guard("one dispatcher at a time", "NO_BUDGET_LOCK", world=3, faults=0),
     Guard("finish under the row lock", "NO_FINISH_LOCK", faults=0),
@@ -70,7 +70,7 @@ GUARDS = (
     ),
     Guard("a late SUCCESS settles its row", "NO_LATE_SUCCESS", is_needed=False),
     Guard(
-        "the deadline depends on what is left of the lease",
+        "that check reads how much of the lease is left",
         "LOOSE_DEADLINE",
         world=2,
         more=("MAX_TRIES=1",),

@@ -47,7 +47,7 @@ def zombie_before_send(round_: Round) -> None:
 
 @scenario(
     "zombie-after-intent",
-    "A worker is frozen before it checks its own deadline: it must not send its request.",
+    "A worker is frozen before it checks its lease: it must not send its request.",
 )
 def zombie_after_intent(round_: Round) -> None:
     _fall_asleep(round_, "after-intent")
@@ -59,7 +59,7 @@ def zombie_after_intent(round_: Round) -> None:
         seconds=20,
     )
     if not _count_not_sent(round_):
-        round_.problems.append("the zombie sent its request although its deadline was over")
+        round_.problems.append("the zombie sent its request although its lease was nearly over")
 
 
 @scenario(
