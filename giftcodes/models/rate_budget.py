@@ -45,8 +45,12 @@ _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
 
 
 def threads_of_workers() -> int:
-    """How many requests all workers together can send at the same time."""
-    return max(1, settings.IN_FLIGHT_MAX // settings.CLAIMS_FOR_A_THREAD)
+    """How many requests all workers together can send at the same time.
+
+    The number of hosts is not known, but IN_FLIGHT_MAX is raised with it (use-more-hosts.md).
+    """
+    of_all_hosts = settings.IN_FLIGHT_MAX // settings.CLAIMS_FOR_A_THREAD
+    return int(min(max(settings.REDEEM_THREADS, of_all_hosts), settings.IN_FLIGHT_MAX))
 
 
 class PauseKind(models.TextChoices):

@@ -18,6 +18,7 @@ MEMBERS = 6
 
 @pytest.fixture(autouse=True)
 def _two_threads(settings: Any) -> None:
+    settings.REDEEM_THREADS = 2
     settings.IN_FLIGHT_MAX = 2 * settings.CLAIMS_FOR_A_THREAD
 
 
@@ -44,6 +45,18 @@ def test_each_thread_gets_one_message_and_the_first_claims_come_first() -> None:
         [Claim(1, 1), Claim(3, 1)],
     ]
     assert for_messages(claims[:1]) == [[Claim(0, 1)]]
+
+
+def test_with_a_low_limit_each_thread_still_gets_a_message(settings: Any) -> None:
+    settings.IN_FLIGHT_MAX = 4
+
+    assert [len(claims) for claims in for_messages([Claim(n, 1) for n in range(4)])] == [2, 2]
+
+
+def test_with_a_limit_for_two_hosts_the_threads_of_both_get_messages(settings: Any) -> None:
+    settings.IN_FLIGHT_MAX = 4 * settings.CLAIMS_FOR_A_THREAD
+
+    assert len(for_messages([Claim(n, 1) for n in range(8)])) == 4
 
 
 def test_a_message_redeems_for_all_its_members(world: World, run: Redemption) -> None:
