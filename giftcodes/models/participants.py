@@ -56,8 +56,8 @@ def bring_in_members(
     # This precedes the insert. Otherwise, a person's trigger would also reopen the new rows that
     # wait for correction.
     reopened = 0
-    # While all rows are pending, there is nothing to reopen. To put this statement together takes
-    # half of the time in which a new run's row is locked, and the refusals of duplicates wait.
+    # While all rows are pending, there is nothing to reopen. Building the statement would take half
+    # of the time for which the row of a new run is locked, and refusals of duplicates wait for it.
     if trigger.is_person and rows.exclude(state=State.PENDING).exists():
         reopened = rows.reopenable(is_person=True, is_limited=is_limited).requeue()
     added, has_others = admit_members(redemption_ids)
@@ -66,7 +66,8 @@ def bring_in_members(
     elif has_others:
         # A person resumes the run. The rows of members who left in the meantime change from
         # “stopped” to “left”, so that they are reopened when the members return.
-        rows.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED).update(
+        stopped = rows.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
+        stopped.exclude(member__active=True, member__opted_out=False).update(
             cancel_kind=CancelKind.LEFT,
             reason=cancel_reason(CancelKind.LEFT),
             updated_at=Clock(),

@@ -11,7 +11,15 @@ from django.utils import timezone
 from giftcodes import tasks
 from giftcodes.estimates.cost_preview import preview
 from giftcodes.estimates.dry_run import plan
-from giftcodes.models import Attempt, GiftCode, Guild, Member, Redemption, Trigger
+from giftcodes.models import (
+    Attempt,
+    GiftCode,
+    Guild,
+    Member,
+    MemberRedemption,
+    Redemption,
+    Trigger,
+)
 from giftcodes.pipeline.start_or_refuse import StartKind, StartResult, start
 from tests.factories import gift_code, guild, member, member_redemption
 from tests.pipeline.conftest import World, states
@@ -129,6 +137,20 @@ def test_an_officer_s_press_repeats_a_request_about_once_a_day(
     assert set(states(redemption).values()) == {state}
     world.pass_time(86_401)
     assert again().kind is StartKind.STARTED
+
+
+def test_the_limit_of_an_officer_s_press_also_holds_for_catch_up(world: World) -> None:
+    own, code = guild("Wolves"), gift_code()
+    officer = User.objects.create_user("amber")
+    asked_before(own, code, "cancelled", times=6)
+    member(own)
+
+    start(guild_id=own.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN, user_id=officer.pk)
+    own.members.update(active=True)  # Catch-up looks at guilds with such changes.
+    world.catch_up()
+
+    row = MemberRedemption.objects.get(attempts__token=1_000)
+    assert (row.state, row.cancel_kind) == ("cancelled", "stopped")
 
 
 def test_a_new_code_of_a_person_does_not_ask_again_for_unknown_members(
