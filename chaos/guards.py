@@ -96,7 +96,7 @@ GUARDS = (
         (
             (
                 _REDEEM_SQL,
-                "md5((to_jsonb(b) - 'used')::text) = %(budget_version)s",
+                "(to_jsonb(b) - 'used')::text = %(budget_version)s",
                 "%(budget_version)s <> ''",
             ),
         ),

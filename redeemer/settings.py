@@ -282,9 +282,9 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
-#: How many claims a thread may have. A message with many claims costs hardly more than one with a
-#: few. But a game that answers slowly could let the lease of the last claim end before its request
-#: begins. Then the claim is given back.
+#: How many claims a thread may have of a game without a limit. A message with many claims costs
+#: hardly more than one with a few. But if the game answers slowly, the lease of the last claim may
+#: end before its request begins. Then the claim is given back.
 CLAIMS_FOR_A_THREAD = 8
 #: How many requests all workers together may have in flight.
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=CLAIMS_FOR_A_THREAD * REDEEM_THREADS)

@@ -18,7 +18,7 @@ from giftcodes.models import RateBudget, Redemption, RunState, database_now
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
 from giftcodes.models.games import game
-from giftcodes.models.rate_budget import threads_of_workers
+from giftcodes.models.rate_budget import UNLIMITED, threads_of_workers
 from giftcodes.models.start_rules import providers_on
 from giftcodes.sql import execute, fetch, statement
 
@@ -26,6 +26,10 @@ from giftcodes.sql import execute, fetch, statement
 #: about 2 s, and 4 s after the answer TOO FREQUENT.
 PLAYER_GAP_SECONDS = 2.2
 PLAYER_GAP_AFTER_REFUSAL_SECONDS = 4.0
+#: How many claims a thread may have of a game with a limit.
+CLAIMS_WITH_LIMIT = 3
+#: Workers begin with their claims in less time than this.
+MOMENT = dt.timedelta(seconds=2)
 #: For each permit, this many runs of each code are considered, because two runs may want the same
 #: player, and then one of them has to wait.
 RUNS_FOR_A_PERMIT = 2
@@ -63,38 +67,49 @@ def dispatch(provider: str) -> list[Claim]:
         return []
     with transaction.atomic():
         budget, _ = RateBudget.objects.select_for_update().get_or_create(provider=provider)
-        ((now, in_flight, openers, probes),) = fetch(
-            statement("dispatch", "in_flight"), provider=provider
+        ((now, in_flight, openers, probes, fresh),) = fetch(
+            statement("dispatch", "in_flight"),
+            provider=provider,
+            lease=dt.timedelta(seconds=settings.LEASE_SECONDS),
+            moment=MOMENT,
         )
         if budget.is_paused(now):
             return []
+        is_unlimited = budget.limit(config.rate) == UNLIMITED
         is_probe = budget.is_probing(now)
-        if _is_enough(in_flight) and not is_probe:
-            return []
         permits = min(
             budget.permits(rate=config.rate, now=now, openers_out=openers),
-            settings.IN_FLIGHT_MAX - in_flight,
+            _most_in_flight(is_unlimited=is_unlimited) - in_flight,
         )
         if is_probe:
             permits = min(permits, 1 - probes)
+        elif is_unlimited and fresh > settings.IN_FLIGHT_MAX // 2:
+            # A dispatch and a message cost about the same with one claim as with eight. Claims that
+            # are older than a moment do not count: their workers may be dead, or the game is slow.
+            return []
         if permits <= 0:
             return []
         return _claim(budget, permits=permits, is_probe=is_probe, now=now)
 
 
-def _is_enough(in_flight: int) -> bool:
-    """Whether so many requests are in flight that a dispatch now would claim too few.
+def _most_in_flight(*, is_unlimited: bool) -> int:
+    """How many requests to a game may be in flight.
 
-    A dispatch and a message cost about the same with one claim as with eight.
+    A claim whose lease ends before its request begins is given back, but its permit is used. So in
+    a game with a limit, a thread has few claims at once: all of them can begin even if each request
+    takes several seconds.
     """
-    return in_flight > settings.IN_FLIGHT_MAX // 2
+    if is_unlimited:
+        return settings.IN_FLIGHT_MAX
+    return min(settings.IN_FLIGHT_MAX, CLAIMS_WITH_LIMIT * threads_of_workers())
 
 
 def for_messages(claims: list[Claim]) -> list[list[Claim]]:
     """Divide claims among as many messages as all workers have threads.
 
     A message costs more than a third of what the request itself costs, so a thread gets several
-    claims with one message. The first claims are the first in their messages.
+    claims with one message. The claims are dealt out in turn, so that the first ones come first in
+    their messages.
     """
     number = min(len(claims), threads_of_workers())
     return [claims[place::number] for place in range(number)]
@@ -103,7 +118,8 @@ def for_messages(claims: list[Claim]) -> list[list[Claim]]:
 def seconds_until_due() -> float | None:
     """How long a dispatch will find nothing to do, if nobody adds work in the meantime.
 
-    Requests that become due later, such as confirmations, count as work only when they are due.
+    A confirmation counts as work only when it is due, and a code that is held back only when its
+    wait is over.
 
     Returns:
         The time in seconds. 0 if there may be something to do now, or None if no game has work that

@@ -50,7 +50,7 @@ SELECT written.id, written.sent_at, known.* FROM written CROSS JOIN known
 -- What is known about the game and the code: a part of two statements. The versions change with the
 -- rows: each UPDATE gives a row another `xmin`. Dispatch often writes `used`, which only grows until
 -- the window ends; with a lower one, an answer is not taken to change less (RateBudget.would_change).
-           clock_timestamp() AS now, md5((to_jsonb(b) - 'used')::text) AS budget_version,
+           clock_timestamp() AS now, (to_jsonb(b) - 'used')::text AS budget_version,
            c.xmin::text AS code_version,
            c.state AS code_state,
            c.proven_at IS NOT NULL AND c.doubted_at IS NULL AS code_is_proven,
@@ -71,7 +71,7 @@ EXISTS (
         SELECT FROM giftcodes_giftcode c
         JOIN giftcodes_ratebudget b ON b.provider = c.provider
         WHERE c.id = %(code)s AND c.xmin = %(code_version)s::xid
-          AND md5((to_jsonb(b) - 'used')::text) = %(budget_version)s)
+          AND (to_jsonb(b) - 'used')::text = %(budget_version)s)
 
 -- name: write_answer
 -- The row changes only while the claim holds. The answer is kept on the Attempt even if not.

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from giftcodes.clients.games.config import Rate
 from giftcodes.domain.transitions import State
 from giftcodes.models import MemberRedemption, RateBudget, Redemption, Trigger, database_now
-from giftcodes.pipeline.dispatch import dispatch
+from giftcodes.pipeline.dispatch import CLAIMS_WITH_LIMIT, MOMENT, dispatch
 from giftcodes.pipeline.start_or_refuse import start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere
@@ -101,33 +102,57 @@ def test_never_more_requests_are_in_flight_than_the_workers_can_hold(
     assert dispatch("simulator") == []
 
 
-def test_no_more_is_claimed_while_more_than_half_is_in_flight(
-    thirty_in_a_minute: None, settings: Any
-) -> None:
+@pytest.fixture
+def without_limit(settings: Any) -> None:
+    here = replace(settings.PROVIDERS["simulator"], rate=None)
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": here}
     settings.IN_FLIGHT_MAX = 4
-    rows = _run(members=40).member_redemptions
-    _open_window(used=0)
+
+
+def _answer_one() -> None:
+    row = MemberRedemption.objects.in_flight().first()
+    assert row is not None
+    MemberRedemption.objects.filter(pk=row.pk).update(state=State.REDEEMED, lease_until=None)
+
+
+def test_no_more_is_claimed_while_more_than_half_is_in_flight(without_limit: None) -> None:
+    _run(members=40)
     dispatch("simulator")
 
-    def answer_one() -> None:
-        rows.filter(pk=rows.in_flight().first().pk).update(state=State.REDEEMED, lease_until=None)
-
-    answer_one()
+    _answer_one()
     assert dispatch("simulator") == []
-    answer_one()
+    _answer_one()
     assert len(dispatch("simulator")) == 2
 
 
-def test_a_probe_does_not_wait_for_requests_in_flight(
-    thirty_in_a_minute: None, settings: Any
-) -> None:
-    settings.IN_FLIGHT_MAX = 4
+def test_claims_that_are_not_begun_do_not_hold_up_the_others(without_limit: None) -> None:
+    """Their worker may be dead."""
     _run(members=40)
-    _open_window(used=0)
     dispatch("simulator")
-    MemberRedemption.objects.in_flight().first().delete()
+    _answer_one()
+    MemberRedemption.objects.in_flight().update(lease_until=F("lease_until") - MOMENT)
+
+    assert len(dispatch("simulator")) == 1
+
+
+def test_a_probe_does_not_wait_for_requests_in_flight(without_limit: None) -> None:
+    _run(members=40)
+    dispatch("simulator")
+    _answer_one()
     RateBudget.objects.update(pause_kind="unknown", paused_until=database_now())
 
+    assert len(dispatch("simulator")) == 1
+
+
+def test_a_thread_has_few_claims_of_a_game_with_a_limit(
+    thirty_in_a_minute: None, settings: Any
+) -> None:
+    settings.REDEEM_THREADS, settings.IN_FLIGHT_MAX = 2, 16
+    _run(members=40)
+    _open_window(used=0)
+
+    assert len(dispatch("simulator")) == 2 * CLAIMS_WITH_LIMIT
+    _answer_one()
     assert len(dispatch("simulator")) == 1
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from giftcodes.domain.transitions import OPEN, literals
 from giftcodes.models import MemberRedemption, Redemption, database_now
-from giftcodes.pipeline.dispatch import _choose
+from giftcodes.pipeline.dispatch import MOMENT, _choose
 from giftcodes.pipeline.redeem.snapshot import COLUMNS
 from giftcodes.sql import fetch, statement
 from tests.factories import gift_code, guild
@@ -28,7 +28,10 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         statement("redeem", "what_follows", open=literals(OPEN)),
         {"redemption": 1, "code": 1, "player": "1", "row": 1, "provider": "simulator"},
     ),
-    "in_flight": (statement("dispatch", "in_flight"), {"provider": "simulator"}),
+    "in_flight": (
+        statement("dispatch", "in_flight"),
+        {"provider": "simulator", "lease": MOMENT, "moment": MOMENT},
+    ),
     "with_work": (statement("dispatch", "with_work"), {"providers": ["simulator"]}),
 }
 
