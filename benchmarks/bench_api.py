@@ -28,7 +28,8 @@ ADDRESSES = (
     "codes",
     "redemptions",
 )
-#: The pages of an administrator meanwhile, with the limits of `bench_admin`, in milliseconds.
+#: The pages that an administrator opens meanwhile, each with its limit in milliseconds, as in
+#: `bench_admin`.
 PAGES = {"/admin/": 500, "/admin/giftcodes/member/": 300, "/admin/giftcodes/redemption/": 300}
 _TOKENS = """
 from django.contrib.auth.models import User

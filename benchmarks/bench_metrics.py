@@ -1,4 +1,4 @@
-"""Measures what a request to /metrics costs with a million rows, and what keeping figures costs."""
+"""Measures what /metrics costs with a million rows: a request, and counting its figures."""
 
 from __future__ import annotations
 

@@ -36,12 +36,13 @@ from tests.year.clock import COLUMNS_WITH_CLOCK
 DAYS, CODES, MEMBERS = 30, 10, 100
 #: The time between two rounds of the schedule.
 ROUND_SECONDS = 3_600
-#: In every third night, the feed fails for so many rounds, which are this many seconds apart. After
-#: a gap of five minutes, the alarms would forget what they suspect.
+#: Every third day, the feed fails in this many polls, which are this many seconds apart. The time
+#: of a suspected alarm would begin again if the checks of alarms were over five minutes apart.
 OUTAGE_ROUNDS, OUTAGE_SECONDS = 20, 240
 #: The tasks of a round: every task that runs at least every few minutes.
 ROUND = ("tick", "poll", "announce", "directory", "sweep", "catch_up", "alarms", "weekly")
-#: The messages that a system at rest sends in a day, by the longest pauses between them.
+#: How many messages a system at rest sends in a day. Each term belongs to one task: one divided by
+#: its longest pause in seconds.
 MESSAGES_A_DAY = 86_400 * (1 / 3 + 1 / 60 + 1 / 60 + 1 / 10 + 1 / 10 + 1 / 60 + 1 / 60 + 1 / 300)
 MB, MiB = 1_000_000, 1024 * 1024
 
@@ -61,8 +62,8 @@ CREATE FUNCTION travel.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE s
 $$ SELECT pg_catalog.clock_timestamp() + make_interval(secs => seconds) FROM travel.ahead $$;
 ALTER ROLE CURRENT_USER SET search_path = travel, pg_catalog, public;
 """
-#: Django and axes read the computer's clock, which is not put forward. Rows that they have just
-#: written get the time that they would have.
+#: Django and axes read the computer's clock, which is not put forward. These statements put the
+#: times in the rows that they have just written forward, too.
 _OF_TODAY = """
 UPDATE django_session
 SET expire_date = expire_date + (SELECT make_interval(secs => seconds) FROM travel.ahead)

@@ -30,7 +30,8 @@ MACHINE = (
 )
 
 _FIGURES: list[Figure] = []
-#: The benchmark that runs now, all benchmarks, and those that failed, as in `Figure.bench`.
+#: The names (as in `Figure.bench`) of the benchmark that runs now, of all benchmarks, and of those
+#: that failed.
 _RUNNING = [""]
 _COLLECTED: list[str] = []
 _FAILED: set[str] = set()
@@ -85,7 +86,7 @@ def _name_of(nodeid: str) -> str:
 def report(
     what: str, figure: float, *, limit: float | None = None, unit: str, at_least: bool = False
 ) -> None:
-    """Print one figure, and keep it for the table. The figures of other programs follow it.
+    """Print one figure and, below it, other programs' figures for this work. Keep it for the table.
 
     Args:
         what: what was measured.

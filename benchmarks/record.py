@@ -67,7 +67,8 @@ def merged(
         old: the figures of the record.
         new: the figures of the run.
         collected: the names of all benchmarks in the modules that were read for the run, whether
-            they ran or not. Other figures of these modules are left out.
+            they ran or not. A figure of these modules that has none of these names is left out,
+            because its benchmark does not exist any more.
     """
     modules = {_module(bench) for bench in collected}
     # A benchmark that was in the record keeps its place there.

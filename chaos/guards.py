@@ -124,7 +124,7 @@ GUARDS = (
         "chaos:zombie-after-intent",
     ),
     Guard(
-        "that check reads how much of the lease is left",
+        "the check counts what is left of the lease, not the whole lease",
         (
             (
                 _REDEEM,

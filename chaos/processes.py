@@ -16,7 +16,7 @@ from redeemer.localserver.spawn import spawn_with_parent_death_signal
 
 
 class Process:
-    """A command with a log file. The kernel kills its process when this process dies."""
+    """A command with a log file. The kernel kills its process when `make chaos` dies."""
 
     def __init__(
         self,

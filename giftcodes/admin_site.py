@@ -59,7 +59,7 @@ class RedeemerSite(UnfoldAdminSite):
         return sorted(apps, key=lambda app: app["app_label"] != _APP)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """The choices for a search field of a form. Django itself would offer any relation.
+        """The choices for a search field of a form. Django would also answer for fields of no form.
 
         Raises:
             PermissionDenied: no form has this search field.

@@ -48,7 +48,7 @@ def publish(task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 @contextmanager
 def together(app: Celery) -> Iterator[None]:
-    """Send the messages that this thread publishes in this block in one exchange with the broker.
+    """Send all messages that this thread publishes in this block to the broker in one exchange.
 
     Raises:
         Exception: the broker did not take all of the messages.
@@ -72,6 +72,6 @@ def _producer(app: Celery) -> Iterator[Any]:
 
 @functools.cache
 def _queue(app: Celery, name: str) -> str:
-    """The queue of a task. The list in the broker has the same name."""
+    """The name of a task's queue, which is also the name of the list in Redis."""
     queue: str = app.amqp.router.route({}, name)["queue"].name
     return queue

@@ -40,7 +40,7 @@ class Guard:
         world: the world in which its counterexample is (`WORLDS`).
         faults: how many faults the counterexample needs.
         more: other defines that the counterexample needs.
-        circles: whether the counterexample is an endless circle.
+        circles: whether the counterexample is a history that repeats the same states for ever.
         is_needed: whether there is a counterexample. If not, docs/explanation/model.md says why.
     """
 
@@ -70,7 +70,7 @@ GUARDS = (
     ),
     Guard("a late SUCCESS settles its row", "NO_LATE_SUCCESS", is_needed=False),
     Guard(
-        "that check reads how much of the lease is left",
+        "the check counts what is left of the lease, not the whole lease",
         "LOOSE_DEADLINE",
         world=2,
         more=("MAX_TRIES=1",),

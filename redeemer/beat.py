@@ -46,8 +46,9 @@ def _seconds_until_message() -> float | None:
 
 
 _IDLE = {
-    # /healthz and the alarm about beat notice that ticks are missing after ten seconds. A row that
-    # is tried again waits for four seconds or longer, so none is late.
+    # Without a tick for ten seconds, `status` and `pulse` say that beat has stopped. After 30
+    # seconds /healthz returns 503, and an alarm is raised. A member redemption that is tried again
+    # waits for at least four seconds, so a tick every four seconds is often enough.
     "giftcodes.tasks.tick": _Idle(dispatch.seconds_until_due, 4.0, 4.0),
     "giftcodes.tasks.poll": _Idle(poll.seconds_until_due, 60.0, 15.0),
     "giftcodes.tasks.announce": _Idle(_seconds_until_message, 60.0, 15.0),
@@ -140,10 +141,10 @@ class TolerantScheduler(DatabaseScheduler):  # type: ignore[misc]
         return bool(super().schedule_changed())
 
     def adjust(self, n: Any, drift: float = 0.0) -> Any:
-        """Return the time until a look at an entry, in seconds.
+        """Return in how many seconds an entry is checked, without Celery's correction.
 
-        Celery looks 10 ms earlier. An entry that is not due then is looked at over and over again,
-        each time with statements, until it is due.
+        Celery would check 10 ms earlier. Then the entry would not be due yet, and would be checked
+        over and over again, each time with statements, until it is due.
         """
         return super().adjust(n, drift)
 

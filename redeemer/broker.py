@@ -21,7 +21,7 @@ from giftcodes.domain import log_lines
 
 @contextmanager
 def _without(package: str) -> Iterator[None]:
-    """Let the modules that are imported in this block do as if a package were not installed."""
+    """Let the modules that are imported in this block behave as if a package were not installed."""
     if package in sys.modules:
         yield
         return

@@ -104,7 +104,7 @@ def _run_system_checks(**_: Any) -> None:
 
 @signals.beat_init.connect
 def _end_beat_after_its_tick(sender: Any, **_: Any) -> None:
-    """Let SIGTERM and SIGINT end beat when the tick in progress is over, within about a second.
+    """Let SIGTERM and SIGINT end beat after the present pass of its loop, within about a second.
 
     Celery's own handler writes the schedule to the database in the middle of whatever beat does. If
     the signal has interrupted a statement, that statement holds the lock of the connection, and the

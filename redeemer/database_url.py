@@ -34,10 +34,9 @@ def parameters(url: str) -> dict[str, str]:
     """Return the connection parameters in a URL, by their libpq names.
 
     Args:
-        url: the value of DATABASE_URL. In the password, `?` and `%` must be percent-encoded, and
-            `/` if libpq would take it for the end of the host; in the other parts, every reserved
-            character. The folder of a socket is written as the host `%2Fvar%2Frun`, or as
-            `?host=/var/run`.
+        url: the value of DATABASE_URL. In the password, `?` must be percent-encoded, and `%` if two
+            hexadecimal digits follow it. In the other parts, every reserved character must be. The
+            folder of a socket is written as the host `%2Fvar%2Frun`, or as `?host=/var/run`.
 
     Raises:
         SettingError: `url` is not valid. The error text does not show it, because it contains a

@@ -71,7 +71,8 @@ def load_file() -> None:
     starts have another working directory.
 
     Raises:
-        SettingError: the file, or a line of it, cannot be read, or it cannot be found.
+        SettingError: the file, or a line of it, cannot be read; the folder that it is in cannot be
+            found; or the file sets REDEEMER_HOME to another folder.
     """
     try:
         file, home = paths.settings_file(), paths.home_folder()
@@ -80,7 +81,8 @@ def load_file() -> None:
     except paths.UnknownHomeError as error:
         raise SettingError(str(error)) from error
     if moved:
-        # Django reads the settings again after an error.
+        # Django reads the settings again after an error. If this value stayed, it would then read
+        # them from the other folder, and this error would not be raised again.
         del os.environ["REDEEMER_HOME"]
         raise SettingError(
             f"{file}: REDEEMER_HOME says where this file is, so it cannot be set in it. Set it in "
@@ -171,8 +173,8 @@ def _without_quotes(value: str) -> str:
     return value
 
 
-# The methods below are named after types, which they hide in annotations. So the annotations use
-# these aliases.
+# The methods below have the names of types. In an annotation inside the class, such a name would
+# mean the method. So the annotations use these aliases.
 _Text: TypeAlias = str
 _Texts: TypeAlias = list[str]
 _Whole: TypeAlias = int

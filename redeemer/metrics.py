@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-#: A request is answered after this long, also if the database does not answer. Prometheus waits for
-#: ten seconds.
+#: A request is answered within this time, even if the database does not answer. Prometheus waits
+#: for ten seconds.
 ANSWER_SECONDS = 5.0
 #: The time limit for each statement, for PostgreSQL.
 _STATEMENT_LIMIT = "2s"
@@ -55,7 +55,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     found = _Reading().result(ANSWER_SECONDS)
     if found is None:
         return _line(_NO_DATABASE, 503)
-    # Half a megabyte of memory, which a process takes only when it is asked for metrics.
+    # This import takes half a megabyte of memory, so only a process that is asked for metrics does
+    # it.
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -98,7 +99,7 @@ class _Reading:
     """Reads the metrics in a thread of its own, so that the request can give up waiting for it.
 
     A server that is frozen neither answers nor closes the connection, so no limit of its own helps.
-    One reading takes place at a time: of a frozen server, one thread waits and not many.
+    Only one reading takes place at a time, so that only one thread waits for a frozen server.
     """
 
     _only_one = threading.Lock()

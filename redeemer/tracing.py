@@ -4,9 +4,10 @@ is loaded.
 The usual variables of OpenTelemetry apply: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS,
 OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and others.
 
-A trace begins with a task that nothing else enqueued, such as a poll, and has a span for each task
-that it leads to, and for the steps in it (giftcodes.domain.tracing). A task that enqueues nothing
-and has no step is not recorded: most ticks find nothing to do.
+A trace begins with a task that no other task enqueued, such as a poll, which beat sends. It has a
+span for that task, for each task that follows from it, and for the steps of these tasks
+(giftcodes.domain.tracing). A task that enqueues nothing and has no step is not recorded: most ticks
+find nothing to do.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--publish-first",
         type=int,
-        help="how many codes are published at that pace; after them, one a day (default: all)",
+        help="how many codes --publish-every applies to; after them, one a day (default: all)",
     )
     add(
         "--latency",

@@ -33,7 +33,7 @@ from simulator.wire import Reply, Request, Response, html_response
 from simulator.world import World
 
 _REQUIRED = ("fid", "cdk", "kid", "time", "sign")
-#: The response that a fault cuts off or truncates if the game did not process the request.
+#: What the faults `cut` and `truncated` send half of, if the game did not process the request.
 _NOT_DONE = Response(200, message_body("TIMEOUT RETRY", 40004))
 
 

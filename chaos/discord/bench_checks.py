@@ -56,8 +56,8 @@ def _told(bench: Bench) -> Iterator[str]:
 
 
 def _effects(bench: Bench, done: Done) -> Iterator[str]:
-    """Check that what a person did had its effect once, and that nobody was told otherwise."""
-    # The detail is stored as JSON with the name as a value.
+    """Check that a press had its effect at most once, and had it if the person was told so."""
+    # The detail is stored as JSON, and one of its values begins with the name.
     name = json.dumps(f"{done.person.name} (@", ensure_ascii=False)[:-1]
     match done.what:
         case "join":

@@ -104,7 +104,7 @@ def kill_supervisor(round_: Round) -> None:
     children = _children(pid)
     round_.kill("up")
     system.pause(1.0)
-    # A child lives a moment longer than its supervisor, and may begin a request in it.
+    # A child lives a moment longer than its supervisor, and may begin a request in that moment.
     round_.record_fault()
     if left := [child for child in children if _is_alive(child)]:
         round_.problems.append(f"{len(left)} of {len(children)} children outlived their supervisor")

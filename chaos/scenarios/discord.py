@@ -31,7 +31,10 @@ _TIMES = {
     fault_seconds=120,
 )
 def kill_bot(round_: Round) -> None:
-    """Let people start, stop and ask at random. The feed has the code, or an officer adds it."""
+    """Let people start and stop runs, ask who is missing, and join, at random.
+
+    The feed has the code, or an officer adds it.
+    """
     bench = _bench(round_)
     bench.start(round_.random.choice(list(bench.servers)), by_menu=True)
     wanted = round_.random.randint(1, 3)
@@ -61,7 +64,7 @@ def kill_bot(round_: Round) -> None:
     fault_seconds=120,
 )
 def zombie_bot(round_: Round) -> None:
-    """Freeze the bot while it answers. Both bots then get the presses, and one answers each."""
+    """Freeze the bot while it answers. Afterwards, both bots get each press, but one answers it."""
     bench = _bench(round_)
     system, gateway = round_.system, bench.discord.gateway
     second = system.add("bot-2", like="bot")
@@ -109,7 +112,7 @@ def _bench(round_: Round) -> Bench:
 
 
 def _adds(round_: Round) -> int:
-    """How many codes officers have added. A role may add five in a day."""
+    """How many codes officers have added. All people with a Discord role share five in a day."""
     found: int = round_.system.database.value(
         "SELECT count(*) FROM giftcodes_giftcode WHERE source <> 'feed'"
     )
@@ -117,7 +120,7 @@ def _adds(round_: Round) -> int:
 
 
 def _discord(system: System) -> Discord:
-    """The simulated Discord of a system, with a bot, and with a control worker that knows it."""
+    """The simulated Discord of a system, after its bot and the control worker got its address."""
     is_new = system.discord is None
     discord = system.discord = system.discord or Discord(system.folder)
     times = ",".join(f"{name}={seconds}" for name, seconds in _TIMES.items())

@@ -215,7 +215,7 @@ def _games(request: HttpRequest) -> CardState:
 def _feeds(request: HttpRequest) -> CardState:
     on = {name: config.has_feed for name, config in games().items() if config.is_on}
     found = _visible(Feed.objects.filter(provider__in=on), request)
-    # A main feed without an address is not one. A webhook is not read.
+    # Only feeds that are read count. A main feed without an address and a webhook are not read.
     rows = [row for row in found if not row.is_pushed and (on[row.provider] or not row.is_main)]
     if not rows:
         return _state(Tone.NEUTRAL, _("No feed is set up, so codes are added by hand"))

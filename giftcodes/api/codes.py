@@ -56,10 +56,10 @@ def get_code(request: HttpRequest, code_id: RowId) -> dict[str, Any]:
     summary="Add a code",
 )
 def add_code(request: HttpRequest, body: schemas.NewCode) -> Status[dict[str, Any]]:
-    """Add a code, with the limits for officers. A new code is redeemed at once.
+    """Add a code, with the same limits as on the pages. A new code is redeemed at once.
 
-    The status is 201 for a new code or a new spelling, 200 for a known code, and 202 if an
-    administrator decides.
+    The status is 201 for a new code or a new spelling, 200 for a known code, and 202 if the code
+    waits for the decision of an administrator.
     """
     caller = caller_of(request, ADD_CODE)
     typed = _typed(caller.user, body)

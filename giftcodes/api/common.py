@@ -42,7 +42,7 @@ def caller_of(request: HttpRequest, permission: str) -> Caller:
 
     Args:
         request: the request.
-        permission: what the maker of the token must be allowed, as on the pages.
+        permission: the permission that the maker of the token needs, the same as on the pages.
 
     Raises:
         Problem: the maker is not allowed to do this.

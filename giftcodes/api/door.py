@@ -1,4 +1,4 @@
-"""The entry to the API: the token, the limits, and answers that are given again.
+"""The entry to the API: the token, the limits, and stored answers to repeated requests.
 
 The web process loads this module at its start, and everything else of the API at the first request
 that gets in.
@@ -82,10 +82,10 @@ def _answer(request: HttpRequest) -> HttpResponse:
     caller = api_caller(request)
     if caller is None:
         raise request.api_entry  # type: ignore[attr-defined]
-    # Versions of what is changed name this user.
+    # The history of each row that the request changes names this user.
     request.user = caller.user
     is_unsafe = request.method not in _SAFE
-    # A token that may only read must not use up the changes of the others.
+    # Several tokens share one limit of changes. A token that may only read must not use it up.
     changes = is_unsafe and caller.token.may_act
     if seconds := api_tokens.seconds_until_request(caller.token, changes=changes):
         raise _limited(caller, "sent too many requests", seconds)
@@ -129,7 +129,7 @@ def _no_token(words: str) -> Problem:
 
 
 def _answer_once(request: HttpRequest, caller: Caller, key: str) -> HttpResponse:
-    """Answer a POST, or give the answer to the same request again."""
+    """Answer a POST. If the same request has been answered already, repeat the stored answer."""
     if not _KEY.fullmatch(key):
         words = "An Idempotency-Key has 1 to 200 printable ASCII characters without spaces."
         raise Problem(ProblemKind.BAD_REQUEST, words)

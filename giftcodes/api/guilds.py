@@ -18,7 +18,7 @@ from giftcodes.services.discord_officers import SEE_MEMBERS, SEE_RUNS
 
 router = Router(tags=["guilds"])
 SEE_GUILD = "giftcodes.view_guild"
-#: How many codes the coverage has, as on the page: open ones first, then the newest.
+#: The maximum number of codes. Their order is that of the page: open ones first, then the newest.
 MOST_CODES = 50
 
 
@@ -43,9 +43,9 @@ def get_guild(request: HttpRequest, guild_id: RowId) -> dict[str, Any]:
     summary="Who has which code",
 )
 def get_coverage(request: HttpRequest, guild_id: RowId, page: PageNumber) -> dict[str, Any]:
-    """The members for whom codes are redeemed, each with the share of each code.
+    """The members for whom codes are redeemed: for each, in which share of each code they are.
 
-    Open codes come first, then the newest, 50 in all.
+    Open codes come first, then the newest closed ones, at most 50 in all.
     """
     caller = caller_of(request, SEE_RUNS)
     caller_of(request, SEE_MEMBERS)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from giftcodes.services.api_tokens import Caller
 
 router = Router(tags=["redemptions"])
-#: How many runs under way one answer has.
+#: The maximum number of runs under way in one answer.
 MOST_RUNNING = 100
 _DONE = {200: schemas.Done, 202: schemas.Done, **ERRORS}
 

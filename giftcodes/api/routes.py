@@ -18,12 +18,12 @@ from giftcodes.api.door import PREFIX
 from giftcodes.api.problems import CONTENT_TYPE, Problem, ProblemKind
 
 _ABOUT = (
-    "Guilds, members, codes and runs, with the rights and the limits of the pages. Each request "
-    "needs a token, which an officer makes on the page of the guild."
+    "Guilds, members, codes and runs, with the same rights and limits as on the pages. Each "
+    "request needs a token, which an officer makes on the page of the guild."
 )
 #: How many faults of a body an answer names.
 MOST_ERRORS = 20
-#: How many characters of a name in a body an answer repeats.
+#: The maximum number of characters of a field's name that an answer repeats.
 _MOST_NAME = 60
 _EXTRA = {
     "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
@@ -50,8 +50,8 @@ def _problem(_request: HttpRequest, problem: Problem) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
-    # A body of 64 kB may have thousands of faults or very long names, and the answer to a key is
-    # stored.
+    # A body of 64 kB may have thousands of faults or very long names, and the answer is stored if
+    # the request has an Idempotency-Key.
     named = error.errors[:MOST_ERRORS]
     errors = [
         {"at": [str(part)[:_MOST_NAME] for part in one["loc"]], "reason": one["msg"]}
@@ -96,7 +96,7 @@ def openapi() -> OpenAPISchema:
 
 
 def _describe(method: str, operation: dict[str, Any]) -> None:
-    """Say that errors are problems, and that a POST may have a key."""
+    """Describe errors as `application/problem+json`, and the `Idempotency-Key` of a POST."""
     for status, response in operation["responses"].items():
         if int(status) >= 400:
             response["description"] = ProblemKind.title_of(int(status))
@@ -107,7 +107,10 @@ def _describe(method: str, operation: dict[str, Any]) -> None:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "required": False,
-                "description": "The same request with the same key is done once in 24 hours.",
+                "description": (
+                    "A request that is repeated with its key within 24 hours is not done again, "
+                    "but gets the same answer."
+                ),
                 "schema": {"type": "string", "pattern": "^[!-~]+$", "maxLength": 200},
             }
         )
@@ -115,7 +118,7 @@ def _describe(method: str, operation: dict[str, Any]) -> None:
 
 @cache
 def _openapi_json() -> bytes:
-    # Anyone may ask for it, and to write it takes as long as to make a page.
+    # It is cached, because anyone may request it, and it takes as long to make as a page.
     return JsonResponse(openapi()).content
 
 

@@ -63,7 +63,7 @@ class Progress(Schema):
     has: int = Field(description="Have the code.")
     not_eligible: int = Field(description="Do not meet a condition of the code now.")
     needs_you: int = Field(description="Get the code only if a person does something.")
-    waiting: int = Field(description="Are asked now or later.")
+    waiting: int = Field(description="Wait: the game is asked for them now or later.")
     cannot: int = Field(description="Cannot have the code now.")
     total: int
 
@@ -77,7 +77,7 @@ class MemberOut(Schema):
     realm: int = Field(description="The state or kingdom: the member's own, or the guild's.")
     active: bool
     opted_out: bool = Field(description="Whether the player wants no codes.")
-    is_unknown: bool = Field(description="Whether the game does not know the player there.")
+    is_unknown: bool = Field(description="Whether the game does not know the player in this realm.")
     codes: Progress | None = Field(None, description="The member's codes, by share.")
 
 
@@ -220,7 +220,7 @@ class CoveredCode(Schema):
 
 
 class CoveredMember(Schema):
-    """A member, and the share of each code."""
+    """A member, and for each code the share in which the member is."""
 
     id: int
     player_id: str

@@ -11,7 +11,7 @@ EXAMPLES = 5
 
 
 class Section(StrEnum):
-    """A part of the audit (docs/reference/invariants.md). The other parts rely on `FIELDS`."""
+    """A part of the audit (docs/reference/invariants.md). All others assume that `FIELDS` holds."""
 
     RUNS = "1 runs"
     PLAYERS = "2 players"

@@ -29,7 +29,7 @@ UNCONFIRMED = Population(
     "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'unconfirmed'",
 )
 HOLDING = Population(
-    "member redemptions that hold a code",
+    "member redemptions in flight, unconfirmed or settled by their own request",
     """
     SELECT count(*) FROM giftcodes_memberredemption
     WHERE covered_by_id IS NULL

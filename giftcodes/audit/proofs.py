@@ -72,7 +72,7 @@ PROOFS = (
         section=Section.PROOFS,
         sentence=(
             "A member redemption with a SUCCESS is redeemed or in flight again, or another member "
-            "redemption of the player holds the code."
+            "redemption of the player is in flight, unconfirmed or settled for the code."
         ),
         of=SUCCESSES,
         # An answer that came after the lease had expired is recorded only on its attempt, until the

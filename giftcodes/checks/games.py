@@ -120,7 +120,7 @@ def check_origin(**_: Any) -> list[CheckMessage]:
 
 @register(SETTINGS)
 def check_private_hosts_of_games(**_: Any) -> list[CheckMessage]:
-    """With a misspelled entry, an address that a person enters in the browser would be refused."""
+    """If GAME_PRIVATE_HOSTS misspells a host, an address at this host would be refused."""
     problems = []
     try:
         private_hosts()

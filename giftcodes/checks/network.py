@@ -91,7 +91,7 @@ def check_site_url(**_: Any) -> list[CheckMessage]:
 
 @register(SETTINGS)
 def check_channel_schemes(**_: Any) -> list[CheckMessage]:
-    """With a misspelled scheme, the channel that needs the scheme would be refused."""
+    """If CHANNEL_SCHEMES misspells a scheme, a channel with this scheme would be refused."""
     return errors(
         "giftcodes.E022",
         (
@@ -124,7 +124,7 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
 
 @register(SETTINGS)
 def check_private_hosts(**_: Any) -> list[CheckMessage]:
-    """With a misspelled entry, the channel that needs the entry would be refused."""
+    """If CHANNEL_PRIVATE_HOSTS misspells a host, a channel at this host would be refused."""
     problems = []
     try:
         channel_rules.for_guilds()

@@ -76,7 +76,10 @@ def check_limits(**_: Any) -> list[CheckMessage]:
 
 @register(SETTINGS)
 def check_retention(**_: Any) -> list[CheckMessage]:
-    """Rows must be kept for two days: the admin reads a day back, and the pipeline a minute."""
+    """Rows must be kept for two days.
+
+    The admin reads the rows of the last day, and the pipeline those of the last minute.
+    """
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
     return errors(
         "giftcodes.E011",

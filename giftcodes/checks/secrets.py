@@ -24,7 +24,7 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
 
 @register(SETTINGS)
 def check_metrics_token(**_: Any) -> list[CheckMessage]:
-    """Anyone who reaches the site can try tokens."""
+    """A weak token can be guessed, because anyone who reaches the site can try tokens."""
     token = settings.METRICS_TOKEN
     return errors(
         "giftcodes.E036",
@@ -37,7 +37,7 @@ def check_metrics_token(**_: Any) -> list[CheckMessage]:
 
 @register(SETTINGS)
 def check_key_strength(**_: Any) -> list[CheckMessage]:
-    """With a guessed key, a copy of the database shows addresses and players who opted out."""
+    """If the key is guessed, a copy of the database shows channels' addresses and who opted out."""
     is_weak = secret_key.is_set() and secret_key.is_weak(secret_key.secret_key())
     return errors(
         "giftcodes.E017", [secret_key.WEAK] if is_weak else [], hint=secret_key.HOW_TO_REPLACE

@@ -70,7 +70,7 @@ class ServerCommand(BaseCommand, ABC):
             raise
 
     def reach_server(self) -> None:
-        """Connect to the database. A command that has to start the server first overrides this."""
+        """Connect to the database. A command overrides this if it must start the server first."""
         connection.ensure_connection()
 
     def run_from_argv(self, argv: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Find rows by the text that a person typed.
 
-Case is ignored if that leaves only one match. Errors list the possible choices.
+An exact match is preferred. If there is none, case is ignored if only one row then matches. Errors
+list the possible choices.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 LINE_PERCENT = 10
 NOT_EVERYONE_STATUS = 3
-#: The most members that are listed below one reason. If the reason needs no action by a person,
-#: its members are listed only if there are at most `FEW_NAMES` of them.
+#: At most `NAMES_SHOWN` members are listed below one reason. If the reason needs no action by a
+#: person, they are listed only if there are at most `FEW_NAMES` of them.
 NAMES_SHOWN, FEW_NAMES = 50, 3
 
 

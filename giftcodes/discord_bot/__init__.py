@@ -12,7 +12,8 @@ To add a command:
    of `reply`.
 
 To add a button, a menu or a form: write a function with the decorator `press` (`presses.py`; for a
-form, with its argument `form`), and put a `Button` or `Menu` with its name into an `Answer`. What
-it is about is in its values, so it works after a restart. Check again who presses:
-`officers.officer_of` for what only officers may do.
+form, with the decorator's argument `form`), and put a `Button` or `Menu` with the name that you
+give to the decorator into an `Answer`. All that the function needs is in the values of the button,
+so the button works after a restart. In the function, check again who presses: with
+`officers.officer_of`, if only officers may do it.
 """

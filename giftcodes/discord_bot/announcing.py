@@ -43,7 +43,7 @@ def here(
         "page “Channels” shows whether messages arrive."
     )
     if not done.is_new:
-        words = _("Changed. This channel gets for **%(guild)s**: “%(tells)s”.")
+        words = _("Changed. For **%(guild)s**, this channel gets: “%(tells)s”.")
     if queue_test(channel.pk).is_queued:
         tasks.enqueue_on_commit(tasks.announce)
         more = _("A test arrives in a few seconds.")
@@ -52,7 +52,7 @@ def here(
         more = _("Every Sunday a summary of the week comes.")
         words = f"{words} {more}"
     if channel.opens_threads:
-        more = _("If a run leaves members who need you, a thread below its message lists them.")
+        more = _("If members need you after a run, a thread below its message lists them.")
         words = f"{words} {more}"
     return Answer(words % {"guild": safe(guild.name), "tells": channel.get_tells_display()})
 

@@ -24,7 +24,7 @@ def guild_of(asker: Asker, chosen: str) -> Guild:
 
     Args:
         asker: the person.
-        chosen: the number of the guild from a choice, or its name. Empty if the server has one.
+        chosen: the number of the guild from a choice, or its name. Empty for the only guild here.
 
     Raises:
         Refused: there is no such guild in this server, or there are several.

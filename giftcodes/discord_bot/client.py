@@ -1,4 +1,4 @@
-"""The connection to Discord: the gateway, the registration of commands, and what it hears."""
+"""The connection to Discord: the gateway, the registration of commands, and the events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WRONG_TOKEN, _WRONG_INTENTS = 4004, {4013, 4014}
 #: How long the connection is kept for answers that have begun, before it is closed.
 _LAST_ANSWERS_SECONDS = 5.0
 
-#: Called with each change of the connection, and the bot's name in Discord.
+#: Called at each change of the connection, with its new state and the bot's name in Discord.
 Tell = Callable[[BotState, str], Awaitable[None]]
 
 
@@ -51,7 +51,7 @@ class Tree(app_commands.CommandTree["Bot"]):
 
 
 class Bot(discord.Client):
-    """The bot. It hears of servers, and of the use of its commands and buttons, and of no message.
+    """The bot. It gets the events of servers and of its commands and buttons, but no messages.
 
     Args:
         is_the_bot: whether this process is still the bot.
@@ -125,7 +125,7 @@ class Bot(discord.Client):
         await self._tell(BotState.CONNECTED, str(self.user or ""))
 
     async def on_disconnect(self) -> None:
-        """Tell that the bot connects again. discord.py does so by itself."""
+        """Tell that the connection is lost. discord.py connects again by itself."""
         if not self.is_closed():
             await self._tell(BotState.CONNECTING, "")
 

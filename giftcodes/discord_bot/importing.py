@@ -1,7 +1,7 @@
 """`/import`: a list of players, its review in short, and the import of the good lines.
 
-The list stands in a file of the answer, and is read again when the button is pressed. So what is
-imported is what was reviewed, also after a restart, and nothing is stored in the meantime.
+The list is attached to the answer as a file, and is read again when the button is pressed. So what
+is imported is what was reviewed, also after a restart, and nothing is stored in the meantime.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _numbers(review: Review) -> str:
 
 
 def _effects(listed: MemberList, result: ImportResult) -> str:
-    """What the import of the good lines would do, in the words of its result."""
+    """What the import of the good lines would do, in the words with which its result is told."""
     if not listed.members:
         return _("No line is good, so nothing would be imported.")
     return _("Would import %s.") % numbers_words(listed, result)

@@ -18,7 +18,7 @@ from giftcodes.services.discord_links import Asker
 from giftcodes.services.discord_officers import SEE_MEMBERS
 
 SIZE = 20
-#: What fits into a button.
+#: The most characters of the search text, which must fit into a button.
 MOST_OF_TEXT = 30
 
 

@@ -306,7 +306,10 @@ def ask_leave(asker: Asker, link_id: str) -> Answer:
 
 @press("leave", values=1)
 def do_leave(asker: Asker, link_id: str) -> Answer:
-    """Withdraw the request, opt out of the guild if an officer confirmed the player, or leave."""
+    """Delete a waiting request, or take the player out of the guild.
+
+    If an officer confirmed the player, this is an opt-out. Otherwise, the player only leaves.
+    """
     link = _own(asker, link_id)
     _count(link)
     if link.member is None:

@@ -19,7 +19,7 @@ def page_buttons(
     """The buttons to the pages before and after this one.
 
     Args:
-        action: the function of the page. Its values are the guild, the page and `rest`.
+        action: the name of the function that shows a page. Its values: guild, page and `rest`.
         guild_id: the guild.
         number: this page, from 1.
         pages: the number of pages.

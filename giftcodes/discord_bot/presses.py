@@ -24,8 +24,8 @@ class Press:
 
     Args:
         name: its name in messages. A name that was used once keeps its meaning.
-        work: the function. It gets the person who presses, the values and what was entered, all as
-            texts.
+        work: the function. It gets the person who presses and, as texts, the values and what was
+            entered.
         values: how many values it has.
         in_place: whether the answer replaces the message that has the button. Otherwise it is a new
             message, which only the person who pressed sees.

@@ -65,7 +65,9 @@ def preview_of(officer: Officer, code: GiftCode, *, said: str = "") -> Answer:
 
 
 def preview_lines(officer: Officer, code_id: int, cost: Preview) -> list[str]:
-    """The members, the requests, the estimated time and who is left out, as the page shows them.
+    """What a run would do, as the preview of “Redeem now” on the site shows it.
+
+    That is the members, the requests, the estimated time and who is left out.
 
     Args:
         officer: the officer who asks.
@@ -207,7 +209,7 @@ def stop(asker: Asker, chosen: str) -> Answer:
 
 @press("stop", values=3)
 def stop_now(asker: Asker, guild_id: str, redemption_id: str, run_number: str) -> Answer:
-    """Stop a run, and no later one. Requests under way finish first."""
+    """Stop this run, but not a later run of the redemption. Requests under way finish first."""
     officer = officer_of(asker, guild_id, REDEEM)
     row = run_shown(officer, redemption_id).redemption
     result = stop_run(

@@ -101,7 +101,7 @@ async def pressed(interaction: Interaction) -> None:
     if not is_form:
         values += tuple(map(str, data.get("values", [])))
     if len(values) != press.values:
-        return  # A message of another version.
+        return  # The message is from another release, in which the function had other values.
     if press.form is not None and not is_form:
         await _open(interaction, press.form(*values), str(data["custom_id"]))
         return
@@ -121,8 +121,8 @@ async def pressed(interaction: Interaction) -> None:
 def _is_private(interaction: Interaction) -> bool:
     """Whether the message that has the button is shown to this person only.
 
-    A program may send a press that the message does not offer. Its answer must not replace a
-    message that others read.
+    A program may send the press of a button that the message does not have. The answer to it must
+    not replace a message that others read.
     """
     message = interaction.message
     return message is not None and (message.flags.ephemeral or interaction.guild_id is None)
@@ -148,7 +148,7 @@ async def _reply(
 
     Args:
         interaction: what is answered.
-        answer: makes the answer. It is not called if Discord waits for none any more.
+        answer: makes the answer. It is not called if Discord no longer waits for an answer.
         in_place: whether the answer replaces the message that has the button.
     """
     with interaction.client.answering():

@@ -1,7 +1,8 @@
 """In which language the bot answers, and the commands' names and texts in other languages.
 
 An answer that only the asker sees is in the language of the asker's Discord, if the site has it
-(`LANGUAGES`). What is stored, and what a channel is told, is in the language of the site.
+(`LANGUAGES`). What channels and members are told is in the language of the guild, the rest in that
+of the site (decision 31).
 
 Discord gets the definition of each command with all languages at once. `Catalogues` looks them up.
 A translation that Discord would refuse is left out with a line in the log, since one bad text would

@@ -1,7 +1,8 @@
 """Fair shares of the bot's threads, as web processes have them (redeemer/fair_share.py).
 
 Without them, one person with many slow commands, or the members of one server together, could keep
-all threads busy, and people in other servers would wait.
+all threads busy, and people in other servers would wait. Here, a *use* is a command, a press or a
+request for choices that the bot answers.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MOST_OF_PERSON = 10
 
 
 class TooManyAtOnceError(Exception):
-    """The person has so many uses that wait that no further one is taken."""
+    """Too many uses of this person wait already, so no further one is taken."""
 
 
 class _Line:

@@ -12,11 +12,12 @@ _MOST_CHARACTERS = 6_000
 #: Addresses, mentions, emoji and times of Discord, whose parts are no codes.
 _NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^<>\s]{2,60}>|:[A-Za-z0-9_]{2,40}:")
 _WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{4,32}(?![A-Za-z0-9])")
-#: A word that stands alone in its line or its marks, or that follows `code:`, is meant as a code.
+#: A word is meant as a code if it is alone in its line, if it stands between backticks or double
+#: asterisks, or if it follows `code:`.
 _ALONE = re.compile(r"^[\s>*_~`|\-•–—\"'“”‘’():.!]*([A-Za-z0-9]{4,32})[\s*_~`|\-–—\"'“”‘’():.!]*$")
 _MARKED = re.compile(r"`{1,3}\s*([A-Za-z0-9]{4,32})\s*`{1,3}|\*\*\s*([A-Za-z0-9]{4,32})\s*\*\*")
 _NAMED = re.compile(r"\bcode\b\s*[:=\-–—]+\s*[`*\"“']*([A-Za-z0-9]{4,32})", re.IGNORECASE)
-#: Words of announcements that are written in capitals.
+#: Words that announcements often write in capitals, and that are no codes.
 _NO_CODES = frozenset(
     {
         *("code", "codes", "gift", "giftcode", "giftcodes", "free", "everyone", "here", "hurry"),
@@ -69,7 +70,7 @@ def _meant(text: str) -> set[str]:
 
 
 def _rank(word: str, meant: set[str], known: Collection[str]) -> int | None:
-    """How likely a word is a code: the smaller, the likelier. None if it is none."""
+    """How likely a word is a code: a smaller number is likelier. None if it is no code."""
     folded = word.casefold()
     if folded in known:
         return 0

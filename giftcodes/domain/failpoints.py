@@ -27,7 +27,7 @@ SWITCH, FAILPOINT, TIMES = "REDEEMER_FAULTS", "REDEEMER_FAULT", "REDEEMER_FAULT_
 NAMES = frozenset(
     {
         "before-publish",  # the claim is committed; the message is not published
-        "after-intent",  # the Attempt is committed; what is left of the lease is not checked
+        "after-intent",  # the Attempt is committed; the rest of the lease is not checked yet
         "before-send",  # everything is checked; nothing is sent yet
         "after-send",  # the whole request is sent
         "before-record",  # the answer has been read

@@ -76,8 +76,8 @@ class FindingKind(StrEnum):
 
 _GOOD, _BAD, _NEITHER = True, False, None
 
-#: Whether each finding is good, and its sentence. `%(salt)s`, `%(api_url)s`, `%(feed_url)s` and
-#: `%(feed_key)s` stand for the name of a setting.
+#: Whether each finding is good, and its sentence. `%(salt)s`, `%(on)s`, `%(api_url)s`
+#: and `%(feed_url)s` stand for the name of a setting.
 _FINDINGS: dict[FindingKind, tuple[bool | None, Any]] = {
     FindingKind.SALT_SET: (_GOOD, _("%(salt)s is set.")),
     FindingKind.SALT_MISSING: (

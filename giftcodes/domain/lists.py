@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django.utils.translation import pgettext_lazy
 
-#: The words of a list. A `Sentence` puts in the items when it is read.
+#: The pattern of a list. A `Sentence` puts the items into it when it is read.
 LIST_OF = pgettext_lazy("the first item of a list, and the rest", "%(first)s, %(rest)s")
 
 

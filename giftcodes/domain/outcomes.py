@@ -53,7 +53,7 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     #: HTTP 429.
     THROTTLED = "throttled"
-    #: Not sent, because the worker was delayed past its deadline.
+    #: Not sent: too little of the lease was left, or the game was disconnected after the claim.
     NOT_SENT = "not_sent"
 
 

@@ -41,7 +41,7 @@ _IN_SHORT: dict[str, Words] = {
 _ENDED: dict[str, Words] = {
     Outcome.CODE_NOT_FOUND: _("the game does not know this code"),
     Outcome.CODE_EXPIRED: _("the code has expired"),
-    Outcome.CLAIM_LIMIT: _("the game gives out no more"),
+    Outcome.CLAIM_LIMIT: _("the game gives this code to no more players"),
 }
 
 

@@ -1,14 +1,14 @@
 """The texts that Discord keeps with our buttons, and sends back when one is pressed.
 
-The bot finds in it everything that it needs: the name of a function, and a few values. So buttons
+Such a text has everything that the bot needs: the name of a function, and a few values. So buttons
 work after a restart, and below messages that another process sent.
 """
 
 from __future__ import annotations
 
-#: Messages of other programs have other beginnings.
+#: The beginning of each of our texts. The bot ignores a button whose text begins differently.
 PREFIX = "rd"
-#: Discord counts in units of UTF-16.
+#: The maximum length of such a text, in Discord's units: those of UTF-16.
 _MOST = 100
 
 #: The buttons below the message of a run. `discord_bot.run_messages` has their functions.

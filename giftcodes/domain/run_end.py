@@ -26,7 +26,7 @@ class RunEnd:
 
     @property
     def stored(self) -> str:
-        """The text that `read` understands: a key and its values, and no sentence."""
+        """The text that `read` understands: values only, so it can be shown in any language."""
         return json.dumps(
             {
                 "result": self.result.kind.value,
@@ -39,7 +39,7 @@ class RunEnd:
     def read(cls, detail: str) -> Self | None:
         """How a run ended, from the detail of its journal entry.
 
-        Entries of earlier releases have no result, or a sentence. For these the result is None.
+        Returns None for an entry of an earlier release: its detail is empty, or a sentence.
         """
         if not detail.startswith("{"):
             return None

@@ -83,7 +83,7 @@ def share_of(state: State, ending: Ending) -> Share:
 
 
 def share_of_answer(outcome: Outcome) -> Share:
-    """The share to which one answer of a game adds, if nothing else is known about the member.
+    """The share of a member about whom nothing is known but one answer of the game.
 
     Charts of answers use it, so that they have the colours and the words of the bars. WAITING means
     that the member is asked again.

@@ -1,6 +1,6 @@
 """Traces: how long each step takes on a code's way from the poll to the record of an answer.
 
-Steps name their spans here. Without a tracer, nothing is recorded and nothing is loaded.
+Steps report their spans here. Without a tracer, nothing is recorded and nothing is loaded.
 `redeemer.tracing` installs one if the environment names a collector.
 """
 
@@ -40,7 +40,7 @@ def span(name: str, **values: Value) -> Iterator[None]:
     """Record how long a block takes.
 
     Args:
-        name: the step, as few words.
+        name: the step, in a few words.
         values: what it is about. Give ids and kinds only: a collector may belong to other people,
             so no player ID, name, code or address may be among the values.
     """
@@ -52,7 +52,7 @@ def span(name: str, **values: Value) -> Iterator[None]:
 
 
 def note(**values: Value) -> None:
-    """Add values to the current span, such as its result. The same values are allowed."""
+    """Add values to the current span, such as its result. Only ids and kinds, as in `span`."""
     if _tracer is not None:
         _tracer.note(values)
 

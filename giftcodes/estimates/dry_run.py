@@ -147,7 +147,7 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
     if row.is_kept and state is not None:
         if state is State.NEEDS_CORRECTION:
             return False, _waits_for_correction()
-        words = gettext("was asked for often enough in the last 24 hours: %s")
+        words = gettext("had enough requests in the last 24 hours: %s")
         return False, words % (reason or STATE_LABELS[state])
     if state in PARKED:
         return True, gettext("once more: %s") % (reason or STATE_LABELS[state])

@@ -29,7 +29,7 @@ Pair = tuple[int, int]
 
 @dataclass(slots=True)
 class LeftOut:
-    """What keeps members from being asked for.
+    """Why no request would be sent for members.
 
     Args:
         states: for each pair of a guild and a code, the number of members in each state.
@@ -41,11 +41,11 @@ class LeftOut:
     unasked: dict[Pair, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def words(self, pair: Pair, others: int) -> list[str]:
-        """Why no request would be sent for members of a line, in words.
+        """Why no request would be sent for members of a guild (a line of the preview), in words.
 
         Args:
             pair: the guild's id and the code's id.
-            others: the number of these members.
+            others: the number of members who lack the code and get no request from any guild.
         """
         states = self.states[pair]
         wrong = states.get(State.NEEDS_CORRECTION, 0) + len(self.unasked[pair])
@@ -65,7 +65,7 @@ class LeftOut:
 
 
 def left_out(pairs: Collection[Pair]) -> LeftOut:
-    """What keeps the members of these guilds from being asked for, in three statements.
+    """Why no request would be sent for members of these guilds. This takes three statements.
 
     Args:
         pairs: the guild's id and the code's id of each line.
@@ -122,8 +122,8 @@ def unknown_words(found: LeftOut, pairs: Collection[Pair], *, is_limited: bool) 
     Args:
         found: what `left_out` has found.
         pairs: the chosen lines.
-        is_limited: whether an officer looks at the preview. For an officer's run, fewer members
-            are asked for again than for an administrator's.
+        is_limited: whether an officer looks at the preview. An officer's run repeats requests for
+            fewer members than an administrator's run.
     """
     wanted = set(pairs)
     rows = _rows(pairs).filter(

@@ -18,7 +18,7 @@ from giftcodes.models.guild import Member
 from giftcodes.models.outbox import Outbox
 from giftcodes.models.site_settings import operator_channel
 
-#: A longer message of an alarm is not a headline. The words are shown below the alarm's kind.
+#: A longer message is not the headline of its alarm: the kind is, and the message is below it.
 _HEADLINE_LENGTH = 100
 
 
@@ -28,9 +28,10 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
         return self.filter(raised_at__isnull=False)
 
     def listed(self) -> AlarmQuerySet:
-        """Alarms that pages list: those that were raised, and guilds that got nothing from a code.
+        """Alarms that pages list: those that were raised, and those of the kind UNSERVED.
 
-        Such a guild is listed as soon as it is suspected, because a person can mend it at once.
+        An alarm that a guild got nothing from a code is listed as soon as it is suspected, because
+        a person can correct the members at once.
         """
         return self.filter(Q(raised_at__isnull=False) | Q(kind=Alarm.Kind.UNSERVED))
 
@@ -180,7 +181,8 @@ _OF_MEMBERS = frozenset({Alarm.Kind.UNSERVED, Alarm.Kind.UNCORRECTED})
 def without_empty_guilds(alarms: Iterable[Alarm]) -> list[Alarm]:
     """These alarms, without those about the members of guilds that have no members now.
 
-    The next check of the causes clears the others. This takes one statement at most.
+    The next check of the causes clears the alarms that are left out here. This takes one statement
+    at most.
     """
     rows = list(alarms)
     about = {int(row.subject) for row in rows if row.kind in _OF_MEMBERS}

@@ -137,11 +137,12 @@ def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
 
     A channel that is told of every run gets one if the start was announced there, or would have
     been if the channel had existed. A channel that is told only when a person is needed gets one if
-    the result needs a person. A later run of a redemption has one more condition, unless the feed
-    or a person triggered it: during the run, more than `FEW_MEMBERS` members must have begun to
-    need a person.
+    the result needs a person. If the run is not the first of its redemption, and neither the feed
+    nor a person triggered it, such a channel gets one only if more than `FEW_MEMBERS` members came
+    to need a person during the run.
 
-    A channel that wants threads gets one if the run is complete, and members need a person.
+    If one of these channels wants threads, it also gets a thread, provided that the run is complete
+    and members need a person.
 
     Args:
         redemption: the redemption, whose run has ended.

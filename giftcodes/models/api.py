@@ -1,4 +1,4 @@
-"""The API: tokens with which programs act for a person, and the answers that are repeated.
+"""The API: tokens with which programs act for a person, and answers for repeated requests.
 
 Tables hold hashes of tokens. A token is shown once, when it is made.
 """
@@ -33,7 +33,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(_live())
 
     def with_liveness(self) -> ApiTokenQuerySet:
-        """Tokens with `is_live`: whether `live` has them."""
+        """Add `is_live` to each row: whether `live` contains it."""
         live = models.ExpressionWrapper(_live(), output_field=models.BooleanField())
         return self.annotate(is_live=live)
 
@@ -81,7 +81,11 @@ class ApiToken(models.Model):
 
     @property
     def limited_as(self) -> str:
-        """Whose limits count: all tokens of a guild share them, and those of an administrator."""
+        """Whose limits count: those of the guild, or else those of the administrator.
+
+        All tokens for a guild share its limits. All tokens of an administrator for all guilds share
+        the administrator's.
+        """
         return f"guild {self.guild_id}" if self.guild_id else f"person {self.made_by_id}"
 
 

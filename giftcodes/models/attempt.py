@@ -25,7 +25,7 @@ class Attempt(models.Model):
     member_redemption = models.ForeignKey(
         "giftcodes.MemberRedemption",
         on_delete=models.PROTECT,
-        db_index=False,  # The constraint `one_attempt_for_each_claim` has an index that begins so.
+        db_index=False,  # The index of `one_attempt_for_each_claim` begins with it.
         related_name="attempts",
         verbose_name=_("member redemption"),
     )

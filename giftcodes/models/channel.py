@@ -30,8 +30,6 @@ from giftcodes.models.fields import NameField, SentenceField, TokenField
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
-#: Why a channel whose address is unreadable takes no messages, and what to do about it.
-
 #: The maximum length of an address, in characters. Addresses in use have a few hundred at most.
 MOST_ADDRESS = 2_000
 #: The maximum number of channels of a guild. Each run is announced in all of them.
@@ -62,7 +60,8 @@ def validate_channel(address: str) -> None:
     if len(address) > MOST_ADDRESS:
         words = _("This address is too long. Use one of at most %(most)d characters.")
         raise ValidationError(words, code="max_length", params={"most": MOST_ADDRESS})
-    # The service that stores the address of a channel of the bot has checked more than this.
+    # The empty token lets an address of a bot's channel pass. `services.discord_channels`, which
+    # makes such addresses, has checked it already.
     rules = replace(channel_rules.for_guilds(), bot_token="")
     try:
         client = channel_client_for(address, total_seconds=1, connect_seconds=1, rules=rules)

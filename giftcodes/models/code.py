@@ -98,8 +98,8 @@ class GiftCode(CodeLife):
     # end.
     feed_end = models.DateTimeField(null=True, editable=False)
     rewards = NotesField(_("rewards"), blank=True)
-    #: The guild whose officers added the code in Discord without an account. Until the game accepts
-    #: it, it is asked for only there (giftcodes.models.trial).
+    #: The guild of the officer who added the code in Discord, if that officer has no account. Until
+    #: the game accepts the code, only this guild tries it (giftcodes.models.trial).
     trial_guild = models.ForeignKey(
         "giftcodes.Guild", on_delete=models.PROTECT, null=True, related_name="+", editable=False
     )

@@ -153,7 +153,7 @@ class CodeSpellings(models.Model):
         """Whether a feed that lists this code for the first time reopens it.
 
         That is so if the game did not know the code as people or other feeds gave it. It is also so
-        if only the end that another feed gave has closed it, and this feed gives no end.
+        if the code was closed only because another feed's end had come, and this feed gives no end.
 
         Args:
             has_end: whether the feed gives an end.

@@ -30,7 +30,7 @@ class BotState(models.TextChoices):
     CONNECTING = "connecting", _("connects")
     CONNECTED = "connected", _("is connected")
     TOKEN_REFUSED = "token", _("Discord refuses the token")
-    INTENTS_MISSING = "intents", _("Discord refuses what the bot wants to hear")
+    INTENTS_MISSING = "intents", _("Discord refuses the intents that the bot asks for")
     UNREACHABLE = "unreachable", _("Discord cannot be reached")
 
 

@@ -188,6 +188,6 @@ class Feed(models.Model):
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
 
     def believe(self, trust: str, now: dt.datetime) -> None:
-        """Set, for a person, whether the feed is trusted, and forget its earlier mistakes. Save."""
+        """Save a person's decision whether to trust the feed, and forget its earlier mistakes."""
         self.trust, self.distrusted_at, self.judged_from = trust, None, now
         self.save(update_fields=["trust", "distrusted_at", "judged_from"])

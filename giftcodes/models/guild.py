@@ -59,7 +59,7 @@ class Guild(models.Model):
     realm = models.PositiveIntegerField(
         _("state or kingdom"),
         validators=[validate_realm],
-        help_text=_("The number of most members. A member may have one of their own."),
+        help_text=_("The state or kingdom of most members. A member may have a different one."),
     )
     active = models.BooleanField(_("active"), default=True)
     automatic = models.BooleanField(
@@ -108,10 +108,10 @@ class Guild(models.Model):
         return isolated(self.name)
 
     def speaking(self) -> translation.override:
-        """Speak the guild's language in this block. All that its channels are told is made in one.
+        """Speak the guild's language in a block. Messages to its channels are made in such a one.
 
-        A direct message to a member is in it, too: outside of an answer, Discord does not say which
-        language a person has chosen.
+        So are direct messages to members: Discord says which language a person has chosen only when
+        the bot answers that person.
         """
         is_known = self.language in dict(settings.LANGUAGES)
         return translation.override(self.language if is_known else settings.LANGUAGE_CODE)
@@ -135,8 +135,8 @@ class Guild(models.Model):
         """A sentence for the person who may not add more players this week."""
         words = _(
             "In seven days, at most %(most)s different players may be added to guild %(guild)s, "
-            "because each costs requests of the game. Wait, or ask the administrator to raise "
-            "MEMBERS_PER_GUILD."
+            "because each new player causes requests to the game. Wait, or ask the administrator "
+            "to raise MEMBERS_PER_GUILD."
         )
         return words % {"guild": self, "most": grouped(settings.MEMBERS_PER_GUILD)}
 

@@ -26,7 +26,7 @@ class OfficerRules(models.Model):
     class Meta:
         verbose_name = _("rules for officers")
         verbose_name_plural = _("rules for officers")
-        #: Only administrators open the page, so no permission is needed.
+        #: Only administrators can open the page, so the model has no permissions of its own.
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -31,8 +31,9 @@ class Outbox(models.Model):
     is set, the state becomes `unknown`.
 
     The end of a run may be announced by an edit of an earlier message (`Announcement.message_id`).
-    `sending_at` is set and cleared in the same way, but an edit without an answer is repeated.
-    After such an edit, the end is posted as a separate message only if the edited message is gone.
+    `sending_at` is set and cleared in the same way, but an edit without an answer is repeated,
+    because it cannot announce the end twice. If an edit may have worked, the end is posted as a
+    separate message only if the edited message is gone.
     """
 
     state = models.CharField(

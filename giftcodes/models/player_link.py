@@ -66,9 +66,9 @@ class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
 class PlayerLink(models.Model):
     """A personal link. It shows what one guild knows of one player, and nothing of other guilds.
 
-    A person who joins without an officer only claims to be this player. So the link cannot opt the
-    player out, or give or erase the player's data, before an officer has confirmed the link
-    (`is_confirmed`).
+    A person who joins without an officer only claims to be this player. So before an officer has
+    confirmed the link (`is_confirmed`), it cannot be used to opt the player out, or to download or
+    erase the player's data.
 
     The link of a Discord user is used by this user's commands. Nobody gets its token.
     """

@@ -1,4 +1,4 @@
-"""A gift code for a guild: the row lock, and the run that it guards."""
+"""The redemption of a gift code for a guild: one row, whose lock guards the state of its runs."""
 
 from __future__ import annotations
 

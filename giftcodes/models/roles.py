@@ -33,9 +33,9 @@ GROUPS = {Role.OFFICER: OFFICERS, Role.VIEWER: VIEWERS}
 
 
 def act_for_guild(person: Any, guild_id: int) -> None:
-    """Let a person, as this object, see and do no more than an officer of one guild.
+    """Limit this user object to what an officer of one guild may see and do.
 
-    A token of a guild acts in this way. Nothing is stored.
+    An API token of a guild acts for its maker in this way. Nothing is stored.
     """
     setattr(person, _ONLY_GUILD, guild_id)
 
@@ -52,7 +52,7 @@ def sees_every_guild(person: Any) -> bool:
 
 
 def may_act_for(user: User, guild: Guild) -> bool:
-    """Whether a user may log in and is an officer of the guild, or sees all guilds."""
+    """Whether a user may log in, and is an officer of the guild or sees all guilds."""
     if not user.is_active or not user.is_staff:
         return False
     return user.has_perm(EVERY_GUILD) or guild.officers.filter(pk=user.pk).exists()

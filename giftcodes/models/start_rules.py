@@ -37,10 +37,7 @@ class ObstacleKind(TextChoices):
     )
     CODE_PROBED = (
         "code_probed",
-        _(
-            "Code %(code)s is being probed: one member is asked whether it works. "
-            "Wait for the answer."
-        ),
+        _("Code %(code)s is being probed: it is tried for one member. Wait for the game's answer."),
     )
     CODE_CLOSED = (
         "code_closed",

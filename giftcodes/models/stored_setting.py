@@ -38,7 +38,7 @@ class StoredSetting(models.Model):
     class Meta:
         verbose_name = _("setting")
         verbose_name_plural = _("settings")
-        #: Only administrators open the page, so no permission is needed.
+        #: Only administrators can open the page, so the model has no permissions of its own.
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -36,8 +36,8 @@ class Refusal:
 
     Args:
         left: how many uses are still allowed in this window.
-        seconds: the seconds until the window ends. 0 if no window has begun: more uses were asked
-            for at once than a whole window allows.
+        seconds: the seconds until the window ends. 0 if no window has begun. Then the uses are
+            refused because a whole window allows fewer.
     """
 
     left: int

@@ -31,8 +31,8 @@ from giftcodes.notifications import causes, outbox
 from giftcodes.notifications.causes import PATIENCE, Finding
 from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 
-#: If the last check is older than this, the system was down, and the causes of suspected alarms
-#: must last their full time again.
+#: If the last check is older than this, the system was down. Then the suspected alarms (whose cause
+#: has not lasted long enough yet) are deleted, and their causes must last their full time again.
 BLIND_AFTER = dt.timedelta(minutes=5)
 #: The most notices in one message, lines in its text, and characters in a line.
 BATCH, LINES, LINE_LENGTH = 1_000, 15, 240

@@ -157,9 +157,9 @@ def _uncovered_guilds() -> Iterator[Finding]:
 def _unserved_guilds() -> Iterator[Finding]:
     """Guilds whose members got nothing from a code that other guilds have.
 
-    Such a guild's player IDs or realm are probably wrong. A guild counts only if the game has known
-    none of its players so far, and if no player waits for the first request, apart from players who
-    are marked as unknown.
+    Such a guild's player IDs or realm are probably wrong. A code counts for a guild only if the
+    game knew none of the guild's players when it was asked for this code, and if no player still
+    waits for the first request. Players who are already marked as unknown may wait.
     """
     rows = MemberRedemption.objects.remaining().filter(redemption=OuterRef("pk"))
     known = rows.filter(state__in=values(SETTLED | {State.NOT_ELIGIBLE}))

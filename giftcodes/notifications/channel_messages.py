@@ -45,7 +45,7 @@ def _message_of(row: Announcement, channel: Channel) -> Message:
 
 
 def _buttons(row: Announcement, report: RunReport) -> tuple[MessageButton, ...]:
-    """The buttons below the message of a run. The bot checks who presses, and what is still true.
+    """The buttons below the message of a run. The bot checks who presses, and what still applies.
 
     A button names the run, so that an old one never stops a later run.
     """

@@ -30,7 +30,7 @@ MOST_TRIES, MOST_TEST_TRIES = 10, 3
 REST_SECONDS = failpoints.seconds("REST_SECONDS", 30.0)
 #: During a run, an edit that the channel does not accept for now is tried again after this time.
 FROZEN_SECONDS = 600.0
-#: What is wrong with an edited message only: the channel takes others.
+#: Outcomes that concern only the edited message. The channel takes other messages.
 _OF_THE_MESSAGE = frozenset({DeliveryOutcome.DELETED, DeliveryOutcome.FROZEN})
 
 
@@ -80,7 +80,7 @@ def record(job: Job, delivery: Delivery) -> None:
     is_refused = outcome in (DeliveryOutcome.GONE, DeliveryOutcome.REFUSED)
     is_thread = row.kind == Announcement.Kind.THREAD
     if outcome is DeliveryOutcome.DELIVERED and job.opens_on:
-        # The list is posted in the thread by the next claim.
+        # The thread is open now. The next claim posts the list of members in it (`threads`).
         held(row).update(
             message_id=delivery.message_id,
             tries=0,

@@ -43,8 +43,8 @@ from giftcodes.notifications.outbox import CONNECT_SECONDS
 from giftcodes.notifications.run_message import shown_name, utc_words
 from giftcodes.queries.needs import guilds_to_correct
 
-#: At most this many members are listed, as far as their lines fit into so many characters. Discord
-#: allows 4,096, and the other sentences need the rest.
+#: The most members that are listed, and the most characters of their lines together. Discord allows
+#: 4,096 characters in a message, and the other sentences need the rest.
 MOST_LISTED, _MOST_CHARACTERS = 50, 3_000
 
 
@@ -198,7 +198,8 @@ def message_to_open_on(row: Announcement, channel: Channel) -> str:
     """The number of the message that announces the end of the run in this channel.
 
     Returns:
-        The number. It is empty if there is no such message, or if it is in another place.
+        The number. It is empty if there is no such message, or if the channel's address has
+        changed since.
     """
     ends = of_same_run(row, channel).filter(
         kind=Announcement.Kind.COMPLETE, state=DeliveryState.DONE

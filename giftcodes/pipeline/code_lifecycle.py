@@ -179,8 +179,9 @@ def _close_ended(gift_code_id: int) -> bool:
         if not code.is_open or code.expires_at is None or code.expires_at > now:
             return False
         if code.has_end_of_feed and CodeSighting.objects.lists_without_end(code):
-            # One feed says that the code has ended, and another one still lists it. The game
-            # decides, which takes two requests. So a feed with wrong ends ends no code too early.
+            # One feed says that the code has ended, and another one still lists it without an end.
+            # So the end is removed, and the game decides, with the answers for two members. In this
+            # way, one feed with wrong ends cannot close a code too early.
             code.expires_at = code.feed_end = None
             code.save(update_fields=["expires_at", "feed_end"])
             return False

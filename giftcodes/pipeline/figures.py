@@ -25,7 +25,7 @@ from giftcodes.models.kept_figure import CURSOR
 from giftcodes.sql import execute, fetch, statement
 
 #: An attempt is added to the figures only this long after its answer. An answer is committed a
-#: moment after the time that it bears, and must not be passed over.
+#: moment after its `answered_at`. Without this margin, a call in between would miss it.
 MARGIN = dt.timedelta(minutes=2)
 
 

@@ -116,7 +116,7 @@ def guilds_of_server(server_id: int) -> QuerySet[Guild]:
 
 
 def players_of(discord_user: int) -> list[PlayerLink]:
-    """The players of a Discord user in all guilds, and the requests that wait."""
+    """The personal links of a Discord user in all guilds, also while a request to join waits."""
     return list(PlayerLink.objects.of_discord(discord_user))
 
 

@@ -1,6 +1,6 @@
 """The age of beat's tick, which shows whether beat and a worker run.
 
-Beat ticks four times a second.
+Beat ticks four times a second while there is work, and every four seconds otherwise.
 """
 
 from __future__ import annotations

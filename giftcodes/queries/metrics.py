@@ -46,8 +46,8 @@ from giftcodes.sql import fetch, statement
 
 #: The recurring steps that leave a cursor when they run, each with the name of its cursor.
 _STEPS_WITH_CURSOR = {"sweep": "sweep", "alarms": "alarms"}
-#: A request counts up to so many member redemptions that wait. If there are more, it shows the
-#: figure of the last minute, because counting a million takes half a second.
+#: A request to /metrics counts at most this many waiting member redemptions. If there are more, it
+#: shows the figure of the last minute, because counting a million takes half a second.
 MOST_WAITING = 20_000
 _GOING_RUNS = (RunState.PENDING, RunState.RUNNING)
 _ENDED_RUNS = (RunState.COMPLETE, RunState.STOPPED)
@@ -55,7 +55,7 @@ _ENDED_RUNS = (RunState.COMPLETE, RunState.STOPPED)
 _GIVEN_UP = (DeliveryState.UNKNOWN, DeliveryState.GONE, DeliveryState.FAILED)
 
 _Labels = tuple[str, ...]
-#: Values by the values of the labels.
+#: The values of a metric, each by the values of its labels.
 Samples = Mapping[_Labels, float]
 
 
@@ -64,7 +64,7 @@ class Metric:
     """What one metric says.
 
     Args:
-        name: its name. Prometheus shows that of a counter with the end `_total`.
+        name: its name. If it is a counter, Prometheus shows the name with `_total` at the end.
         help: sentences for people.
         labels: the names of its labels.
         is_counter: whether it is a counter, which never falls, or a gauge.

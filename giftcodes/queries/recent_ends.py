@@ -135,8 +135,8 @@ class RecentEnd:
     def tone(self) -> Tone:
         """How the result of several codes is meant. Not for `EndKind.CODE`.
 
-        If nobody got a code, the tone is that of the result of one such code. But if codes were
-        asked for again, this matters only if a person is needed.
+        If nobody has any of the codes, the tone is that of one code with these numbers. But if the
+        codes were only tried again (`EndKind.AGAIN`) and nobody needs a person, it is neutral.
         """
         members = self.members
         if members.total and members.having == members.total:

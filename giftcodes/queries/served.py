@@ -1,7 +1,7 @@
 """Who has which codes: the numbers behind each bar and each result, by redemption and by code.
 
 The rows are given by the caller, who limits them to those that a person may see. Every function
-takes a fixed number of statements, however many codes, guilds and members there are.
+sends a fixed number of SQL statements, however many codes, guilds and members there are.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def served_in(redemptions: Iterable[Redemption]) -> dict[int, Served]:
 
 
 def with_results(redemptions: Iterable[Redemption]) -> list[RedemptionServed]:
-    """Redemptions with their numbers and results, in one statement for the numbers.
+    """Redemptions with their numbers and results. One statement reads all the numbers.
 
     Args:
         redemptions: rows with `select_related("gift_code")`: the result depends on the code.
@@ -125,7 +125,7 @@ def _phase_of_all(phases: dict[Phase, int]) -> Phase:
 
 
 def last_results(redemptions: QuerySet[Redemption]) -> dict[int, RedemptionServed]:
-    """For each guild, the run that ended last, by the guild's id, in two statements.
+    """The run that ended last in each guild, with the guild's id as the key. Sends two statements.
 
     Args:
         redemptions: the rows to choose from.

@@ -1,8 +1,9 @@
 """Read lists of members: a workbook, CSV, a message of a chat, or one player ID per line.
 
-Bytes (`text`, `workbook`) -> records and their columns (`parse`, `columns`) -> values (`cells`), or
-lines as people write them (`chat`: `masks`, `player_ids`, `names`, and `context` for the lines
-around them) -> a review of all lines (`review`). Nothing here uses the database. `limits` says how
+The modules, in the order of the steps: `text` and `workbook` turn bytes into text. `parse` and
+`columns` divide it into records with columns. `cells` reads a record as values, or else `chat`
+reads it as lines that people wrote (with `masks`, `player_ids` and `names`, and `context` for the
+lines around each). `review` joins the results. Nothing here uses the database. `limits` says how
 much a list may hold, and `turns` lets long texts wait for each other.
 """
 

@@ -116,7 +116,8 @@ def nickname(cell: str) -> str:
 def pasted_nickname(cell: str) -> str:
     """A name as `nickname` reads it, without the sign of a mention, as in `@Amber`.
 
-    Our exports put an apostrophe before a name that begins with `@`, and such a name stays whole.
+    In our exports, a name that begins with `@` has an apostrophe before it. Such a name keeps its
+    `@`.
 
     Raises:
         CellError: it is too long, or it has control characters.

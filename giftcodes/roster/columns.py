@@ -46,8 +46,8 @@ BY_POSITION = Columns(
 def columns_of(first: Sequence[str]) -> Columns:
     """The columns of a list, by its first line.
 
-    If a line contains only one known name, and it is not a name of the player ID, the line does not
-    name the columns: a chat may begin with such a word.
+    A line with only one known name of a column does not name the columns, unless it is a name of
+    the player ID column: a chat may begin with such a word.
 
     Raises:
         UnreadableListError: the line names columns, but none of them is the player ID.

@@ -54,7 +54,7 @@ def _only_player(reading: LineReading) -> Reading | None:
 
 
 def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
-    """If each name of a list is above its ID, name the players. Returns whether this is so."""
+    """If each player's name is on the line above the ID, use it. Returns whether this is so."""
     above, below = readings[0::2], readings[1::2]
     if len(below) < _LEAST_PAIRS or len(above) != len(below):
         return False
@@ -148,7 +148,8 @@ def _takes_realm(entry: Entry, realm: str) -> bool:
 def _set_realm(entry: Entry, realm: str) -> None:
     """Give the players of a line the realm of the heading above them, unless they have their own.
 
-    If a player gets it, a number that might have been the player's realm belongs to the name.
+    If a player gets the heading's realm, the short number beside the player (`bare`) is no realm
+    and stays part of the name.
     """
     if entry.member:
         if entry.member.realm is None:

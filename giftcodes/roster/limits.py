@@ -63,8 +63,8 @@ def too_much(limit: str) -> UnreadableListError:
     """The error of a list that exceeds a limit.
 
     Args:
-        limit: the name of a field of `Limits` that ends the reading when it is exceeded: each field
-            but `cell` and `record_lines`.
+        limit: the name of a field of `Limits`, but not `cell` or `record_lines`: exceeding these
+            does not end the reading.
     """
     if limit not in _ADVICE:
         return UnreadableListError(str(_NOT_CLOSED))

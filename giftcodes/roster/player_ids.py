@@ -59,7 +59,7 @@ def player_ids(text: str, *, is_numbered: bool | None, start: int = 0) -> list[F
     """The player IDs in a line, in their order.
 
     Args:
-        text: the line, with ASCII digits and masks.
+        text: the line, with ASCII digits. Times, links and the like are masked (`masks`).
         is_numbered: whether the lines of the list are numbered. None if that is not known.
         start: the place of the first character after bullets.
     """

@@ -366,7 +366,7 @@ def _repeated(line: ReviewedLine, other: ReviewedLine) -> ReviewedLine:
 
 
 def _with_more(line: ReviewedLine, other: ReviewedLine) -> ReviewedLine:
-    """The line with missing values from the other line. If the realms differ, it is unsure."""
+    """The line, with the values that it lacks from the other. It is unsure if the realms differ."""
     if line.realm and other.realm and line.realm != other.realm:
         words = gettext("Line %(line)d says %(other)s, and line %(own)d says %(realm)s.") % {
             "line": other.line,

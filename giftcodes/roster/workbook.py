@@ -25,7 +25,7 @@ from giftcodes.roster.values import UnreadableListError
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The limits of the archive that a workbook is.
+    """The limits of a workbook as an archive. The files in the archive are its parts.
 
     Args:
         unpacked: bytes in the needed parts, after unpacking.

@@ -277,8 +277,8 @@ def _width(row: Sequence[Any]) -> int:
 def _merged(sheet: Any, columns: int) -> list[tuple[int, int, int]]:
     """Vertically merged cells, as (column from 0, first row from 1, last row).
 
-    openpyxl has them only for sheets that are fully in memory, where one range may be a billion
-    cells.
+    openpyxl knows them only for sheets that it loads into memory as a whole. There it makes each
+    cell of a range, and one range may have a billion cells.
     """
     part = sheet.parent._archive.read(sheet._worksheet_path)
     ranges: list[tuple[int, int, int]] = []

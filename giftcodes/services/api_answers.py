@@ -1,7 +1,7 @@
 """Give the same answer to the same POST again, if it names the same `Idempotency-Key`.
 
-The row is inserted before the request is answered. So of two requests at the same moment, one does
-the work. No transaction is open while it does.
+The row of the key is inserted before the work for the request begins. So of two requests at the
+same moment, only one does the work. No transaction is open during the work.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 24 * 3_600
 #: An answer that takes longer than this will never come: its process died.
 _LOST_SECONDS = 120.0
-#: How many answers are kept for the tokens of a guild, or of an administrator. Further requests
-#: need no key, or wait.
+#: How many answers are kept for the tokens of a guild, or of an administrator. A further
+#: request must come without a key, or later.
 MOST_KEPT = 2_000
 
 
@@ -70,7 +70,7 @@ def begin(caller: Caller, key: str, request: bytes) -> Begun:
             sent when the maker had other rights, so that no answer shows what the maker may not
             see any more.
         key: the `Idempotency-Key`.
-        request: all that makes the request the same: method, path and body.
+        request: method, path and body. Two requests are the same if these are equal.
     """
     token = caller.token
     key_hash, request_hash = _hash(f"{key} {caller.rights}".encode()), _hash(request)

@@ -32,8 +32,9 @@ MOST_TOKENS = 10
 #: How many tokens a person may make in a day. Each has its own limit of requests.
 _MADE_IN_A_DAY = 20
 _DAY = 24 * 3_600
-#: How many requests may be sent in a minute with the tokens of a guild, or with the tokens for all
-#: guilds of a person, and how many may change something. At ten a second, the pages stay fast.
+#: How many requests may be sent in a minute, and how many that may change something: with all
+#: tokens of one guild together, or with all tokens that one person has for all guilds. At ten
+#: requests a second, the pages stay fast.
 REQUESTS_IN_MINUTE = 600
 CHANGES_IN_MINUTE = 60
 #: `last_used_at` is written again after this many seconds, so that few requests write it.

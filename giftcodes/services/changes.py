@@ -1,4 +1,4 @@
-"""The list of changes: what people did, as keys with values, so that each reader has a language."""
+"""The list of changes: what people did, stored so that each reader reads it in their language."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def names_for_all() -> translation.override:
-    """Name rows in the language of the site in this block, because others read the names."""
+    """In this block, rows are named in the language of the site: people of any language read it."""
     return translation.override(settings.LANGUAGE_CODE)
 
 

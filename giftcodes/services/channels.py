@@ -121,6 +121,6 @@ def clear_alarms(channel: Channel) -> None:
 
 
 def clear_alarm_of_threads(channel: Channel) -> None:
-    """Clear the alarm that a channel gets no thread, if it wants none."""
+    """If a channel opens no threads, clear the alarm that it could not open one."""
     if not channel.opens_threads:
         Alarm.objects.clear(Alarm.Kind.NO_THREAD, str(channel.pk))

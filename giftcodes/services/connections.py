@@ -46,7 +46,8 @@ def save_game(name: str, changes: Mapping[str, str | None], *, user_id: int | No
 
     Args:
         name: the game.
-        changes: the new values, by the fields in `IN_BROWSER`. None removes a value.
+        changes: the new value of each field, by its key in `clients.games.config.IN_BROWSER`. None
+            removes a value.
         user_id: the person who entered them.
 
     Returns:

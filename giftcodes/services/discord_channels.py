@@ -78,11 +78,12 @@ def announce_here(
         guild: the guild.
         asker: who chooses: an officer of the guild, or a person who manages the linked server.
         place: where the asker is.
-        tells: what the channel is told (`Tells`). If it is empty, it stays, or is every run.
-        role_id: the role that new messages mention. None if it stays, or if there is none.
-        weekly: whether a summary comes every week. None if this stays, or is not wished.
-        threads: whether a thread lists those who need something after a run. None if this stays, or
-            is not wished.
+        tells: what the channel is told (`Tells`). If it is empty, a known channel keeps its choice,
+            and a new one is told of every run.
+        role_id: the role that new messages mention. None keeps it; a new channel has none.
+        weekly: whether a summary comes every week. None keeps this; a new channel gets none.
+        threads: whether a thread lists those who need something after a run. None keeps this; a new
+            channel opens none.
 
     Raises:
         DiscordRefused: nothing was changed.

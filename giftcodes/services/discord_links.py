@@ -1,6 +1,7 @@
 """What connects Discord with this site: servers with guilds, users with accounts, and officers.
 
-`officer_right` is the one rule about who is an officer in Discord. It is asked on each press.
+`officer_right` is the one rule about who is an officer in Discord. It is checked again
+for each command and each button that is pressed.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ def unlink_account(user: User) -> bool:
 
 
 class NewPasswordUnlinks:
-    """A new password ends the account's link to a Discord user and its tokens, as its sessions.
+    """A new password ends an account's link to Discord and its tokens, as it ends its sessions.
 
     Otherwise a person who had the account for a moment could keep its rights in Discord or in the
     API. Django calls `password_changed` of each password validator (AUTH_PASSWORD_VALIDATORS). This

@@ -200,7 +200,7 @@ def _ask(
     discord_user: int | None = None,
     discord_name: str = "",
 ) -> tuple[PlayerLink, str]:
-    """The new personal link of a player, and its token. Without a member, the request waits."""
+    """The new personal link of a player, and its token. If it has no member, the request waits."""
     # A place in the list is found even if none will be needed: a full list refuses known and new
     # players alike, so the answer does not tell whether the guild knows the player.
     place = _place(guild, address)
@@ -231,9 +231,9 @@ class _Place:
 def _place(guild: Guild, address: str) -> _Place:
     """Find a place for one more request, without taking it.
 
-    If the list is full, the oldest request of the address with the most requests gives way. But the
-    new request is refused if, with it, its own address would have at least as many requests as the
-    address with the most has now. So a person with a few addresses cannot keep other players out.
+    If the list is full, the oldest request of the address with the most requests gives way. But if
+    the new request would give its own address as many requests as that one has now, or more, it is
+    refused. So a person with a few addresses cannot keep other players out.
 
     Raises:
         TooManyOfAddressError: too many requests of this address wait.

@@ -28,9 +28,9 @@ from giftcodes.models.imports import IMPORTED_FIELDS
 #: How many members are moved by one statement.
 BATCH = 1_000
 
-#: The change reasons of the versions. They name the other guild by its id, because not every reader
-#: of a history is allowed to see that guild: giftcodes.admin.common.versions shows its name or
-#: "another guild".
+# The versions that `_move` writes name the other guild by its id in the change reason, because not
+# every reader of a history is allowed to see that guild: giftcodes.admin.common.versions shows its
+# name or "another guild".
 
 
 @dataclass(slots=True)

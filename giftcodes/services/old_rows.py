@@ -1,6 +1,6 @@
 """Rows that grow with time, although no code is redeemed: they are deleted when they are old.
 
-The pipeline's own step deletes old requests and journal entries (giftcodes/pipeline/prune.py), and
+The pipeline's own step deletes old attempts and journal entries (giftcodes/pipeline/prune.py), and
 `joining.prune` deletes what players leave behind.
 """
 

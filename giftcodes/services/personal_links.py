@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 def make_for(member: Member, *, user_id: int) -> str:
     """Make a personal link for a member, which the officer sends to the player.
 
-    A link that the member had before stops working. A Discord user whom an officer approved for
-    the player keeps the player.
+    A link that the member had before stops working. Only the link of a Discord user whom an officer
+    has approved for the player stays.
 
     Returns:
         The token. It cannot be shown again.
@@ -72,7 +72,10 @@ def end_discord(member: Member, *, user_id: int) -> bool:
 
 
 def own_in_discord(link_id: int, discord_user: int) -> PlayerLink | None:
-    """A link of this Discord user, for a year from now. None if it ended or is another user's."""
+    """A link of this Discord user. From now on, it lasts for another year.
+
+    None if it has ended or is another user's.
+    """
     link = PlayerLink.objects.of_discord(discord_user).filter(pk=link_id).first()
     if link is None:
         return None

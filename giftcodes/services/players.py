@@ -146,8 +146,8 @@ def _mark(members: QuerySet[Member], *, opted_out: bool, reason: str) -> OptOutR
         member.opted_out = opted_out
         member._change_reason = reason or None  # type: ignore[attr-defined]
         member.save(update_fields=["opted_out"])
-    # A link may take back only the opt-out that it made itself. After this change, none counts as
-    # made by a link: `personal_links.stop` marks its link only afterwards.
+    # A link may take back only the opt-out that it made itself. Here the links of these
+    # members forget the opt-outs that they made; `personal_links.stop` marks its link after this.
     PlayerLink.objects.filter(member__in=rows).update(opted_out_at=None)
     return OptOutResult(bool(changed), len(rows))
 

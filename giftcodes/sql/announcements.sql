@@ -4,10 +4,10 @@
 -- At most one message for each channel that is free: first a test, then new messages, then edits
 -- during a run. A channel that is switched off gets tests only.
 -- The guilds take turns, so that no guild waits behind many messages of another one. A message's
--- turn counts the messages of its guild that are under way or go before it. In a turn, the guild
--- that was served last goes last. Among the others, new messages go before edits. Among messages of
--- the same kind, the guild that was served least recently goes first. If several messages may be
--- under way at once, no guild takes all places.
+-- turn is its place among the messages of its guild, after those that are under way. Of messages
+-- with the same turn, that of the guild that was served last goes last. Among the others, new
+-- messages go before edits, and otherwise the guild that was served least recently goes first. If
+-- several messages may be under way at once, no guild takes all places.
 WITH busy AS MATERIALIZED (
     SELECT a.channel_id, ch.guild_id
     FROM giftcodes_announcement a

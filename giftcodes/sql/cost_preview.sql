@@ -7,7 +7,7 @@ WITH wanted AS (
     SELECT guild_id, code_id
     FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[]) AS pair (guild_id, code_id)
 ), held AS MATERIALIZED (
-    -- Requests that wait or are under way in other guilds are a secret of these guilds.
+    -- An officer does not learn what waits or is under way in guilds that are not in `seen`.
     SELECT row.gift_code_id, row.player_id, bool_or(row.state = ANY(%(having)s)) AS has_it
     FROM giftcodes_memberredemption row
     JOIN giftcodes_redemption r ON r.id = row.redemption_id

@@ -1,7 +1,7 @@
 -- name: figures
--- Of the codes that each feed listed after its first answer: how many there are, how many the game
--- accepted after this feed had them first, how many the game does not know, and the median time in
--- seconds by which the feed was later than another feed or a person.
+-- For each feed, of the codes that it first listed after `judged_from`: how many there are, how
+-- many this feed had first and the game accepted, how many the game does not know, and the median
+-- time in seconds by which this feed was later, if another feed or a person was first.
 SELECT s.feed_id,
        count(*),
        count(*) FILTER (WHERE s.is_first AND c.proven_at IS NOT NULL),

@@ -1,6 +1,6 @@
 -- name: add_attempts
--- Add the attempts that were answered after one moment, until another, to the figures. At first
--- there is no moment `after`: then all attempts count, also those that were pruned.
+-- Add to the figures the attempts that were answered after the moment `after`, up to `until`. The
+-- first time there is no `after`, and all attempts count, also those that were pruned.
 INSERT INTO giftcodes_keptfigure AS f (of, provider, what, number)
 SELECT 'attempts', provider, what, sum(number)
 FROM (

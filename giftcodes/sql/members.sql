@@ -40,7 +40,7 @@ WHERE proof.gift_code_id = duplicate.gift_code_id AND proof.player_id = duplicat
 RETURNING duplicate.redemption_id
 
 -- name: lock_players
--- Lock all rows of the players of these rows, for the same codes, by id.
+-- Lock every row that has the player and the code of one of these rows, in the order of the ids.
 SELECT other.id
 FROM giftcodes_memberredemption m
 JOIN giftcodes_memberredemption other
@@ -50,9 +50,9 @@ ORDER BY other.id
 FOR NO KEY UPDATE OF other
 
 -- name: cover_unconfirmed
--- The unconfirmed duplicates of the rows that `settle_by_evidence` settles next. While such a
--- duplicate waits for its answer, the index allows no other row of the player to be settled. And no
--- request is sent for it any more, because the game has granted the code.
+-- Cover the unconfirmed duplicates of the rows that `settle_by_evidence` settles next. While such a
+-- duplicate is unconfirmed, the unique index (one_request_for_a_player_and_a_code) lets no other
+-- row of the player be settled. The duplicate needs no request any more: the code is granted.
 UPDATE giftcodes_memberredemption duplicate
 SET state = 'already_received', covered_by_id = proof.id, reason = %(reason)s,
     settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
@@ -76,7 +76,7 @@ RETURNING m.id
 
 -- name: park
 -- The game does not know the player in this realm: park the member's pending rows whose requests
--- would name it. A row in flight is not changed, because its own answer is still to come.
+-- would name that realm. A row in flight is not changed, because its answer is still to come.
 WITH waiting AS (
     SELECT m.id
     FROM giftcodes_memberredemption m

@@ -21,8 +21,9 @@ JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
 GROUP BY 1, 2
 
 -- name: attempts
--- The figures, and the attempts that they do not have yet. The cursor is read again, because it and
--- the figures may have moved on; the parameter lets the planner know that there are few attempts.
+-- The figures, and the attempts that they do not have yet. `after` is the cursor as it was read
+-- before, which tells the planner that there are few such attempts. The cursor is read again here,
+-- because it and the figures may have moved on since then.
 SELECT provider, what, sum(number)::bigint
 FROM (
     SELECT provider, what, number FROM giftcodes_keptfigure WHERE of = 'attempts'

@@ -1,9 +1,10 @@
 -- name: intend
 -- The statement that writes the intent also checks every condition under which the request may be
--- sent, and reads what the answer is judged with if nothing has changed until then. It locks the row, so that two messages for one claim take turns. Sessions keep the plan of
--- this statement, perhaps one that was made while the tables were empty. The row's state is checked
--- after the row is locked, or the plan could search all rows in flight. `OFFSET 0`: or it could read
--- all Attempts.
+-- sent. It reads the game's budget and the code, too: the answer is judged with them, unless they
+-- have changed by then. It locks the row, so that two messages for one claim take turns.
+-- Sessions keep the plan of this statement, perhaps one that was made while the tables were empty.
+-- Such a plan could search all rows in flight, so the row's state is checked after the row is
+-- locked. It could also read all Attempts, which `OFFSET 0` prevents.
 WITH claim AS MATERIALIZED (
     SELECT * FROM giftcodes_memberredemption
     WHERE id = %(id)s AND token = %(token)s
@@ -47,9 +48,10 @@ WITH claim AS MATERIALIZED (
 SELECT written.id, written.sent_at, known.* FROM written CROSS JOIN known
 
 -- name: what_is_known
--- What is known about the game and the code: a part of two statements. The versions change with the
--- rows: each UPDATE gives a row another `xmin`. Dispatch often writes `used`, which only grows until
--- the window ends; with a lower one, an answer is not taken to change less (RateBudget.would_change).
+-- What is known about the game and the code: a part of two statements. A version changes
+-- when its row changes: each UPDATE gives the code's row another `xmin`. The budget's version omits
+-- `used`, which dispatch writes often. This is safe: `used` only grows until the window ends, and
+-- with an old, lower number, RateBudget.would_change overlooks no change.
            clock_timestamp() AS now, (to_jsonb(b) - 'used')::text AS budget_version,
            c.xmin::text AS code_version,
            c.state AS code_state,
@@ -105,8 +107,8 @@ SELECT NOT EXISTS (
        ) AS in_flight
 
 -- name: claim_limits
--- How many players and how many guilds have met a claim limit since the code was last granted. The
--- attempt `this` is included.
+-- For how many players, and how many guilds, the game has answered USED (Outcome.CLAIM_LIMIT) since
+-- it last granted the code. The attempt `this` is included.
 SELECT count(DISTINCT a.player_id), count(DISTINCT r.guild_id)
 FROM giftcodes_attempt a
 JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id

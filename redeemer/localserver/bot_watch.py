@@ -12,7 +12,8 @@ from psycopg.conninfo import make_conninfo
 from redeemer import database_url
 from redeemer.localserver.supervisor import Child, Program, Supervisor
 
-#: Each question needs a new connection, because one that is kept would take 5 MB.
+#: How often BotWatch asks whether there is a token. Each time needs a new connection to the
+#: database, because one that is kept would take 5 MB of the server's memory.
 _EVERY_SECONDS = 15.0
 _CONNECT_SECONDS = 3
 #: Whether a token was entered in the browser (giftcodes.models.stored_setting).
@@ -75,9 +76,9 @@ class BotWatch:
         self._child: Child | None = None
 
     def poll(self) -> None:
-        """Start or end the process after an answer, and ask if that is due. Never blocks for long.
+        """Start or end the process after an answer, and ask again if that is due.
 
-        Only the end of the process takes as long as the process needs.
+        This blocks only while it waits for the process to end.
         """
         while self._answers:
             self._follow(self._answers.pop(0))

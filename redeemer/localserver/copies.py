@@ -92,7 +92,8 @@ class Copies:
         """
         if not HAS_PARENT_DEATH_SIGNAL:
             return
-        # The first call finds the memory of the title, and must come before os.environ changes.
+        # The first call finds the memory in which the system keeps this process's title. It must
+        # come before os.environ changes.
         getproctitle()
         os.environ.update(environment)
         try:

@@ -11,7 +11,8 @@ from redeemer.localserver.servers import http_status, pick_port
 from redeemer.localserver.supervisor import Program
 
 _RATE = "30/10"
-#: A demo that is left running publishes so many codes, for five hours, and then one a day.
+#: A demo publishes a code every 180 s until there are 100, which takes five hours, and then one a
+#: day. So a demo that is left running stays small.
 _PUBLISH_EVERY_SECONDS, _PUBLISH_FIRST = 180, 100
 _PLAYERS = 50
 

@@ -40,12 +40,12 @@ _SETTINGS = {
     "log_timezone": "UTC",
     # Releases the row locks of a process that is frozen in a transaction.
     "idle_in_transaction_session_timeout": "30s",
-    # These save the memory of four processes. An installation reads from a cache, and does not
-    # replicate.
+    # Without these, PostgreSQL starts three I/O workers and a replication launcher. An
+    # installation needs none of them: PostgreSQL finds its data in memory, and does not replicate.
     "io_method": "sync",
     "max_logical_replication_workers": "0",
-    # The log of changes takes up to 1 GB by default. A log this small costs more checkpoints while
-    # much is written, and nothing at rest.
+    # The write-ahead log (WAL) takes up to 1 GB by default. A small one causes more checkpoints
+    # while much is written, and costs nothing at rest.
     "min_wal_size": "32MB",
     "max_wal_size": "96MB",
 }

@@ -152,7 +152,8 @@ def _module(name: str, *arguments: str) -> list[str]:
 def _run_celery() -> None:
     """Run `celery worker` or `celery beat`.
 
-    The module of the whole command also loads an interactive shell, which takes 7 MB.
+    The module of the `celery` command is not used, because it also loads an interactive shell,
+    which takes 7 MB.
     """
     from celery.bin.base import CLIContext
     from celery.bin.beat import beat

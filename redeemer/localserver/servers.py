@@ -153,7 +153,8 @@ def postgres_programs(account: Account | None, copy_to: Callable[[], Path]) -> P
         copy = copy_to() / f"postgresql-{version(_POSTGRES_WHEEL)}"
         if not copy.exists():
             _copy_programs(wheel, copy)
-            # The copies of earlier releases. They end like this one, so no other folder is removed.
+            # Remove the copies that earlier releases made. The pattern matches only folders that
+            # contain a copy of this wheel, so no other folder is removed.
             for old in copy.parent.glob(f"postgresql-*/{wheel.name}/pginstall*"):
                 if old.parents[1] != copy:
                     shutil.rmtree(old.parents[1], ignore_errors=True)

@@ -159,8 +159,8 @@ class Valkey:
         Nothing is lost, because the work is in the database.
 
         Returns:
-            A line that says what was done. None if Valkey did not end because of its data, or if
-            the data were already moved away before the last start.
+            A line that says what was done. None if Valkey ended for another reason than its data,
+            or if the data were already moved away before the last start.
 
         Raises:
             CannotStartError: the data cannot be moved.

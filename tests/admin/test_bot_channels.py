@@ -51,10 +51,10 @@ def test_nobody_enters_a_channel_of_another_server(admin_client: Any, channel: C
     other = BotChannel(1, 2).address
     url = reverse("admin:giftcodes_channel_change", args=[channel.pk])
     said = admin_client.post(url, {"name": "runs", "tells": "all", "role_id": "", "address": other})
-    assert "use the command /announce here" in said.content.decode()
+    assert "use the command “/announce here”" in said.content.decode()
     sent = {"guild": channel.guild_id, "name": "x", "tells": "all", "address": other}
     said = admin_client.post(reverse("admin:giftcodes_channel_add"), sent)
-    assert "use the command /announce here" in said.content.decode()
+    assert "use the command “/announce here”" in said.content.decode()
     channel.refresh_from_db()
     assert channel.address == ADDRESS
     assert Channel.objects.count() == 1

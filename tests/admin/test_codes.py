@@ -224,7 +224,7 @@ def test_a_code_that_was_never_granted_takes_another_spelling(
     row = GiftCode.objects.get()
     assert (row.code, row.state) == (spelling, CodeState.ACTIVE)
     assert ["FROST2026"] == (row.other_spellings or [row.code])
-    assert "Offered as FROST2026." in words_of(LogEntry.objects.get())
+    assert "Another spelling was offered: FROST2026." in words_of(LogEntry.objects.get())
 
 
 def test_the_error_about_a_stored_code_names_its_newest_issue(browser: Browser) -> None:

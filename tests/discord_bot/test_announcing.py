@@ -48,7 +48,7 @@ def test_a_channel_that_is_chosen_again_is_changed(play: Play, wolves: Guild) ->
         assert only_channel().tells == Tells.RUNS
         Channel.objects.update(is_on=False, role_id="900000000000000001")
         said = await boss.slash("announce here", what=Tells.ALL.value)
-        assert "Changed. This channel gets for **Wolves**" in text_of(said)
+        assert "Changed. For **Wolves**, this channel gets" in text_of(said)
         channel = only_channel()
         assert (channel.is_on, channel.tells) == (True, Tells.ALL)
         assert channel.role_id == "900000000000000001"

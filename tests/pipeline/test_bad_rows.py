@@ -235,7 +235,7 @@ def test_a_code_that_cannot_be_closed_does_not_hold_up_the_others(world: World) 
     assert GiftCode.objects.get(pk=bad.pk).state == CodeState.ACTIVE
     assert standing() == [f"sweep: code {bad.pk}"]
     message = Alarm.objects.get().message
-    assert "The others are handled" in message
+    assert "Everything else is handled" in message
     assert "my-secret-value" not in message
 
     heal()

@@ -58,7 +58,7 @@ def test_a_new_code_whose_end_is_past_is_stored_closed_and_not_asked_for(world: 
 
     assert the_code().state == CodeState.CLOSED
     assert the_code().reason == (
-        "It had ended at 2020-01-01 00:00 UTC, as the feed says, when it was first seen. "
+        "The feed says that it ended at 2020-01-01 00:00 UTC, before it was first seen. "
         "It was not redeemed."
     )
     assert world.requests == []

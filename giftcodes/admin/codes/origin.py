@@ -27,7 +27,7 @@ class Fact:
 
 
 def source_words(source: str, adder: str = "") -> str:
-    """Where a code came from. Officers add codes in the admin, too.
+    """Where a code came from. The source `admin` is shown as a person, who may be an officer.
 
     Args:
         source: the code's source.
@@ -39,7 +39,7 @@ def source_words(source: str, adder: str = "") -> str:
 
 
 def facts(code: GiftCode, person: scope.Person, *, shows_times: bool) -> list[Fact]:
-    """The facts about a code that say something, and that the rest of its page does not say.
+    """The facts about a code, without those that are empty or that stand elsewhere on its page.
 
     Officers do not see when the game accepted the code, because that is a moment in the run of some
     guild. For the same reason, they do not see the time at which a code was closed until a run of

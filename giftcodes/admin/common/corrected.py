@@ -1,8 +1,9 @@
 """What has come of a person's own corrections, for the pages on which they make them.
 
-The session keeps which members and guilds the person has corrected in the last minutes, and the
-members whom the game was to be asked about because of it. What the game answered about them since
-then is read from the database. Members who came later, and later codes, do not count.
+The session keeps which members and guilds the person has corrected in the last minutes and, for
+each correction, the members whom the game was to be asked about. What the game has answered about
+these members since then is read from the database. Members who came later, and later codes, do not
+count.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _corrected(row: Member | Guild) -> MemberQuerySet:
 
 
 def _is_waiting() -> Q:
-    """A condition for rows for which the game has still to answer in the present realm."""
+    """A condition for rows that wait for the game's answer about a member in the present realm."""
     realm_now = Coalesce("member__realm", "member__guild__realm")
     is_corrected = Q(state=State.NEEDS_CORRECTION, asked_realm__isnull=False) & ~Q(
         asked_realm=realm_now

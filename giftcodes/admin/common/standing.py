@@ -33,5 +33,5 @@ def state_badge(state: State, code: GiftCode) -> SafeString:
 
 
 def reason_now(reason: str, state: State, code: GiftCode) -> str:
-    """A stored reason in the words of the game."""
+    """A stored reason with the game's word for a realm, and without advice if it is too late."""
     return spoken(reason, code.provider, is_over=is_missed(state, code.ending))

@@ -58,8 +58,7 @@ _AGAIN_SECONDS = 1.0
 
 #: Findings which show that the salt is wrong.
 _SALT_REFUSED = {FindingKind.SIGNATURE_REFUSED, FindingKind.SERVICE_REFUSES}
-#: In the order in which the page shows them.
-#: The fields in the order in which a sentence lists them.
+#: The fields, in the order in which the page shows them and a sentence lists them.
 _FIELDS = ("salt", "feed_url", "feed_key", "feed_format", "api_url", "is_enabled")
 _SWITCH = {"on": "1", "off": "0"}
 _SWITCHED = {"on": "did_switch_on", "off": "did_switch_off"}
@@ -289,7 +288,7 @@ def tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
 
 
 def _on_this_page(words: str) -> str:
-    """Advice that names this page, as the page itself says it."""
+    """Put “below” into advice that says “under Connect a game”, because that is this page."""
     for what in ("address", "key"):
         there, here = Sentence.of(f"check_{what}_of_game"), Sentence.of(f"check_{what}_below")
         words = words.replace(there, here)

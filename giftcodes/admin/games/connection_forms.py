@@ -35,7 +35,7 @@ _QUOTES = "\"'“”„‘’`"
 FORMAT_LABELS = {"community": _("Community list"), "kingshot.net": "kingshot.net"}
 
 
-#: The token of a bot: its number, a time and a signature, each in letters of an address.
+#: The token of a bot: its number, a time and a signature, each in URL-safe Base64.
 _BOT_TOKEN = re.compile(r"[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{20,}")
 
 

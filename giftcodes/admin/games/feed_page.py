@@ -73,7 +73,7 @@ def add_context(kind: FeedKind) -> dict[str, Any]:
 
 
 def is_connected(feed: Feed) -> bool:
-    """Whether the feed's game is on and, for its main feed, has the address of a feed."""
+    """Whether the feed's game is on. The main feed of a game must also have an address."""
     config = games().get(feed.provider)
     return config is not None and config.is_on and (not feed.is_main or config.has_feed)
 

@@ -96,7 +96,7 @@ class FeedAdmin(Editable):
 
     # --- Who may do what --------------------------------------------------------------------------
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may add a feed: administrators may, because they choose an address."""
+        """Whether the user may add a feed. Only administrators may choose the address of one."""
         return bool(request.user.is_superuser)
 
     def has_change_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:
@@ -108,7 +108,7 @@ class FeedAdmin(Editable):
         return self.has_change_permission(request, obj) and obj is not None
 
     def has_own_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may decide where codes come from, and which are believed."""
+        """Whether the user may decide where codes come from, and which feeds are trusted."""
         return bool(request.user.is_superuser)
 
     # --- The list ---------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ class FeedAdmin(Editable):
 
     @admin.action(description=_("Trust it"), permissions=["own"])
     def trust_it(self, request: HttpRequest, feeds: QuerySet[Feed]) -> None:
-        """Try new codes of the feeds at once again. Earlier wrong codes no longer count."""
+        """From now on, try new codes of the feeds at once. Earlier wrong codes no longer count."""
         self._believe(request, feeds, FeedTrust.TRUSTED)
 
     @admin.action(description=_("Let new codes wait for me"), permissions=["own"])
@@ -373,7 +373,7 @@ class FeedAdmin(Editable):
         return TemplateResponse(request, "admin/giftcodes/feed/token.html", context)
 
     def _ask_about_token(self, request: HttpRequest, feed: Feed) -> HttpResponse:
-        """Ask before a token that a program may be using ends."""
+        """Ask for confirmation: a new token ends the old one, which a program may be using."""
         return confirmation_page(
             request,
             self,

@@ -168,7 +168,7 @@ class GuildAdmin(KeepsHistory):
         return format_html('<a href="{}">{}</a>', guild_url(guild.pk, "members"), number)
 
     def decorate(self, request: HttpRequest, rows: list[Guild]) -> None:
-        """Add the number of unknown members, of runs, and the last result to each guild.
+        """Add to each guild the numbers of unknown members and current runs, and the last result.
 
         It takes six SQL statements at most.
         """

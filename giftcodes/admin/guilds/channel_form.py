@@ -26,7 +26,7 @@ _STEPS = (
     _("Press Copy Webhook URL, and paste it here. For a thread, add ?thread_id=… at the end."),
 )
 _OTHERWISE = _(
-    "If the Discord bot is in the server, use the command /announce here instead: its messages "
+    "If the Discord bot is in the server, use the command “/announce here” instead: its messages "
     "have buttons. For another service, write its Apprise address, such as tgram://token/chat. The "
     "address is kept encrypted, and never shown again."
 )
@@ -110,8 +110,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         """The address that was entered, or the stored address if the field is empty."""
         address: str = self.cleaned_data["address"].strip()
         if address and BotChannel.of(address) is not None:
-            # Anyone could enter the channel of another guild's server.
-            words = _("In the channel in Discord, use the command /announce here.")
+            # Otherwise, anyone could enter the channel of another guild's server.
+            words = _("In the channel in Discord, use the command “/announce here”.")
             raise ValidationError(words, code="bot")
         if address and (signed := SignedAddress.of(address)):
             old = self.instance.signed_address

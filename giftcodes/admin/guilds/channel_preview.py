@@ -64,7 +64,10 @@ def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], M
 
 
 def _messages(channel: Channel) -> tuple[Message, Message, Message, Message, Message]:
-    """The messages of a run, of one that is done, of one with needs, its thread, and an alarm."""
+    """The messages of a run under way, of a run that is done, and of a run that needs a person.
+
+    Then the message in the thread of that last run, and the message of an alarm.
+    """
     started = _report(
         channel,
         {State.REDEEMED: 12, State.ALREADY_RECEIVED: 3, State.PENDING: 35},

@@ -117,7 +117,7 @@ def states_of(channels: Sequence[Channel]) -> dict[int, ChannelState]:
 
 
 def _state(channel: Channel, test: Announcement | None, waiting: int) -> ChannelState:
-    """The state of a channel. What its last test says is left out where the channel says it."""
+    """The state of a channel. The test's reason is left out if the channel's reason contains it."""
     now = said_of(channel, test)
     said = _said_of_test(test, channel) if test else None
     if said and said.why and said.why in now.why:

@@ -191,7 +191,7 @@ class ChannelAdmin(Page):
     ) -> HttpResponse:
         """Go to the page of the new channel, where a test is the next step.
 
-        One message says both, in place of Django's.
+        One message says that it is saved and what the next step is, in place of Django's message.
         """
         if "_popup" in request.POST or "_addanother" in request.POST:
             return super().response_add(request, obj, post_url_continue)

@@ -1,6 +1,7 @@
 """The part “Discord” of a guild's tab “Officers”: its servers, and the person's own Discord user.
 
-The codes are shown once, right after they were made. Only hashes of them are stored.
+A code that links a server or a Discord user is shown once, right after it was made. Only a hash of
+it is stored.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def block(person: Any, guild: Guild) -> dict[str, Any]:
 
 @sensitive_variables("code")
 def page(request: HttpRequest, guild_id: int) -> HttpResponse:
-    """Do what the pressed button says. A code that was made is the page; else the tab follows."""
+    """Do what the pressed button says. Then show the code that was made, or else the tab again."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
     guild = own_guild(request, guild_id)
@@ -65,7 +66,7 @@ def page(request: HttpRequest, guild_id: int) -> HttpResponse:
     elif act == "unlink":
         _unlink(request, guild)
     elif act == "unlink account" and discord_links.unlink_account(request.user):  # type: ignore[arg-type]
-        messages.success(request, gettext("Your account and your Discord user are apart now."))
+        messages.success(request, gettext("Your account and Discord user are no longer linked."))
     return HttpResponseRedirect(guild_url(guild.pk, "officers"))
 
 
@@ -80,7 +81,7 @@ def _unlink(request: HttpRequest, guild: Guild) -> None:
         request,
         gettext(
             "The Discord server %s is no longer linked, and the bot announces nothing there. "
-            "Players keep /codes and /leave."
+            "Players can still use /codes and /leave."
         )
         % server.name,
     )

@@ -30,7 +30,7 @@ _MOST_HIDDEN = 100
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do, with the address where it is done. A guild also works without the optional.
+    """One thing to do, with the address where it is done. A guild works without optional steps.
 
     Args:
         title: what to do.

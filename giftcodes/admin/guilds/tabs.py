@@ -87,7 +87,8 @@ def frame(request: HttpRequest, guild: Guild, name: str) -> dict[str, Any]:
         ],
         "steps": steps,
         "next_step": next_of(steps),
-        # Only “Overview” names a step that may be left out, because it can be hidden there.
+        # Other tabs name the next step only if it is needed, or beside a message, because an
+        # optional step can be hidden only on “Overview”.
         "needed_step": needed_of(steps),
         "may_hide_steps": may_hide(steps),
     }

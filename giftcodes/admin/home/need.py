@@ -123,5 +123,5 @@ class Alarms:
 
     @property
     def left(self) -> list[Alarm]:
-        """The raised alarms that no line is about. One that is suspected only adds to a line."""
+        """The raised alarms that no line is about. A suspected alarm gets no line of its own."""
         return [row for row in self._rows.values() if row.raised_at]

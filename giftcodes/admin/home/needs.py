@@ -317,7 +317,7 @@ def _proposals(proposals: dict[str, Any], more: More) -> Iterator[Need]:
 def _channels(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
     """Channels in which messages do not arrive now, and those that an alarm is about.
 
-    A guild's Overview lists the same channels, from the same moment on.
+    If messages do not arrive in a channel, the guild's Overview lists it from the same moment on.
     """
     if not person.has_perm("giftcodes.view_channel"):
         return

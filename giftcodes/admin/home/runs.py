@@ -165,7 +165,7 @@ def _several_words(end: RecentEnd) -> tuple[str, str]:
 
 
 def _badge_of_several(end: RecentEnd) -> SafeString:
-    """The result of several codes, in the tone that pages of codes have for the same result."""
+    """The result of several codes in words, in the tone that `RecentEnd.tone` chooses."""
     members, tone = end.members, end.tone
     all_words, none_words = _several_words(end)
     if tone is Tone.GOOD:

@@ -1,4 +1,4 @@
-"""Links to the imports that brought members whom the game does not know, where they are undone."""
+"""Links to imports that brought members whom the game does not know, so that they can be undone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def undo_links(guilds: Iterable[GuildToCorrect], person: Any) -> dict[int, tuple
 
     Args:
         guilds: guilds that the person may see.
-        person: the person who sees the links. They may undo imports, or there are no links.
+        person: the person who sees the links. There are none if the person may not undo imports.
 
     Returns:
         The links by the guild's id. Guilds without such an import are left out.

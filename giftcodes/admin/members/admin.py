@@ -320,7 +320,7 @@ class MemberAdmin(KeepsHistory):
         """Save the member, and let the guild catch up.
 
         A member who is new, active again or corrected has codes to catch up on. A new state or
-        kingdom is not saved if the guild has no more corrections today.
+        kingdom is not saved if the guild has reached its limit of corrections.
         """
         if change and "realm" in form.changed_data:
             try:

@@ -126,7 +126,8 @@ class ImportForm(forms.Form):
                 raise forms.ValidationError({"file" if uploaded else "listing": _TOO_LONG})
             self.file_text = text if uploaded else None
             if cleaned.get("guild") is None:
-                # The form is refused anyway, and without a guild the reading cannot be limited.
+                # The form is refused anyway. So the list is not read: `turn_to_read` needs a guild,
+                # to refuse a second long list for it.
                 return cleaned
             with turn_to_read(text, cleaned.get("guild")):
                 cleaned["text"], cleaned["review"] = text, review_of(text)

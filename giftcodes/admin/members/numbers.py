@@ -1,4 +1,4 @@
-"""The number of members below their lists, which agrees with the numbers on other pages."""
+"""The words below a list that count its members. They agree with the numbers on other pages."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def words_for(person: Any) -> Words:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the form. If a player is chosen, show the data and buttons, and act on a pressed one.
+    """Show the form and, for a chosen player, data and buttons. Do what a pressed button asks for.
 
     With `?member` in the address, the player of this member is chosen already.
     """
@@ -257,5 +257,5 @@ _WISHES_OF_OFFICER: dict[str, Any] = {"opt_out": _opt_out_here}
 
 
 def _note(request: HttpRequest, provider: str, player_id: str, done: Sentence) -> None:
-    """Add this to the history of the opt-out, which identifies the player only by a hash."""
+    """Add what was done to the history of the opt-out, which names the player only by a hash."""
     log(request, [OptOut(player_hash=player_hash(provider, player_id))], done)

@@ -46,7 +46,8 @@ class StandingFilter(admin.SimpleListFilter):
 class AlarmAdmin(History):
     intro = _(
         "Problems that need a person, now and earlier. An alarm is raised if its cause lasts, and "
-        "is cleared when the cause is gone. Trouble that ended before is not kept."
+        "is cleared when the cause is gone. A problem that ends before its alarm is raised is not "
+        "kept."
     )
     empty_hint = _("No alarms.")
     list_display = ["raised_at", "kind", "state_shown", "message", "cleared_at"]
@@ -74,7 +75,7 @@ class AlarmAdmin(History):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for the words of messages, too: the column has keys and values only."""
+        """Search for the words of messages, too: the database stores only their keys and values."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
         if search_problem(search_term):
             return found, may_repeat

@@ -133,8 +133,8 @@ class ChangeAdmin(History):
     def decorate(self, request: HttpRequest, rows: list[LogEntry]) -> None:
         """Add the words of each entry, with the values that have changed.
 
-        The words name only guilds that the person may see. The entries of one action are one,
-        unless the person has sorted the list.
+        The words name only guilds that the person may see. The entries of one action are shown
+        as one, unless the person has sorted the list.
         """
         entries = [Entry(row.action_time, row.user.get_username(), words_of(row)) for row in rows]
         for row, entry in zip(rows, with_guilds(entries, request.user), strict=True):

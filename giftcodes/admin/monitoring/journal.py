@@ -73,7 +73,7 @@ def _who(event: RedemptionEvent, adders: dict[int, str]) -> str:
 
 
 def _is_first_of_person(event: RedemptionEvent) -> bool:
-    """Whether an entry is about the first run of a code that a person added, and names nobody."""
+    """Whether an entry names nobody and is about the first run of a code that a person added."""
     is_of_person = event.user_id is None and event.trigger == Trigger.ADMIN
     is_of_run = event.kind in (EventKind.LOCKED, EventKind.UNLOCKED)
     return is_of_person and is_of_run and event.run_number == 1
@@ -132,7 +132,7 @@ def _group_key(event: RedemptionEvent) -> tuple[Any, ...] | None:
 
 
 def _belongs(event: RedemptionEvent, first: RedemptionEvent) -> bool:
-    """Whether an entry has the same cause as a newer one of its kind that stands for several."""
+    """Whether an entry belongs to the group of `first`, a newer entry of the same kind."""
     is_end, is_housekeeping = event.kind == EventKind.UNLOCKED, _is_housekeeping(event)
     if first.at - event.at > (BURST if is_end or is_housekeeping else PRESS):
         return False

@@ -136,7 +136,7 @@ class ScheduleAdmin(History):
 class HeartbeatAdmin(History):
     intro = _(
         "When the most frequent tasks last ran. The first one runs four times a second while "
-        "everything is well."
+        "there is work, and every four seconds otherwise."
     )
     empty_hint = _("No periodic task has run yet.")
     list_display = ["what", "at_shown"]

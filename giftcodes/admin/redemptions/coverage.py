@@ -105,7 +105,7 @@ class Row:
         cells: the cells, in the order of the codes.
         missing: the open codes that the member does not have, for the layout of a phone.
         missed: the closed codes that the member did not get. Codes that the game never knew, or
-            that the member was never to get, are left out.
+            for which the member has no member redemption, are left out.
         total: the number of codes that the member has, lacks or missed.
     """
 
@@ -133,7 +133,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One code, and how many members have it. `url` is its redemption's page, or else its own."""
+    """One code, and how many members have it. `url` is its redemption's page, or the code's."""
 
     code: GiftCode
     has: int

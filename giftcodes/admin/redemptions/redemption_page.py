@@ -77,7 +77,7 @@ def context(redemption: Redemption, person: Any) -> dict[str, Any]:
 
 
 def again_in_seconds(redemption: Redemption) -> float:
-    """The seconds until the page polls again, without an end: a run can be started again."""
+    """The seconds until the page polls again. It never stops: a run can be started again."""
     return BUSY_SECONDS if redemption.state == RunState.RUNNING else IDLE_SECONDS
 
 

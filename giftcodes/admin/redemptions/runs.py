@@ -101,7 +101,7 @@ def resume(redemptions: Iterable[Redemption], *, user_id: int | None, report: Re
 def _log_pairs(pairs: list[tuple[int, int]], user_id: int | None, done: Sentence) -> None:
     """Record what a person did with the redemptions of these guilds and codes, in two statements.
 
-    Redemptions without a row yet are left out: the journal has an entry for each when it starts.
+    Pairs without a redemption yet are left out: the journal gets an entry when each starts.
     """
     wanted = set(pairs)
     rows = Redemption.objects.filter(

@@ -74,9 +74,9 @@ class AppriseClient:
     def create(self, message: Message) -> Delivery:
         """Post a message, once.
 
-        Apprise returns only True or False, so this method also looks at the HTTP answers. False
-        does not prove that the message was not posted. That is certain only if no connection was
-        made, or if the only answer asks us to wait. Apprise has no time limit for the whole
+        Apprise returns only True or False, so this method also looks at the HTTP answers. After
+        False, the message may have been posted. It was certainly not posted only if no connection
+        was made, or if the only answer asks us to wait. Apprise has no time limit for the whole
         request, so it is called in a thread, which is abandoned when the time is up.
         """
         results: queue.SimpleQueue[Delivery] = queue.SimpleQueue()

@@ -15,7 +15,7 @@ from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
 from giftcodes.domain.sentences import Sentence
 
 ERROR_LENGTH = 300
-#: The keys of the errors of messages for which no connection to the service was made.
+#: The keys of the sentences that say that no connection to the service was made.
 UNREACHED_KEYS = frozenset({"discord_unreached", "service_unreached"})
 #: The wait after an HTTP 429 that does not say how long to wait. A short wait is enough, because
 #: the outbox has its own back-off, which is longer and grows.
@@ -70,8 +70,8 @@ class Message:
         role_id: the ID of the role that the message mentions, for Discord. Empty if there is none.
         pings: whether the people who have the role are pinged. If not, the role is only shown.
         buttons: the buttons below the message, at most five. Only the Discord bot can send them.
-        event: the same for programs, as a JSON object with an `id`. Only webhooks for programs send
-            it.
+        event: what the message says, for programs: a JSON object with an `id`. Only webhooks for
+            programs send it.
     """
 
     title: str
@@ -130,8 +130,8 @@ class ChannelRules:
         private_hosts: the private hosts at which a channel may be.
         more_schemes: Apprise's schemes that are allowed besides those in `services.SERVICES`, in
             lower case.
-        bot_token: the token of the Discord bot, which is a secret. None if no address may be that
-            of a channel in which the bot posts. If it is empty, such an address is allowed, but
+        bot_token: the token of the Discord bot, which is a secret. With None, addresses of channels
+            in which the bot posts are not allowed. With an empty text, they are allowed, but
             nothing can be sent.
     """
 

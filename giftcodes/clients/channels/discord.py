@@ -176,7 +176,7 @@ class DiscordClient:
         return self._failed(outcome, key, wait, status=status, said=said)
 
     def _refusal(self, status: int, code: int) -> tuple[DeliveryOutcome, str]:
-        """Return the outcome of a refusal by Discord itself, and the key of what to do about it."""
+        """Return the outcome of a refusal by Discord itself, and the key of its sentence."""
         return _refusal(status, code)
 
     def _failed(
@@ -192,8 +192,8 @@ class DiscordClient:
             outcome: why.
             key: the key of the sentence about it.
             wait_seconds: how long Discord asks us to wait.
-            values: the values of the sentence. Texts come from outside, so that they may be long
-                or contain a secret.
+            values: the values of the sentence. Texts come from outside, so they may be long or
+                contain a secret.
         """
         safe = {
             name: value

@@ -73,7 +73,7 @@ class BotClient(discord.DiscordClient):
         BadAddressError: such an address is not allowed here.
     """
 
-    #: The key of what to do if the bot lacks a permission.
+    #: The key of the sentence that says what to do if the bot lacks a permission.
     without_permission = "bot_may_not_post"
 
     def __init__(
@@ -151,8 +151,8 @@ class ThreadClient(BotClient):
             name: the name of the thread. It is shortened.
 
         Returns:
-            A delivery whose `message_id` is the number of the thread. It is delivered, too, if the
-            message has a thread already.
+            A delivery whose `message_id` is the number of the thread. Its outcome is DELIVERED even
+            if the message has a thread already.
         """
         content = {
             "name": shortened(name, _THREAD_NAME_LENGTH, length=discord.length),

@@ -35,7 +35,7 @@ from giftcodes.domain.tokens import TokenKind, new_token
 
 #: The address of such a channel begins with this, before `https://`.
 PREFIX = "webhook+"
-#: The answer's body is not used.
+#: The limit for the body of an answer. The body is not used.
 _MAX_BYTES = 64 * 1024
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _TIMESTAMP, _SIGNATURE, _ID = "Redeemer-Timestamp", "Redeemer-Signature", "Redeemer-Id"
@@ -113,7 +113,10 @@ class SignedClient:
         self._rules = rules
 
     def create(self, message: Message) -> Delivery:
-        """Send a message, once. A repetition has the same id, by which a receiver knows it."""
+        """Send a message, in one request.
+
+        If the message is sent again later, it has the same id, so the receiver can recognise it.
+        """
         event: dict[str, Any] = json.loads(message.event or "{}")
         timestamp, body = int(time.time()), _body(message, event)
         total, connect = self._seconds
@@ -150,7 +153,7 @@ class SignedClient:
 
 
 def _delivery(response: Response) -> Delivery:
-    """Decide what an answer means. Receivers know a repetition by its id, so it does no harm."""
+    """Decide what an answer means. A repetition does no harm: receivers recognise it by its id."""
     status = response.status
     if 200 <= status < 300:
         return Delivery(DeliveryOutcome.DELIVERED)

@@ -19,7 +19,7 @@ from giftcodes.domain.sentences import Sentence
 from giftcodes.domain.text import one_line
 
 MAX_BYTES = 256 * 1024
-#: The longest text of a directory in a sentence, in characters.
+#: The most characters of a directory's text that a sentence quotes.
 ERROR_LENGTH = 300
 #: Stands for the player ID in a configured URL.
 ID_PLACEHOLDER = "{id}"

@@ -54,7 +54,7 @@ def problems_of_options(feed_format: str, options: SourceOptions) -> dict[str, S
         options: what an administrator entered. Options that the format does not use are ignored.
 
     Returns:
-        A sentence that says what to do, by the name of the option. Empty if they can be used.
+        For each option that cannot be used: its name, and a sentence that says what to do.
     """
     found: dict[str, Sentence | None] = {}
     if feed_format == "json":

@@ -30,15 +30,15 @@ from giftcodes.domain.text import one_line
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SKIPPED_KEPT = 20
-#: The longest text of a feed in a sentence, in characters.
+#: The most characters of a feed's text that the reason for a skipped line, or a note, quotes.
 QUOTED_LENGTH = 100
 ETAG_LENGTH = 200
 LAST_MODIFIED_LENGTH = 100
 ERROR_LENGTH = 300
 #: More codes than this in one answer are a mistake, or an attack: each becomes a row in each guild.
 MAX_CODES = 2_000
-#: At most so many spellings of a code are taken from one answer. Each that the game does not know
-#: costs two requests.
+#: At most so many spellings of a code are taken from one answer. Each spelling that the game does
+#: not know costs two requests.
 MAX_SPELLINGS = 4
 #: A well-formed code.
 CODE = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -77,8 +77,8 @@ class FeedStatus(StrEnum):
 class PublishedCode:
     """A published code. `expires_at` is in UTC.
 
-    `other_spellings` contains spellings that differ from `code` only in upper and lower case, fewer
-    than `MAX_SPELLINGS`.
+    `other_spellings` contains fewer than `MAX_SPELLINGS` spellings. They differ from `code` only in
+    upper and lower case.
     """
 
     code: str
@@ -151,8 +151,8 @@ def json_object(body: bytes) -> dict[str, Any] | Listing:
 def unique(found: Iterable[PublishedCode]) -> tuple[PublishedCode, ...]:
     """Return each code once, in the order of the list.
 
-    For a repeated code, the first spelling is used, with the latest day and the latest end. A few
-    of its other spellings are kept too, so the time grows no faster than the list.
+    For a repeated code, the first spelling is used, with the latest day and the latest end. Only a
+    few of its other spellings are kept, so that the time grows no faster than the list.
     """
     codes: dict[str, PublishedCode] = {}
     for one in found:
@@ -289,7 +289,10 @@ def _too_many(listing: Listing) -> Sentence | None:
 
 
 def _check(config: FeedConfig, setting: str) -> Sentence:
-    """Where to check a value: where it was entered, or where the feed's address was entered."""
+    """Where to check a value: where it was entered.
+
+    For a key that is missing, it is where the feed's address was entered.
+    """
     is_unset = setting == "FEED_KEY" and not config.feed_key
     if setting.lower() in config.from_browser or (is_unset and "feed_url" in config.from_browser):
         what = "address" if setting == "FEED_URL" else "key"

@@ -1,4 +1,7 @@
-"""Where the codes stand in the answer of a source, as an administrator describes it."""
+"""Where the codes stand in the answer of a source: a feed that an administrator added.
+
+The administrator describes it with these options.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +59,9 @@ def steps_of(path: str) -> list[str | int]:
 def codes_around(text: str, template: str) -> list[str]:
     """The codes in a text that have the words of a template around them, in the order of the text.
 
-    Between two words may be anything but letters and digits. Upper and lower case are the same,
-    except that a code has at least one digit or two capitals: `gift code giveaway` is no code. The
-    time grows no faster than the text's length.
+    Anything but letters and digits may be between two words. Case is ignored, except that a code
+    has at least one digit or two capitals: in `gift code giveaway`, `giveaway` is no code. The time
+    grows no faster than the text's length.
 
     Args:
         text: a text that a stranger wrote.

@@ -17,7 +17,7 @@ import sys
 from calendar import timegm
 from typing import Any
 
-#: More entries are not passed on: the caller refuses so many.
+#: One more than the caller accepts, so that the caller sees that there are too many.
 MOST_ENTRIES = 501
 #: The longest text of an entry, in characters.
 TEXT_LENGTH = 20_000
@@ -28,7 +28,7 @@ def rss_entries(body: bytes) -> dict[str, Any]:
 
     The moments are in seconds since 1970, or None.
     """
-    # Only this process needs the parsers, and each of them only for one format.
+    # Imported here, because only RSS needs this parser.
     import feedparser
 
     # A file object: feedparser would take a text as an address or as the name of a file.

@@ -82,9 +82,9 @@ class ProviderConfig:
     #: hosts are limited only if the address was entered in the browser.
     api_hosts: PrivateHosts | None = None
     feed_hosts: PrivateHosts | None = None
-    #: Where a person enters the address of the feed, if that is not “Connect a game”.
+    #: Whether the feed's address is entered on the feed's own page, not under “Connect a game”.
     has_feed_page: bool = False
-    #: How the answer of the feed is read. None: the formats that settings can name need no options.
+    #: How the answer of the feed is read. None for the formats in `FORMATS`, which need no options.
     feed_options: SourceOptions | None = None
 
     def setting(self, field_name: str) -> str:

@@ -192,7 +192,7 @@ class Transport:
 
 @lru_cache(maxsize=64)
 def _prepared(method: str, url: str) -> tuple[str, dict[str, str]]:
-    """Check and quote a URL, which takes as long as all else that is done for an exchange.
+    """Check and quote a URL. The result is cached: this takes as long as all else in an exchange.
 
     Returns:
         The URL, and the headers that it needs: `Authorization`, if it names a user.

@@ -40,15 +40,15 @@ _OF_RUNS = {
 }
 
 _OF_CODES = {
-    "did_offer_spelling": Text(_("Offered as %(code)s.")),
+    "did_offer_spelling": Text(_("Another spelling was offered: %(code)s.")),
     "did_approve_listed": Text(_("Listed by a feed, and approved.")),
     "did_approve_proposed": Text(_("Proposed by an officer, and approved.")),
     "did_approve": Text(_("Approved.")),
     "did_reject": Text(_("Rejected.")),
     "did_reopen": Text(_("Reopened.")),
     "did_reissue": Text(_("Reissued.")),
-    "did_add_by_program": Text(_("Added or spelled by a program.")),
-    "did_spell_in_discord": Text(_("Added or spelled in Discord.")),
+    "did_add_by_program": Text(_("The code, or another spelling of it, was added by a program.")),
+    "did_spell_in_discord": Text(_("The code, or another spelling of it, was added in Discord.")),
     "did_add_in_discord": Text(_("Added in Discord.")),
 }
 

@@ -100,8 +100,8 @@ _OF_GUILDS = {
     ),
     "channel_without_thread": Text(
         _(
-            "The channel “%(channel)s” of guild %(guild)s gets no thread with those who need a "
-            "person: %(why)s Its messages are sent."
+            "In the channel “%(channel)s” of guild %(guild)s, the members who need a person could "
+            "not be listed in a thread: %(why)s The channel's messages are still sent."
         )
     ),
     "end_in_doubt": Text(
@@ -121,8 +121,8 @@ _OF_THE_SYSTEM = {
     ),
     "step_fails": Text(
         _(
-            "The step “%(step)s” fails for %(item)s (%(error)s). The others are handled, and this "
-            "one is tried again each time. Look at it."
+            "The step “%(step)s” fails for %(item)s (%(error)s). Everything else is handled, "
+            "and this item is tried again each time. Look at this item."
         )
     ),
     "bot_not_connected": Text(

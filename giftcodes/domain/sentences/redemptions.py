@@ -103,9 +103,9 @@ _ANSWERS = {
     ),
     "request_forbidden": Text(
         _(
-            "The game's server refused the request itself (HTTP 401 or 403). It may refuse this "
-            "server's address or clock, or the Origin header. Check the server's clock, and "
-            "whether the game's own gift page opens from it."
+            "The game's server refused the request itself (HTTP 401 or 403). It may refuse the "
+            "address or the clock of Redeemer's server, or the Origin header. Check the clock, and "
+            "whether the game's own gift page opens on Redeemer's server."
         )
     ),
     "unknown_answer": Text(
@@ -194,7 +194,7 @@ _OF_MEMBERS = {
         _("A person stopped the run before it was this member's turn. “Redeem now” continues it.")
     ),
     "code_closed_before_turn": Text(_("The code was closed before it was this member's turn.")),
-    "member_left": Text(_("The member left the guild, or asked not to be redeemed for.")),
+    "member_left": Text(_("The member left the guild or opted out.")),
     # `why` is the reason why the code is closed.
     "code_closed_unasked": Text(_("%(why)s No request was sent.")),
     "no_request_sent": Text(_("No request was sent.")),

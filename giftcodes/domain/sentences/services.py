@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.sentences.text import Text
 
-# `status` is the number of HTTP, and `said` and `error` are words of the service or the system.
+# `status` is the HTTP status, and `said` and `error` are words of the service or the system.
 _OF_DISCORD = {
     "discord_unreached": Text(_("Discord could not be reached (%(error)s).")),
     "discord_no_answer": Text(_("Discord did not answer (%(error)s).")),

@@ -20,7 +20,7 @@ _PARTS = {
     "answer_broken_off": Text(_("The answer broke off, or could not be decompressed.")),
 }
 
-# `check` is such as `Check the key on the page of the feed.`, `status` is the number of HTTP, and
+# `check` is such as `Check the key on the page of the feed.`, `status` is the HTTP status, and
 # `said` and `error` are words of the service or the system.
 _OF_REQUESTS = {
     "feed_format_unknown": Text(_("%(setting)s has an unknown value. Known formats: %(formats)s.")),
@@ -165,10 +165,10 @@ _OF_DIRECTORIES = {
 # The answers to a program that sends codes. Programs get English.
 _OF_BODIES = {
     "body_of_other_form": Text(
-        'There is no code in it. Send {"code": "…"} or {"codes": ["…", {"code": "…", '
+        'The body has no code. Send {"code": "…"} or {"codes": ["…", {"code": "…", '
         '"published": "…", "expires": "…"}]}, or a text with one code in each line.'
     ),
-    "body_too_many_codes": Text("It has more than %(number)s codes. Send fewer at a time."),
+    "body_too_many_codes": Text("The body has more than %(number)s codes. Send fewer at a time."),
     "body_without_codes": Text("The body has no readable code."),
 }
 

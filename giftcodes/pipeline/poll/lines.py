@@ -172,8 +172,8 @@ class _Listing:
     def _begin_again(self, known: GiftCode, line: PublishedCode) -> bool:
         """Reopen a closed code, because this feed lists it for the first time.
 
-        If it stayed closed, one wrong feed, or one officer's guess, could use up the tries of the
-        real code for all guilds, or end it too early.
+        Otherwise a spelling that an officer guessed wrongly, or another feed's wrong end, could
+        keep the real code closed for all guilds (`GiftCode.is_news_to_feed`).
         """
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=known.pk)
         if not self._is_news(code, line):
@@ -298,6 +298,6 @@ def _new(line: PublishedCode, *, provider: str, issue: int, now: dt.datetime) ->
     if line.expires_at is not None and line.expires_at <= now:
         # The code is kept, so that people see it and a later end can reopen it. The game is not
         # asked.
-        ended = f"It had ended at {line.expires_at:%Y-%m-%d %H:%M} UTC, as the feed says, "
-        code.close(f"{ended}when it was first seen. It was not redeemed.", outcome=None, now=now)
+        ended = f"The feed says that it ended at {line.expires_at:%Y-%m-%d %H:%M} UTC, "
+        code.close(f"{ended}before it was first seen. It was not redeemed.", outcome=None, now=now)
     return code

@@ -263,9 +263,9 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
 def _is_time_to_dispatch(in_flight: int) -> bool:
     """Whether this answer enqueues a dispatch: if one request for each thread is left, or none.
 
-    If each answer below that enqueued a dispatch, several would while the first one's message is
-    on its way. Two answers at the same time may both miss the number, but the next tick dispatches,
-    and the last answer sees that no request is in flight.
+    If each answer below that number enqueued a dispatch, several would be enqueued before the first
+    one runs. Two answers at the same time may both miss the number. Then the next tick dispatches,
+    or the last answer does, because no request is in flight any more.
     """
     return in_flight in (threads_of_workers(), 0)
 

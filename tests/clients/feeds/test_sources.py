@@ -263,7 +263,7 @@ def test_a_pushed_code_may_have_its_dates() -> None:
     [b"", b"  \n", b"{", b"[]", b"true", b"null", b'{"codes": []}', b"[" * 60_000],
 )
 def test_a_push_without_a_code_says_what_to_send(body: bytes) -> None:
-    assert "There is no code in it. Send" in read_pushed(body).problem
+    assert "The body has no code. Send" in read_pushed(body).problem
 
 
 def test_a_push_with_too_many_codes_is_refused_as_a_whole() -> None:
