@@ -32,8 +32,8 @@ def _without(package: str) -> Iterator[None]:
         del sys.modules[package]
 
 
-# The client of Redis loads OpenTelemetry's metrics, which nobody reads, if they are installed. They
-# would take memory in each process (redeemer.tracing loads what it needs).
+# The client of Redis loads OpenTelemetry's metrics if they are installed. They are not read, but
+# they would take memory in each process (redeemer.tracing loads what it needs).
 with _without("opentelemetry"):
     from kombu.transport import redis
 

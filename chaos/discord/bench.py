@@ -24,7 +24,7 @@ class Done:
 
     Args:
         what: `start`, `stop`, `join` or `who`.
-        person: who did it. Nobody else has this name.
+        person: who did it. No other person has this name.
         uses: the presses.
         player_id: for `join`, the player.
     """

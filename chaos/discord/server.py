@@ -24,7 +24,7 @@ __all__ = ["Discord", "Spoil"]
 _COMMAND, _PRESS, _FORM = 2, 3, 5
 _Result = TypeVar("_Result")
 _REDIRECT = Path(__file__).resolve().parent / "redirect"
-#: It has the form of a token of Discord, and belongs to nobody.
+#: It has the form of a token of Discord, but is not a real one.
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.only-for-tests-0123456789-abcdefghij"
 
 

@@ -77,7 +77,7 @@ def too_many_at_once() -> HttpResponse:
 
 def _answer(request: HttpRequest) -> HttpResponse:
     if request.path == f"{PREFIX}openapi.json" and request.method == "GET":
-        # The description names nobody, and needs no token.
+        # The description contains no names, and needs no token.
         return import_module(_ROUTES).description()  # type: ignore[no-any-return]
     caller = api_caller(request)
     if caller is None:

@@ -1,4 +1,4 @@
-"""Names of people, guilds and codes in messages: they format nothing, and mention nobody."""
+"""Names of people, guilds and codes in messages: they format nothing, and mention no one."""
 
 from __future__ import annotations
 

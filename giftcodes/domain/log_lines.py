@@ -55,7 +55,7 @@ def complete(
     """
     counts = f"Success: {success}, Already: {already}, Failed: {failed}"
     line = f"{result.icon} Auto-Redeem Complete (Guild: {guild}, Code: {code}, {counts})"
-    if not result.served_nobody:
+    if not result.served_none:
         log.info(line, result=result.kind.value)
         return
     log.warning(line, result=result.kind.value)

@@ -289,7 +289,7 @@ class Result:
         return Tone.NEUTRAL if self.served.has else Tone.BAD
 
     @property
-    def served_nobody(self) -> bool:
+    def served_none(self) -> bool:
         """Whether the redemption is over and has members, but none of them has the code."""
         is_over = self.tone is not Tone.BUSY and self.kind is not ResultKind.NOTHING
         return is_over and bool(self.served.total) and not self.served.has

@@ -1,4 +1,3 @@
-
 import giftcodes.domain.validators
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Counts of rows that are too many to be counted whenever somebody asks."""
+"""Stored counts of rows, because counting that many rows at each request would take too long."""
 
 from __future__ import annotations
 

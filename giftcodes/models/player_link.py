@@ -70,7 +70,7 @@ class PlayerLink(models.Model):
     confirmed the link (`is_confirmed`), it cannot be used to opt the player out, or to download or
     erase the player's data.
 
-    The link of a Discord user is used by this user's commands. Nobody gets its token.
+    The link of a Discord user is used by this user's commands. Its token is never shown.
     """
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="player_links")

@@ -116,7 +116,7 @@ def for_messages(claims: list[Claim]) -> list[list[Claim]]:
 
 
 def seconds_until_due() -> float | None:
-    """How long a dispatch will find nothing to do, if nobody adds work in the meantime.
+    """How long a dispatch will find nothing to do, unless work is added in the meantime.
 
     A confirmation counts as work only when it is due, and a code that is held back only when its
     wait is over.

@@ -135,8 +135,9 @@ class RecentEnd:
     def tone(self) -> Tone:
         """How the result of several codes is meant. Not for `EndKind.CODE`.
 
-        If nobody has any of the codes, the tone is that of one code with these numbers. But if the
-        codes were only tried again (`EndKind.AGAIN`) and nobody needs a person, it is neutral.
+        If no member has any of the codes, the tone is that of one code with these numbers. But if
+        the codes were only tried again (`EndKind.AGAIN`) and no member needs a person, it is
+        neutral.
         """
         members = self.members
         if members.total and members.having == members.total:

@@ -113,7 +113,7 @@ def test_no_result_is_good_unless_every_member_has_the_code(phase: Phase, ending
         assert result.words
         assert result.title[0].isupper()
         if phase in OVER and not served.has and not served.waiting and served.total:
-            assert result.served_nobody or result.kind is ResultKind.NOTHING
+            assert result.served_none or result.kind is ResultKind.NOTHING
 
 
 def test_a_code_that_ended_by_its_date_says_so_and_does_not_blame_the_game() -> None:

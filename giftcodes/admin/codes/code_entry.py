@@ -104,7 +104,7 @@ class CodeEntry(KeepsHistory):
         if not change:
             obj.source = Source.ADMIN
             # The form offered the end and the rewards if it was to make a proposal. If the code is
-            # added after all, nobody checks them, so an officer's are cleared.
+            # added after all, they are not checked, so an officer's are cleared.
             clear_unchecked(obj, Adder(request.user))
         super().save_model(request, obj, form, change)
         if change and "expires_at" in form.changed_data and not obj.is_open:

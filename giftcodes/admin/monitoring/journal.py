@@ -66,14 +66,14 @@ def journal_lines(events: QuerySet[RedemptionEvent], person: Any) -> list[dict[s
 
 
 def _who(event: RedemptionEvent, adders: dict[int, str]) -> str:
-    """The person who asked for what happened, or who added the code. Empty if it was nobody."""
+    """The person who asked for what happened, or who added the code. Empty if it was no person."""
     if event.user:
         return event.user.get_username()
     return adders.get(event.gift_code_id, "") if _is_first_of_person(event) else ""
 
 
 def _is_first_of_person(event: RedemptionEvent) -> bool:
-    """Whether an entry names nobody and is about the first run of a code that a person added."""
+    """Whether an entry has no person and is about the first run of a code that a person added."""
     is_of_person = event.user_id is None and event.trigger == Trigger.ADMIN
     is_of_run = event.kind in (EventKind.LOCKED, EventKind.UNLOCKED)
     return is_of_person and is_of_run and event.run_number == 1

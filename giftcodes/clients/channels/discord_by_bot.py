@@ -1,7 +1,7 @@
 """Channels of Discord in which our own bot posts, by Discord's REST API.
 
 The address, `discordbot://server/channel`, is no secret: the token of the bot is, and the address
-does not contain it. `/announce` makes the address, and nobody can type it.
+does not contain it. Only `/announce` makes such an address. It cannot be typed.
 
 Documentation: https://discord.com/developers/docs/resources/message. The limits, answers and errors
 are those of webhooks, except for what `_refusal` says.
@@ -40,7 +40,7 @@ _NO_ACCESS, _NOT_ITS_MESSAGE, _NO_PERMISSION, _NO_DIRECT_MESSAGES = 50001, 50005
 _HAS_THREAD, _WRONG_KIND = 160004, 50024
 _TOO_MANY_THREADS = frozenset({160006, 160007})
 _THREAD_NAME_LENGTH = 100
-#: Discord archives a thread in which nobody writes for this time.
+#: Discord archives a thread that had no new message for this time.
 _ARCHIVED_AFTER_MINUTES = 7 * 24 * 60
 
 

@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the bot."""
-        # Each use closes its connection, so a pool would only keep connections that nobody uses.
+        # Each use closes its connection, so a pool would only keep unused connections.
         connection.settings_dict.get("OPTIONS", {}).pop("pool", None)
         asyncio.run(_run())
 
