@@ -41,9 +41,10 @@ ROUND_SECONDS = 3_600
 OUTAGE_ROUNDS, OUTAGE_SECONDS = 20, 240
 #: The tasks of a round: every task that runs at least every few minutes.
 ROUND = ("tick", "poll", "announce", "directory", "sweep", "catch_up", "alarms", "weekly")
-#: How many messages a system at rest sends in a day. Each term belongs to one task: one divided by
-#: its longest pause in seconds.
-MESSAGES_A_DAY = 86_400 * (1 / 3 + 1 / 60 + 1 / 60 + 1 / 10 + 1 / 10 + 1 / 60 + 1 / 60 + 1 / 300)
+#: The longest pause of each of these tasks at rest, in seconds, in the same order.
+PAUSES = (4, 60, 60, 60, 10, 60, 60, 300)
+#: How many messages a system at rest sends in a day.
+MESSAGES_A_DAY = 86_400 * sum(1 / seconds for seconds in PAUSES)
 MB, MiB = 1_000_000, 1024 * 1024
 
 _FILL = """
