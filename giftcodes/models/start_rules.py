@@ -1,4 +1,4 @@
-"""The rule that decides whether a run may start, for one redemption and as a condition on many."""
+"""The rule that decides whether a run may start: for one redemption, and as a query condition."""
 
 from __future__ import annotations
 

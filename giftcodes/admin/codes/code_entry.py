@@ -103,8 +103,8 @@ class CodeEntry(KeepsHistory):
             return
         if not change:
             obj.source = Source.ADMIN
-            # The form offered the end and the rewards if it was to make a proposal. If the code is
-            # added after all, they are not checked, so an officer's are cleared.
+            # An officer's form has an end and rewards only if the code would be proposed. If it is
+            # added at once after all, no administrator checks these two values: clear them.
             clear_unchecked(obj, Adder(request.user))
         super().save_model(request, obj, form, change)
         if change and "expires_at" in form.changed_data and not obj.is_open:
@@ -159,7 +159,7 @@ class CodeEntry(KeepsHistory):
     def _offer_spelling(
         self, request: HttpRequest, typed: GiftCode, known: GiftCode, *, officer_id: int | None
     ) -> None:
-        """Offer the typed spelling for the known code, without saving a new row.
+        """Let the known code be tried in the typed spelling, without saving a new row.
 
         The form's instance becomes the known code, whose page is shown next.
         """

@@ -170,7 +170,7 @@ def proposals_for(person: scope.Person) -> dict[str, Any]:
 
 
 def state_badge(row: CodeProposal) -> SafeString:
-    """The badge for the state of a proposal, which a queryset `with_known` has fetched."""
+    """The badge for a proposal's state. The row must have `is_known`, which `with_known` adds."""
     if row.state == ProposalState.WAITING and row.is_known:  # type: ignore[attr-defined]
         return badge("active", KNOWN_WORDS)
     state = ProposalState(row.state)

@@ -29,7 +29,8 @@ class Report:
     """Collects lines by level. A line that comes up several times is shown once, with its count."""
 
     def __init__(self) -> None:
-        #: Whether the lines of `done` are about runs, which have only begun.
+        #: Whether the lines of `done` are about runs. These have only begun, so the heading says
+        #: “started” and not “done”.
         self.is_about_starts = False
         self._lines: dict[int, Counter[str]] = {level: Counter() for level in _ORDER}
         self._together: list[str] = []

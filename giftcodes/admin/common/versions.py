@@ -195,8 +195,9 @@ def changes_between(before: Any, after: Any) -> list[Change]:
 def changes_logged(logs: Sequence[LogEntry]) -> dict[int, list[Change]]:
     """The values that changed with each logged action, by the action's id.
 
-    Only short values are given, and no related rows. There is an entry only for an action that left
-    a version of its row. This takes two statements for each model that has versions.
+    Long texts and related rows are left out. An action is in the result only if it wrote a version
+    of its row and there is an earlier version to compare it with. This takes two statements for
+    each model that has versions.
     """
     found: dict[int, list[Change]] = {}
     by_model: dict[Any, list[LogEntry]] = defaultdict(list)

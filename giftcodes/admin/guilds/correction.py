@@ -62,7 +62,7 @@ def tell_asked_again(request: HttpRequest, guild: Guild) -> None:
 
 
 def own_places_words(guild: Guild) -> str:
-    """The realms of members who have one of their own, such as `… are in 1043 (38 members).`
+    """The realms of the members who have their own, such as `Some …: 1043 (38 members).`
 
     They help to find the guild's right realm. The text is empty if there is no such member.
     """
