@@ -94,7 +94,7 @@ image: .venv/.installed  ## Build the image redeemer:<version> with Docker
 release: .venv/.installed-dev  ## Check everything that a release needs, and say what to do next
 	@$(RUN) .ci/release.py
 
-upgrade-check: .venv/.installed-dev  ## Upgrade a running system of an earlier release; FROM=v0.2.0 MEMBERS=n BESIDE=1
+upgrade-check: .venv/.installed-dev  ## Upgrade a running system of an earlier release; FROM=tag-or-commit MEMBERS=n BESIDE=1
 	@$(RUN) -m chaos.upgrade
 
 .venv/.installed: requirements.txt
