@@ -87,12 +87,12 @@ GUARDS = (
         "chaos:zombie-record",
     ),
     Guard(
-        "an answer is recorded alone only if the code is unchanged",
+        "an answer is recorded in one statement only if the code is unchanged",
         ((_REDEEM_SQL, " AND c.xmin = %(code_version)s::xid", " AND %(code_version)s <> ''"),),
-        "tests/pipeline/test_recording_alone.py::test_a_grant_ends_a_doubt_that_came_up_after_its_intent",
+        "tests/pipeline/test_one_statement.py::test_a_grant_ends_a_doubt_that_came_up_after_its_intent",
     ),
     Guard(
-        "an answer is recorded alone only if the budget is unchanged",
+        "an answer is recorded in one statement only if the budget is unchanged",
         (
             (
                 _REDEEM_SQL,
@@ -100,7 +100,7 @@ GUARDS = (
                 "%(budget_version)s <> ''",
             ),
         ),
-        "tests/pipeline/test_recording_alone.py::test_an_answer_ends_unclear_answers_that_came_after_its_intent",
+        "tests/pipeline/test_one_statement.py::test_an_answer_ends_unclear_answers_that_came_after_its_intent",
     ),
     Guard(
         "lease check before the Attempt",
@@ -262,7 +262,7 @@ GUARDS = (
         "tests/pipeline/test_odd_codes.py::test_an_odd_code_waits_longer_each_time",
     ),
     Guard(
-        "unknown words of one code do not pause the game",
+        "unknown answers about one code alone do not pause the game",
         (
             (
                 "giftcodes/models/rate_budget.py",
@@ -274,7 +274,7 @@ GUARDS = (
         "tests/pipeline/test_odd_codes.py::test_one_odd_code_alone_does_not_pause_the_game",
     ),
     Guard(
-        "USED closes a code only if players of several guilds get it",
+        "USED closes a code only if it is the answer for players of several guilds",
         (
             (
                 "giftcodes/models/code_answers.py",

@@ -49,7 +49,7 @@ class Bench:
     code: str
     done: list[Done] = field(default_factory=list)
     kills: int = 0
-    #: How often a bot had identified itself when the bot was killed or frozen last.
+    #: How often bots had identified themselves when the bot was last killed or frozen.
     identified_before: int = 0
 
     # --- People -----------------------------------------------------------------------------------

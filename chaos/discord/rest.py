@@ -14,8 +14,8 @@ from aiohttp import web
 from chaos.discord import payloads
 from chaos.discord.people import EPHEMERAL, MODAL, Json, Message, Use, new_id
 
-#: The seconds in which the first answer to a use of the bot must come. Discord calls a use an
-#: interaction, and forgets it after that.
+#: The seconds in which the first answer to a use of the bot must come. After this time, Discord
+#: forgets the use, which it calls an interaction.
 FIRST_ANSWER_SECONDS = 3.0
 
 #: A value for `Spoil.status`: close the connection without an answer.

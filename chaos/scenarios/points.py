@@ -14,7 +14,7 @@ from chaos.system import REDEEM, TimeUpError
 #: The probability that a process dies each time it reaches the failpoint. During a run of 120
 #: members a few processes die, each with up to eight requests in flight.
 _CHANCE = 0.03
-#: Few answers pass this failpoint, such as the first answer for a code.
+#: The same for `before-commit`. Only a few answers pass it, such as the first answer for a code.
 _CHANCE_BEFORE_COMMIT = 0.5
 
 _POINTS = {

@@ -97,7 +97,7 @@ def zombie_record(round_: Round) -> None:
 
 
 def _find_stale_writes(round_: Round, fresh: dict[int, int]) -> None:
-    """Report rows that changed before the answer of their new claim was recorded."""
+    """Report rows that changed although the repeated request has no recorded answer yet."""
     written = round_.system.database.execute(
         "SELECT m.id, m.state FROM giftcodes_memberredemption m JOIN giftcodes_attempt a "
         "ON a.member_redemption_id = m.id AND a.token = ANY(%s) AND a.outcome = '' "

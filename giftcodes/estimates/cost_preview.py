@@ -40,8 +40,8 @@ class Preview:
         members: the guild's members for whom codes may be redeemed.
         requests: the number of members for whom a request would be sent. No request is sent if the
             player has the code, or if a request for it is under way.
-        outlook: the outlook as if this run and the others in the preview began now. If the run is
-            in the queue already, its outlook in the queue.
+        outlook: the forecast for the run, as if it and the others in the preview began now. If the
+            run is in the queue already, the forecast for its place there.
         is_running: whether the run has been started already. If so, another start would be refused.
         having: the number of members whose player has the code, in this guild or another one.
         elsewhere: the number of members for whom another guild in the preview sends the request.

@@ -52,7 +52,7 @@ class NameField(CharField):
         return value if value is None else visible(value)
 
     def formfield(self, **options: Any) -> Any:
-        """Use a form field that also cleans, because forms compare names before they are saved."""
+        """Use a form field that also cleans, so that forms compare cleaned names."""
         return super().formfield(**{"form_class": CleanCharField, **options})
 
     def deconstruct(self) -> Any:
@@ -70,7 +70,7 @@ class TokenField(CharField):
         return clean_token(text) if isinstance(text, str) else text
 
     def formfield(self, **options: Any) -> Any:
-        """Use a form field that also cleans, because forms compare values before they are saved."""
+        """Use a form field that also cleans, so that forms compare cleaned values."""
         return super().formfield(
             **{"form_class": CleanCharField, "clean_text": clean_token, **options}
         )
@@ -90,8 +90,8 @@ class SentenceField(TextField):
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         """Return the sentence. A text of an earlier release is not translated.
 
-        Invisible characters are removed. The characters that isolate the names in the sentence
-        stay.
+        Invisible characters are removed, except those that isolate right-to-left names
+        (`domain.text.isolated`).
         """
         return value if value is None else read(value)
 

@@ -28,7 +28,8 @@ class RunState(models.TextChoices):
 
 
 #: A run for at most this many members is announced only if it is the redemption's first run, or if
-#: a poll or a person started it. Otherwise each new member would be announced for each code.
+#: a poll or a person started it. Without this rule, each new member would cause an announcement
+#: for each code.
 FEW_MEMBERS = 5
 
 
@@ -42,8 +43,9 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
     def ensure(self, *, guild_id: int, gift_code_id: int) -> int:
         """Return the id of the row for this guild and code, and insert the row if it is missing."""
         key = {"guild_id": guild_id, "gift_code_id": gift_code_id}
-        # The ORM would take half of the time of a refusal (decision 8).
-        while not (found := fetch(_FIND, **key)):  # This repeats only if the row is deleted.
+        # The ORM would take half of the time of a refusal (decision 8). The loop inserts at most
+        # once, unless the row is deleted in the meantime.
+        while not (found := fetch(_FIND, **key)):
             self.bulk_create([Redemption(**key)], ignore_conflicts=True)
         return int(found[0][0])
 
@@ -172,7 +174,7 @@ class Redemption(models.Model):
         self.unlocked_at = self.stop_requested_at = None
 
     def end_run(self, state: RunState, *, now: datetime, detail: str = "") -> None:
-        """End the run and journal it, with the person who requested it.
+        """End the run, and journal this with the person who requested the run.
 
         Args:
             state: how it ended: complete or stopped.

@@ -49,7 +49,7 @@ class Again:
 def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
     """Find guilds and active codes for which a member has no row, or a row that may be tried again.
 
-    A code that is on trial (`giftcodes.models.trial`) is not for all guilds.
+    If a code is on trial (`giftcodes.models.trial`), guilds outside the trial get no redemption.
 
     Args:
         guild_ids: look only at these guilds. None for all guilds.

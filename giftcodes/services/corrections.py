@@ -96,7 +96,7 @@ def count_of_member(member: Member, person: Any) -> None:
 
 
 def count_of_members(guild: Guild, number: int) -> None:
-    """Count corrections of members by a limited person, in the transaction that stores them.
+    """Count corrections of members by an officer, in the transaction that stores them.
 
     Args:
         guild: the guild of the members.
@@ -161,9 +161,9 @@ def correct_members(
     Args:
         member_ids: the members.
         realm: the realm. None means the realm of each member's guild.
-        person: who corrects them. If that person is limited, either all or none of the members of
-            one guild are changed.
-        about: who is named in the versions, as options of `history.update_with_versions`.
+        person: who corrects them. If this is an officer, either all or none of the members of one
+            guild are changed.
+        about: the user and the reason for the versions: options of `history.update_with_versions`.
     """
     ids = list(member_ids)
     refused: list[str] = []

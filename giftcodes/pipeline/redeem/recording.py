@@ -68,7 +68,7 @@ def record(intent: Intent, answer: Answer) -> FollowUp:
     player has the code.
     """
     failpoints.hit("before-record")
-    recorded = _record_alone(intent, answer) or _record_with_locks(intent, answer)
+    recorded = _record_in_one_statement(intent, answer) or _record_with_locks(intent, answer)
     transition, change = recorded.transition, recorded.change
     follow_up = (
         _after_recorded(intent, transition, recorded.followed)
@@ -107,7 +107,7 @@ class _Recorded(NamedTuple):
     change: CodeChange = CodeChange.NOTHING
 
 
-def _record_alone(intent: Intent, answer: Answer) -> _Recorded | None:
+def _record_in_one_statement(intent: Intent, answer: Answer) -> _Recorded | None:
     """Record in one statement an answer that concerns only its own row, as most answers do.
 
     The answer is judged with what was known when the intent was written.
