@@ -75,8 +75,8 @@ def count_of_guild(guild: Guild, person: Any) -> None:
     if refusal:
         words = gettext(
             "The state or kingdom of guild %(guild)s was not changed: in 24 hours, it may be "
-            "changed %(most)d times, because each time the game is asked again for all members. It "
-            "can be changed again in %(time)s. If it cannot wait, ask an administrator."
+            "changed at most %(most)d times, because each time the game is asked again for all "
+            "members. It can be changed again in %(time)s. If it cannot wait, ask an administrator."
         )
         values = {"guild": guild, "most": OF_GUILD, "time": about(refusal.seconds)}
         raise TooManyCorrectionsError(words % values, refusal.seconds)
@@ -127,7 +127,7 @@ def _words(guild: Guild, most: int, refusal: Refusal) -> str:
     ) % grouped(refusal.left)
     again = ""
     if refusal.seconds:
-        again = gettext("All are possible again in %s.") % about(refusal.seconds)
+        again = gettext("The full number is possible again in %s.") % about(refusal.seconds)
     ask = gettext("If it cannot wait, ask an administrator.")
     return " ".join(filter(None, [first, left, again, ask]))
 

@@ -751,7 +751,7 @@ def test_saving_the_settings_stays_on_the_tab_and_says_how_many_codes_are_asked_
     member(wolves, realm=1050)
     page = browser.open("guild_change", wolves.pk)
     help_text = page.context["adminform"].form.fields["realm"].help_text
-    assert "Members with a number of their own are in 1050 (1 member)." in help_text
+    assert "Some members have their own state or kingdom: 1050 (1 member)." in help_text
     form = {**FORM, "active": "on", "realm": 1050}
     response = browser.post("guild_change", wolves.pk, data=form)
     assert response["Location"] == tab("change", wolves)

@@ -292,7 +292,7 @@ def test_no_page_corrects_more_realms_of_members_than_the_limit_of_the_guild_all
     told = way(amber, one)
 
     assert "at most 100 such corrections are made for this guild" in told
-    assert "0 corrections are left now. All are possible again in about 1 day." in told
+    assert "0 corrections are left now. The full number is possible again in about 1 day." in told
     one.refresh_from_db()
     assert one.realm is None
     a_day_passes()

@@ -28,8 +28,8 @@ KNOWN = {
         "This code is known already and active: {}. Use “Redeem now” to redeem it again."
     ),
     CodeState.PROBING: _(
-        "This code is known already: {}. The game did not know it, and it is being tried once "
-        "more for one member."
+        "This code is known already: {}. It was closed, and is now being tried once more for one "
+        "member."
     ),
     CodeState.CLOSED: _(
         "This code is known already and closed: {}. {} Use “Reopen code” if it works again."

@@ -99,7 +99,7 @@ def _skip(guild: Guild, code: GiftCode, user_id: int | None, report: Report) -> 
         return
     row = Redemption.objects.get(guild=guild, gift_code=code)
     words = gettext("{} To undo this, press “Redeem now” or “Resume” on {}.")
-    report.done(format_html(words, result.message, link(row, gettext("its page"))))
+    report.done(format_html(words, result.message, link(row, gettext("the redemption's page"))))
 
 
 def skipped_guilds(code: GiftCode, person: scope.Person) -> list[Redemption]:

@@ -53,7 +53,7 @@ _FIELDS: dict[str, dict[str, tuple[Any, Any, str]]] = {
     FeedKind.RSS: {
         "template": (
             _("Words around a code"),
-            _("Write {code} where the code stands. Capitals and signs do not matter."),
+            _("Write {code} where the code stands. Capitals and punctuation do not matter."),
             "Gift code: {code}",
         ),
     },
@@ -72,7 +72,7 @@ _FIELDS: dict[str, dict[str, tuple[Any, Any, str]]] = {
             _("Words around a code"),
             _(
                 "Only if a code stands in a sentence. Write {code} where the code stands. Capitals "
-                "and signs do not matter."
+                "and punctuation do not matter."
             ),
             "Gift code: {code}",
         ),

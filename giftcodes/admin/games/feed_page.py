@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: What each kind is for, on the page that asks for the kind.
 _KINDS = {
-    FeedKind.COMMUNITY: _("The list that the community's bots share, at any address."),
+    FeedKind.COMMUNITY: _("The list that the community's bots share. You enter its address."),
     FeedKind.KINGSHOT_NET: _("The list of kingshot.net, which says when each code ends."),
     FeedKind.JSON: _("Any service that answers with JSON. You name the fields of the codes."),
     FeedKind.RSS: _("A news feed whose entries contain the codes."),

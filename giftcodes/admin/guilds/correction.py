@@ -71,5 +71,5 @@ def own_places_words(guild: Guild) -> str:
         % {"place": place, "number": number}
         for place, number in own_places(guild.pk)
     ]
-    words = _("Members with a number of their own are in %s.")
+    words = _("Some members have their own state or kingdom: %s.")
     return words % joined(parts) if parts else ""
