@@ -208,7 +208,7 @@ def test_a_guild_s_realm_is_changed_at_most_three_times_a_day_on_all_pages_toget
     saved = amber.save("guild_change", wolves.pk, **settings_form(2005, notes="Kept"))
 
     assert told[0] == "error"
-    assert "was not changed: in 24 hours, it may be changed 3 times" in told[1]
+    assert "was not changed: in 24 hours, it may be changed at most 3 times" in told[1]
     assert "It can be changed again in about 1 day." in told[1]
     assert told in saved
     wolves.refresh_from_db()
