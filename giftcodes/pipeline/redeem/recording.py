@@ -110,7 +110,8 @@ class _Recorded(NamedTuple):
 def _record_in_one_statement(intent: Intent, answer: Answer) -> _Recorded | None:
     """Record in one statement an answer that concerns only its own row, as most answers do.
 
-    The answer is judged with what was known when the intent was written.
+    The answer is judged with what was known when the intent was written. The statement is its own
+    transaction, because `intend` has refused to run in an open one.
 
     Returns:
         None if the answer must be recorded with locks: it concerns more than its row, the budget or
