@@ -39,12 +39,20 @@ ROUND_SECONDS = 3_600
 #: Every third day, the feed fails in this many polls, which are this many seconds apart. The time
 #: of a suspected alarm would begin again if the checks of alarms were over five minutes apart.
 OUTAGE_ROUNDS, OUTAGE_SECONDS = 20, 240
-#: The tasks of a round: every task that runs at least every few minutes.
-ROUND = ("tick", "poll", "announce", "directory", "sweep", "catch_up", "alarms", "weekly")
-#: The longest pause of each of these tasks at rest, in seconds, in the same order.
-PAUSES = (4, 60, 60, 60, 10, 60, 60, 300)
+#: The tasks of a round: every task that runs at least every few minutes, with its longest pause at
+#: rest in seconds.
+ROUND = {
+    "tick": 4,
+    "poll": 60,
+    "announce": 60,
+    "directory": 60,
+    "sweep": 10,
+    "catch_up": 60,
+    "alarms": 60,
+    "weekly": 300,
+}
 #: How many messages a system at rest sends in a day.
-MESSAGES_A_DAY = 86_400 * sum(1 / seconds for seconds in PAUSES)
+MESSAGES_A_DAY = 86_400 * sum(1 / seconds for seconds in ROUND.values())
 MB, MiB = 1_000_000, 1024 * 1024
 
 _FILL = """

@@ -56,7 +56,7 @@ def _told(bench: Bench) -> Iterator[str]:
 
 
 def _effects(bench: Bench, done: Done) -> Iterator[str]:
-    """Check that a press had its effect at most once, and had it if the person was told so."""
+    """Check that a press took effect at most once, and exactly once if the bot said so."""
     # The detail is stored as JSON, and one of its values begins with the name.
     name = json.dumps(f"{done.person.name} (@", ensure_ascii=False)[:-1]
     match done.what:

@@ -125,7 +125,7 @@ class Bot(discord.Client):
         await self._tell(BotState.CONNECTED, str(self.user or ""))
 
     async def on_disconnect(self) -> None:
-        """Tell that the connection is lost. discord.py connects again by itself."""
+        """Report that the connection is lost. discord.py connects again by itself."""
         if not self.is_closed():
             await self._tell(BotState.CONNECTING, "")
 

@@ -171,7 +171,7 @@ def _numbers(review: Review) -> str:
 
 
 def _effects(listed: MemberList, result: ImportResult) -> str:
-    """What the import of the good lines would do, in the words with which its result is told."""
+    """What the import of the good lines would do, in the same words as its result."""
     if not listed.members:
         return _("No line is good, so nothing would be imported.")
     return _("Would import %s.") % numbers_words(listed, result)

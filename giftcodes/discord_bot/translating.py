@@ -1,7 +1,7 @@
 """In which language the bot answers, and the commands' names and texts in other languages.
 
 An answer that only the asker sees is in the language of the asker's Discord, if the site has it
-(`LANGUAGES`). What channels and members are told is in the language of the guild, the rest in that
+(`LANGUAGES`). Messages to channels and members are in the language of the guild, all others in that
 of the site (decision 31).
 
 Discord gets the definition of each command with all languages at once. `Catalogues` looks them up.

@@ -71,6 +71,8 @@ def follow(asked: Asked, outcome: Outcome) -> Followed:
       wait for one more day, too.
     - A condition is met now: the rows that are parked for it are due at once.
     """
+    if not concerns_other_rows(asked, outcome):
+        return Followed()
     if outcome in WRONG_PLAYER:
         return Followed(parked=_park(asked))
     if asked.is_marked and outcome in JUDGES_CODE:

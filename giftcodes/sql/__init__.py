@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from django.db import connection, transaction
+from django.db import connection
 
 from giftcodes.domain.sentences import Sentence
 
@@ -74,18 +74,6 @@ def execute(sql: str, **parameters: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, _written(parameters))
         return int(cursor.rowcount)
-
-
-def forbid_open_transaction() -> None:
-    """Ensure that the next statement is its own transaction. This sends nothing to the database.
-
-    Outside an atomic block, a statement is its own transaction, which saves BEGIN and COMMIT.
-
-    Raises:
-        RuntimeError: a transaction is open.
-    """
-    with transaction.atomic(durable=True):
-        pass
 
 
 def _written(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ WHERE EXISTS (
 
 -- name: in_flight
 -- The time, and the numbers of requests under way: of all, of those that open a window, of probes,
--- and of those that were claimed a moment ago. This runs under the game's lock. PostgreSQL keeps the plan of the statement, so it takes
--- 0.14 ms; the ORM would take 0.9 ms.
+-- and of those that were claimed a moment ago. This runs under the game's lock. PostgreSQL keeps the
+-- plan of the statement, so it takes 0.14 ms; the ORM would take 0.9 ms.
 SELECT clock_timestamp(), count(*), count(*) FILTER (WHERE m.permit_until IS NULL),
        count(*) FILTER (WHERE m.is_probe),
        count(*) FILTER (WHERE m.lease_until > clock_timestamp() + %(lease)s - %(moment)s)

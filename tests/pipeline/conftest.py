@@ -32,7 +32,7 @@ from giftcodes.models import (
     Trigger,
 )
 from simulator import Simulator
-from tests.factories import REALM
+from tests.factories import REALM, gift_code, guild
 from tests.pipeline.directory_service import service
 
 __all__ = ["service"]
@@ -92,6 +92,16 @@ class World:
         tasks.redeem(guild.pk, code.pk, trigger)
         self.rings.clear()
         return Redemption.objects.get(guild=guild, gift_code=code)
+
+    def begin_proven(self, members: int) -> Redemption:
+        """Begin a run for a new guild and a new code. One member's answer has proven the code."""
+        wolves, code = guild(members=members), gift_code()
+        self.knows(wolves)
+        self.has(code)
+        redemption = self.begin(wolves, code)
+        first = self.claim(redemption)
+        tasks.redeem_member(first.pk, first.token)
+        return redemption
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass: every stored moment is moved into the past."""

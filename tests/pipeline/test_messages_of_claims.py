@@ -10,7 +10,6 @@ from giftcodes import tasks
 from giftcodes.models import MemberRedemption, RateBudget, Redemption
 from giftcodes.pipeline import redeem as redeem_step
 from giftcodes.pipeline.dispatch import Claim, for_messages
-from tests.factories import gift_code, guild
 from tests.pipeline.conftest import World
 
 MEMBERS = 6
@@ -25,12 +24,7 @@ def _two_threads(settings: Any) -> None:
 @pytest.fixture
 def run(world: World) -> Redemption:
     """A run whose code is proven, with a dispatch that claims all members."""
-    wolves, code = guild(members=MEMBERS + 1), gift_code()
-    world.knows(wolves)
-    world.has(code)
-    redemption = world.begin(wolves, code)
-    first = world.claim(redemption)
-    tasks.redeem_member(first.pk, first.token)
+    redemption = world.begin_proven(members=MEMBERS + 1)
     world.rings.clear()
     RateBudget.objects.update(used=0)
     tasks.dispatch("simulator")

@@ -6,24 +6,17 @@ from typing import Any
 
 import pytest
 
-from giftcodes import tasks
 from giftcodes.domain.transitions import State
 from giftcodes.models import Attempt, GiftCode, MemberRedemption, RateBudget, database_now
 from giftcodes.pipeline import redeem as step
 from giftcodes.pipeline.redeem import recording
-from tests.factories import gift_code, guild
 from tests.pipeline.conftest import World, statements
 
 
 @pytest.fixture
 def intent(world: World) -> step.Intent:
     """The intent of a usual request: its code is proven, and the game answers."""
-    wolves, code = guild(members=2), gift_code()
-    world.knows(wolves)
-    world.has(code)
-    redemption = world.begin(wolves, code)
-    first = world.claim(redemption)
-    tasks.redeem_member(first.pk, first.token)
+    redemption = world.begin_proven(members=2)
     second = world.claim(redemption)
     intent = step.intend(second.pk, second.token)
     assert intent is not None

@@ -10,12 +10,7 @@ from tests.pipeline.conftest import World, statements
 
 def test_a_member_costs_three_statements(world: World) -> None:
     """Write the intent, record the answer, and find what comes next."""
-    wolves, code = guild(members=10), gift_code()
-    world.knows(wolves)
-    world.has(code)
-    redemption = world.begin(wolves, code)
-    first = world.claim(redemption)
-    tasks.redeem_member(first.pk, first.token)
+    redemption = world.begin_proven(members=10)
     second = world.claim(redemption)
 
     assert len(statements(lambda: tasks.redeem_member(second.pk, second.token))) == 3

@@ -15,7 +15,7 @@ from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.guild import member_words
 from giftcodes.models.member_answers import Asked
 from giftcodes.pipeline.redeem.snapshot import COLUMNS, Snapshot
-from giftcodes.sql import fetch, forbid_open_transaction, statement
+from giftcodes.sql import fetch, statement
 
 #: When the request is sent, the lease must last this much longer than the whole call may take.
 SEND_MARGIN_SECONDS = 1.0
@@ -86,7 +86,9 @@ def intend(member_redemption_id: int, token: int) -> Intent | None:
         RuntimeError: another transaction is open, so the Attempt would not be committed before the
             request is sent.
     """
-    forbid_open_transaction()
+    with transaction.atomic(durable=True):
+        pass  # This only raises an error in an open transaction. It sends nothing to the database.
+    # Outside an atomic block, the statement is its own transaction, which saves BEGIN and COMMIT.
     written = fetch(
         statement("redeem", "intend", snapshot=COLUMNS),
         id=member_redemption_id,
