@@ -18,23 +18,22 @@ from giftcodes.models.member_redemption import (
 from giftcodes.sql import fetch, statement
 
 
-def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
+def admit_members(redemption_ids: list[int]) -> int:
     """Insert the rows that are missing: one for each redemption and eligible member of its guild.
 
     The redemptions must be locked or new. The rows of members whom the game does not know in their
     realm wait for correction.
 
     Returns:
-        The number of added rows that wait for a request, and whether the redemptions have rows in
-        any state except `pending`.
+        The number of added rows that wait for a request.
     """
-    ((added, has_others),) = fetch(
+    ((added,),) = fetch(
         statement("members", "admit", is_refused=is_refused_sql("m", "g")),
         ids=redemption_ids,
         waits=Sentence.of("waits_for_correction"),
         refused_for=REFUSED_FOR,
     )
-    return added, has_others
+    return int(added)
 
 
 def bring_in_members(
@@ -53,17 +52,16 @@ def bring_in_members(
         The number of rows that were added or reopened, and now wait for a request.
     """
     rows = MemberRedemption.objects.filter(redemption__in=redemption_ids)
-    # This precedes the insert. Otherwise, a person's trigger would also reopen the new rows that
-    # wait for correction.
     reopened = 0
     # While all rows are pending, there is nothing to reopen. Building the statement would take half
     # of the time for which the row of a new run is locked, and refusals of duplicates wait for it.
-    if trigger.is_person and rows.exclude(state=State.PENDING).exists():
-        reopened = rows.reopenable(is_person=True, is_limited=is_limited).requeue()
-    added, has_others = admit_members(redemption_ids)
-    if has_others and not trigger.is_person:
-        reopened = rows.reopenable(is_person=False).requeue()
-    elif has_others:
+    ((has_others,),) = fetch(statement("members", "has_other_rows"), ids=redemption_ids)
+    if has_others:
+        # This precedes the insert. Otherwise, a person's trigger would also reopen the new rows
+        # that wait for correction.
+        reopened = rows.reopenable(is_person=trigger.is_person, is_limited=is_limited).requeue()
+    added = admit_members(redemption_ids)
+    if has_others and trigger.is_person:
         # A person resumes the run. The rows of members who left in the meantime change from
         # “stopped” to “left”, so that they are reopened when the members return.
         stopped = rows.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)

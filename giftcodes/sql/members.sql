@@ -19,11 +19,20 @@ WITH added AS (
     ON CONFLICT (redemption_id, member_id) DO NOTHING
     RETURNING state
 )
-SELECT count(*) FILTER (WHERE state = 'pending'),
-       EXISTS (
-           SELECT FROM giftcodes_memberredemption
-           WHERE redemption_id = ANY(%(ids)s) AND state <> 'pending')
-FROM added
+SELECT count(*) FILTER (WHERE state = 'pending') FROM added
+
+-- name: has_other_rows
+-- Whether these redemptions have rows in any state except `pending`. Each redemption is looked up by
+-- itself: without LIMIT, PostgreSQL may expect to find such a row soon, and then reads the table
+-- from its beginning to its end if all rows are pending.
+SELECT EXISTS (
+    SELECT FROM unnest(%(ids)s::bigint[]) AS wanted (id)
+    CROSS JOIN LATERAL (
+        SELECT FROM giftcodes_memberredemption
+        WHERE redemption_id = wanted.id AND state <> 'pending'
+        LIMIT (SELECT 1)
+    ) other
+)
 
 -- name: settle_duplicates
 UPDATE giftcodes_memberredemption duplicate

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +15,12 @@ from giftcodes.domain.transitions import OPEN, literals
 from giftcodes.models import MemberRedemption, Redemption, database_now
 from giftcodes.pipeline.dispatch import MOMENT, _choose
 from giftcodes.pipeline.redeem.snapshot import COLUMNS
-from giftcodes.sql import fetch, statement
+from giftcodes.sql import statement
 from tests.factories import gift_code, guild
 
 pytestmark = pytest.mark.django_db
 
-#: The statements that run for each member or each dispatch, with values for their parameters.
+#: The statements that run for each start, dispatch or member, with values for their parameters.
 STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "intend": (
         statement("redeem", "intend", snapshot=COLUMNS),
@@ -32,15 +34,19 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         statement("dispatch", "in_flight"),
         {"provider": "simulator", "lease": MOMENT, "moment": MOMENT},
     ),
+    "has_other_rows": (statement("members", "has_other_rows"), {"ids": [1]}),
     "with_work": (statement("dispatch", "with_work"), {"providers": ["simulator"]}),
 }
 
-
-@pytest.fixture(autouse=True)
-def _general_plans() -> None:
-    """Let PostgreSQL plan without the values, as it does from the sixth execution on."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+_TYPES = {
+    str: "text",
+    int: "bigint",
+    float: "double precision",
+    bool: "boolean",
+    datetime: "timestamptz",
+    timedelta: "interval",
+}
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -80,8 +86,19 @@ def test_a_dispatch_costs_the_same_however_many_were_redeemed_before() -> None:
 
 
 def _costly_scans(sql: str, parameters: dict[str, Any]) -> list[str]:
-    """The scans of a plan that read all rows of a large table, or all that ever were in flight."""
-    ((plans,),) = fetch(f"EXPLAIN (FORMAT JSON) {sql}", **parameters)
+    """The scans of a plan that read all rows of a large table, or all that ever were in flight.
+
+    The plan is the one that PostgreSQL makes without the values, as it does from the sixth
+    execution of a statement on.
+    """
+    names = list(parameters)
+
+    def numbered(found: re.Match[str]) -> str:
+        return f"${names.index(found[1]) + 1}::{_type(parameters[found[1]])}"
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {_PARAMETER.sub(numbered, sql)}")
+        ((plans,),) = cursor.fetchall()
     plans = plans if isinstance(plans, list) else json.loads(plans)
     return [
         f"{node['Node Type']} of {node.get('Relation Name') or node.get('Index Name')}"
@@ -91,6 +108,13 @@ def _costly_scans(sql: str, parameters: dict[str, Any]) -> list[str]:
             ("giftcodes_attempt", "giftcodes_memberredemption", "share_in_flight")
         )
     ]
+
+
+def _type(value: Any) -> str:
+    """The type of a parameter in PostgreSQL."""
+    if isinstance(value, list):
+        return f"{_type(value[0])}[]"
+    return _TYPES[type(value)]
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
