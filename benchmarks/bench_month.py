@@ -1,10 +1,10 @@
 """Measures what `make up` leaves on the disk in a month at rest with ten codes.
 
 The month passes in fast motion: the clock of the database is put forward, an hour at a time. Each
-time, every task of the schedule is sent once, through the broker, and the workers of `make up` run
-it. A system that really rests for a month sends about two hundred times as many messages, all of
-them like these; a figure says what share was sent. Codes, runs, messages to channels, outages of
-the feed, logins and failed logins are as many as in a real month.
+time, every task of `ROUND` is sent once, through the broker, and the workers of `make up` run it.
+A system that really rests for a month sends over a hundred times as many messages, all of them like
+these; a figure says what share was sent. Codes, runs, messages to channels, outages of the feed,
+logins and failed logins are as many as in a real month.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from tests.year.clock import COLUMNS_WITH_CLOCK
 DAYS, CODES, MEMBERS = 30, 10, 100
 #: The time between two rounds of the schedule.
 ROUND_SECONDS = 3_600
-#: Every third day, the feed fails in this many polls, which are this many seconds apart. The time
-#: of a suspected alarm would begin again if the checks of alarms were over five minutes apart.
+#: Every third day, the feed fails in this many polls, which are this many seconds apart. An alarm
+#: is raised only if its cause lasts for some time. If the checks of alarms were over five minutes
+#: apart, this time would begin again at each check (`alarms.BLIND_AFTER`).
 OUTAGE_ROUNDS, OUTAGE_SECONDS = 20, 240
 #: The tasks of a round: every task that runs at least every few minutes, with its longest pause at
 #: rest in seconds.
@@ -49,6 +50,7 @@ ROUND = {
     "sweep": 10,
     "catch_up": 60,
     "alarms": 60,
+    "keep_figures": 60,
     "weekly": 300,
 }
 #: How many messages a system at rest sends in a day.
@@ -71,8 +73,8 @@ CREATE FUNCTION travel.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE s
 $$ SELECT pg_catalog.clock_timestamp() + make_interval(secs => seconds) FROM travel.ahead $$;
 ALTER ROLE CURRENT_USER SET search_path = travel, pg_catalog, public;
 """
-#: Django and axes read the computer's clock, which is not put forward. These statements put the
-#: times in the rows that they have just written forward, too.
+#: Django and axes read the computer's clock, which is not put forward. These statements also put
+#: forward the times in the rows that Django and axes have just written.
 _OF_TODAY = """
 UPDATE django_session
 SET expire_date = expire_date + (SELECT make_interval(secs => seconds) FROM travel.ahead)
@@ -117,7 +119,7 @@ def bench_a_month_at_rest() -> None:
         unit="MB",
     )
     # In a real month, the servers write enough to reach the bounds, which are checked by
-    # tests/localserver/test_disk.py. Here they may not.
+    # tests/localserver/test_disk.py. Here they may write too little for that.
     bounds = {"the log of changes (WAL)": 96 * MiB, "the broker's files": 16 * MiB}
     bounds["the servers' logs"] = 4 * MB
     report(
@@ -263,7 +265,7 @@ class _Month:
         )
 
     def _visit(self) -> None:
-        """An officer logs in, opens a page and does not log out. A stranger tries a password."""
+        """`admin` logs in, opens a page and does not log out. A stranger tries a wrong password."""
         site = f"http://127.0.0.1:{self._up.port}"
         for password in (self._password, "wrong"):
             with requests.Session() as browser:

@@ -13,10 +13,20 @@ from tests.system.machinery import system
 from tests.waiting import wait_for
 
 #: How often beat enqueues these tasks in an hour in which there is always work.
-AN_HOUR = {"tick": 14_400, "poll": 720, "announce": 720, "sweep": 360, "catch_up": 60, "alarms": 60}
+AN_HOUR = {
+    "tick": 14_400,
+    "poll": 720,
+    "announce": 720,
+    "directory": 720,
+    "sweep": 360,
+    "catch_up": 60,
+    "alarms": 60,
+    "keep_figures": 60,
+    "weekly": 12,
+}
 
 _PILE_UP = """
-import django, sys
+import django
 django.setup()
 from giftcodes import tasks
 from redeemer.celery import app
@@ -30,7 +40,7 @@ with app.connection_for_write() as connection:
 def bench_an_hours_pile(tmp_path: Path) -> None:
     with system(tmp_path, SIMULATOR_SALT="pile") as running:
         running.environment |= {
-            "SIMULATOR_API_URL": "http://127.0.0.1:9/nobody",
+            "SIMULATOR_API_URL": "http://127.0.0.1:9/unused",
             "SIMULATOR_FEED_URL": "",
         }
         script = tmp_path / "pile_up.py"

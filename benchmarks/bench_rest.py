@@ -18,8 +18,8 @@ from simulator import Simulator
 from tests.localserver.running import Up, fresh_home
 from tests.waiting import wait_for
 
-#: How long to wait after the start, because its first minute is busier than rest, and for how long
-#: the use of the processor is measured.
+#: How long to wait before measuring, because the first minute after the start is busier than rest,
+#: and how long the use of the processor is measured.
 _SETTLE_SECONDS, _MINUTE_SECONDS = 75.0, 60.0
 _FILL = """
 import django

@@ -30,6 +30,7 @@ from giftcodes.models import (
     Redemption,
     database_now,
 )
+from giftcodes.models.rate_budget import threads_of_workers
 from giftcodes.notifications import alarms
 from giftcodes.pipeline import catch_up, dispatch, finish, prune, sweep
 from tests.factories import gift_code
@@ -130,15 +131,17 @@ def _dispatches(code: GiftCode, settings: Any) -> None:
     _report("One dispatch, the code unproven", _rolled_back(_dispatch(1)), limit=50, times=9)
     GiftCode.objects.filter(pk=code.pk).update(proven_at=timezone.now())
     _window(used=0)
+    most = dispatch.CLAIMS_WITH_LIMIT * threads_of_workers()
     _report(
-        "One dispatch in the middle of a window", _rolled_back(_dispatch(16)), limit=50, times=9
+        "One dispatch in the middle of a window", _rolled_back(_dispatch(most)), limit=50, times=9
     )
     _window(used=30)
     _report("One dispatch with the window used up", _rolled_back(_dispatch(0)), limit=50, times=9)
     RateBudget.objects.update(used=0, window_ends_at=None, permits_until=None)
     kept = settings.PROVIDERS
     settings.PROVIDERS = {**kept, "simulator": replace(kept["simulator"], rate=None)}
-    _report("One dispatch without a limit", _rolled_back(_dispatch(16)), limit=50, times=9)
+    most = settings.IN_FLIGHT_MAX
+    _report("One dispatch without a limit", _rolled_back(_dispatch(most)), limit=50, times=9)
     settings.PROVIDERS = kept
 
 

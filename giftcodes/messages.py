@@ -48,7 +48,7 @@ def publish(task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 @contextmanager
 def together(app: Celery) -> Iterator[None]:
-    """Send all messages that this thread publishes in this block to the broker in one exchange.
+    """Send all messages that this thread publishes in this block to the broker in one round trip.
 
     Raises:
         Exception: the broker did not take all of the messages.

@@ -107,7 +107,10 @@ def for_each(providers: list[str], work: Callable[[str], Any]) -> None:
 
 @shared_task
 def tick() -> None:
-    """While there is work, four times a second: dispatch for each game, and leave a heartbeat."""
+    """Dispatch for each game, and leave a heartbeat.
+
+    It runs four times a second while there is work, and every four seconds otherwise.
+    """
     if not Heartbeat.beat("tick", rest_seconds=TICK_REST_SECONDS):
         return
     for_each(providers_on(), dispatch)
@@ -333,7 +336,11 @@ def sweep() -> None:
 
 @shared_task
 def announce() -> None:
-    """Every five seconds, and after each announcement: enqueue the next ones, and notices."""
+    """Enqueue the next announcements, and notices.
+
+    It runs after each announcement, every five seconds while messages wait, and at least once a
+    minute otherwise.
+    """
     for announcement_id, token in announce_step.claim():
         enqueue_on_commit(send_announcement, announcement_id, token)
     if alarms_step.has_notices():
@@ -386,7 +393,7 @@ def tell_player(link_id: int, *others: int) -> None:
 
 @shared_task
 def check_connection(name: str, token: int) -> None:
-    """Test a game or the operator's channel, because a person asked for it."""
+    """Test a game, an added feed or the operator's channel, because a person asked for it."""
     connections.run_check(name, token)
 
 

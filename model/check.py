@@ -171,7 +171,8 @@ def check(defines: list[str], *, circles: bool = False, patience: float) -> Outc
             shutil.copy(part, folder)
         options = [f"-D{define}" for define in defines]
         _run(["spin", "-a", *options, MODEL.name], folder, patience)
-        # The partial-order reduction would save nothing, and does not go well with `timeout`.
+        # The partial-order reduction would save nothing, and does not go well with Promela's
+        # statement `timeout` (lock.pml).
         search = ["-DNP"] if circles else ["-DSAFETY"]
         if patience > _PATIENCE_SECONDS:
             search += ["-O2", "-DCOLLAPSE"]  # slower to compile, but it saves half of the memory

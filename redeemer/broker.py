@@ -47,7 +47,7 @@ _SECONDS_BETWEEN_LINES = 60.0
 class TolerantChannel(redis.Channel):
     """A channel that drops elements that are not messages, and keeps one client.
 
-    No work can be lost with them, because the database is the queue.
+    Dropping an element loses no work, because the database is the queue.
     """
 
     _reported_at: float | None = None

@@ -22,7 +22,7 @@ _FOR_APPLICATIONS = (
     "HTTP_X_FORWARDED_PORT",
     "HTTP_X_FORWARDED_PROTO",
 )
-#: Other headers that only a proxy adds.
+#: All headers that only a proxy adds.
 _OF_PROXIES = (*_FOR_APPLICATIONS, "HTTP_VIA", "HTTP_X_FORWARDED_SERVER", "HTTP_X_REAL_IP")
 #: This key in a request's WSGI environment says that the request had a proxy's headers. They may
 #: have been removed since.

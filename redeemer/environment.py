@@ -72,7 +72,7 @@ def load_file() -> None:
 
     Raises:
         SettingError: the file, or a line of it, cannot be read; the folder that it is in cannot be
-            found; or the file sets REDEEMER_HOME to another folder.
+            found; or, with a wheel, the file sets REDEEMER_HOME to another folder.
     """
     try:
         file, home = paths.settings_file(), paths.home_folder()

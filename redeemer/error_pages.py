@@ -1,6 +1,6 @@
 """The pages that say what went wrong, and what to do.
 
-A person who is logged in sees most of them inside the frame of the site. The others use neither the
+A person who is logged in sees some of them inside the frame of the site. The others use neither the
 database nor a second template, because they must also work when the database or a template fails.
 """
 

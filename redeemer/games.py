@@ -99,8 +99,8 @@ def providers(games: Iterable[Game], env: Settings) -> dict[str, ProviderConfig]
     """Return the configuration of each game, by the game's name.
 
     Raises:
-        ValueError: two games have the same name, or a setting has a value that is not allowed.
-        SettingError: a setting cannot be read. The text names the setting.
+        ValueError: two games have the same name.
+        SettingError: a setting has a value that cannot be used. The text names the setting.
     """
     found: dict[str, ProviderConfig] = {}
     for game in games:

@@ -18,7 +18,7 @@ _MAX_LINE_CHARACTERS = 2_000
 #: The secret in the address of an invitation, or of a link to a new password (redeemer/urls.py).
 _SECRET_IN_PATH = re.compile(r"(/(?:invitation|password-link)/)[^/\s'\"?&<>]+")
 #: The maximum length of what a stranger sends: a path, or a header. A path may have 30,000
-#: characters, and each request is logged in two lines.
+#: characters, and a refused request is logged in up to two lines.
 _MAX_SENT_CHARACTERS = 200
 #: The values of a log line that come from the request.
 _SENT = ("request", "user_agent", "correlation_id", "request_id")

@@ -46,8 +46,9 @@ _NOT_LOCAL = (
 def metrics(request: HttpRequest) -> HttpResponse:
     """The metrics.
 
-    The status is 401 if the token is wrong or missing, 404 if there is no token and the request is
-    not from this machine, and 503 if the database does not answer in time.
+    If METRICS_TOKEN is set, the status is 401 for a request without this token. If it is not set,
+    the status is 404 for a request that is not from this machine. It is 503 if the database does
+    not answer in time.
     """
     refusal = _refusal(request)
     if refusal is not None:

@@ -110,8 +110,9 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # WhiteNoise's warning that STATIC_ROOT does not exist.
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at", module="django.core.handlers.base")
-# The languages that have a catalogue in LOCALE_PATHS. A language of which only Django has a
-# catalogue would be a mixture. Browsers and Discord say which one a person reads (decision 31).
+# The languages that have a catalogue in LOCALE_PATHS. If only Django has a catalogue of a language,
+# pages in it would be partly in English. Browsers and Discord say which language a person reads
+# (decision 31).
 LANGUAGES = [
     ("en", "English"),
     ("de", "German"),

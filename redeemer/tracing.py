@@ -6,8 +6,8 @@ OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and others.
 
 A trace begins with a task that no other task enqueued, such as a poll, which beat sends. It has a
 span for that task, for each task that follows from it, and for the steps of these tasks
-(giftcodes.domain.tracing). A task that enqueues nothing and has no step is not recorded: most ticks
-find nothing to do.
+(giftcodes.domain.tracing). A task that enqueues nothing, has no step and does not fail is not
+recorded: most ticks find nothing to do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The URLs: the admin, the health check, and the pages of people who have no account."""
+"""The URLs: the admin, the pages of people who have no account, and what programs request."""
 
 from __future__ import annotations
 

@@ -33,9 +33,10 @@ How the other feeds are changed
     true}}}` makes one of them answer HTTP 503.
 
 A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`. The last
-two apply the `rate_limits` and the `faults`, decide according to the `world`, and record everything
-in the ledger (`state`). `control` has the control paths. This package imports nothing from the app,
-so the app and its simulator cannot share a mistake.
+two apply the `faults`, decide according to the `world`, and record everything in the ledger
+(`state`). `game_api` also applies the `rate_limits`. `control` has the control paths.
+
+This package imports nothing from the app, so the app and its simulator cannot share a mistake.
 """
 
 from simulator.server import DEFAULT_SALT, Simulator

@@ -83,8 +83,9 @@ class Simulator:
             player_gap: minimum seconds between requests for one player. 0 means no minimum.
             publish_every: seconds between new codes in the feed. The first one is published at
                 once. If None, no codes are published.
-            publish_first: how many codes are published at that pace. After them, one a day is, so
-                that what is left running stays small. If None, all are.
+            publish_first: how many codes are published at that pace. After them, one is published
+                each day, so that a demo that is left running stays small. If None, all codes are
+                published at that pace.
             state: the state file. If None, the state is lost when the process ends.
             clock: returns Unix seconds. A test may replace it.
 

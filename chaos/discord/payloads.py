@@ -6,8 +6,6 @@ import datetime as dt
 from typing import Any
 
 from chaos.discord.people import (
-    EPHEMERAL,
-    MANAGE_SERVER,
     USUAL_PERMISSIONS,
     Json,
     Person,
@@ -165,9 +163,8 @@ def interaction(use: Use) -> Json:
 
 def _member_of(person: Person) -> Json:
     roles = [person.server.role_id] if person.has_role else []
-    permissions = USUAL_PERMISSIONS | (MANAGE_SERVER if person.manages else 0)
     member = _member(user(person.id, person.name), roles)
-    return {**member, "permissions": str(permissions)}
+    return {**member, "permissions": str(USUAL_PERMISSIONS)}
 
 
 def command_data(command: Json, words: list[str], options: dict[str, Any]) -> Json:
@@ -196,27 +193,3 @@ def menu_data(command: Json, target: Json) -> Json:
         "target_id": target["id"],
         "resolved": {"messages": {target["id"]: target}},
     }
-
-
-def form_data(form: Json, values: tuple[str, ...]) -> Json:
-    """What Discord sends about a sent form."""
-    labels = form["components"]
-    sent = [
-        {
-            "type": label["type"],
-            "id": number,
-            "component": {
-                "type": 4,
-                "id": 100 + number,
-                "custom_id": label["component"]["custom_id"],
-                "value": value,
-            },
-        }
-        for number, (label, value) in enumerate(zip(labels, values, strict=True), start=1)
-    ]
-    return {"custom_id": form["custom_id"], "components": sent}
-
-
-def hidden(content: Json) -> Json:
-    """A message that only one person sees."""
-    return {**content, "flags": (content.get("flags") or 0) | EPHEMERAL}

@@ -15,10 +15,9 @@ _count = itertools.count(1)
 
 #: All permissions that the bot needs in a channel. *Manage Server* is not one of them.
 USUAL_PERMISSIONS = (1 << 10) | (1 << 11) | (1 << 14) | (1 << 35) | (1 << 38)
-MANAGE_SERVER = 1 << 5
 EPHEMERAL = 1 << 6
-#: The kinds of a first answer.
-MESSAGE, THINKING, UPDATING, MODAL = 4, 5, 6, 9
+#: The kind of a first answer that opens a form.
+MODAL = 9
 
 
 def new_id() -> int:
@@ -55,14 +54,12 @@ class Person:
         name: the name that is shown.
         server: where the person acts.
         has_role: whether the person has the role of the server.
-        manages: whether the person has *Manage Server*.
     """
 
     id: int
     name: str
     server: Server
     has_role: bool = False
-    manages: bool = False
 
 
 @dataclass(slots=True)
@@ -113,9 +110,8 @@ class Use:
     sent_at: float = 0.0
     #: Whether a connected bot got it.
     is_delivered: bool = False
-    #: Seconds until the bot's first answer, and its kind. None if there is none.
+    #: Seconds until the bot's first answer. None if there is none.
     acknowledged_after: float | None = None
-    first: int | None = None
     #: The form that was opened.
     form: Json | None = None
     #: Each answer, and each edit of an answer.

@@ -99,7 +99,6 @@ class Rest:
         self.without_threads: set[int] = set()
         #: The name of each thread. A thread has the number of the message on which it was opened.
         self.threads: dict[int, str] = {}
-        self.latency_seconds = 0.0
         #: How often a bot gave a second “first” answer to the same use, which is refused.
         self.answered_already = 0
 
@@ -125,8 +124,6 @@ class Rest:
         if not request.path.startswith("/api/"):
             return await handler(request)  # type: ignore[no-any-return]
         self.requests.append(line)
-        if self.latency_seconds:
-            await asyncio.sleep(self.latency_seconds)
         needs_token = not re.search(r"/(interactions|webhooks)/", request.path)
         if needs_token and request.headers.get("Authorization") != f"Bot {self._token}":
             return _refusal(401, 0, "401: Unauthorized")
@@ -220,7 +217,7 @@ class Rest:
             self.answered_already += 1
             return _refusal(400, _ANSWERED_ALREADY, "Interaction has already been acknowledged.")
         answer = await _content(request)
-        use.acknowledged_after, use.first = after, answer["type"]
+        use.acknowledged_after = after
         data = answer.get("data") or {}
         if answer["type"] == MODAL:
             use.form = data

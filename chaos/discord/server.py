@@ -21,7 +21,7 @@ from chaos.discord.rest import FIRST_ANSWER_SECONDS, Rest, Spoil
 
 __all__ = ["Discord", "Spoil"]
 
-_COMMAND, _PRESS, _FORM = 2, 3, 5
+_COMMAND, _PRESS = 2, 3
 _Result = TypeVar("_Result")
 _REDIRECT = Path(__file__).resolve().parent / "redirect"
 #: It has the form of a token of Discord, but is not a real one.
@@ -136,13 +136,6 @@ class Discord:
         source = payloads.message(number, person.server.channel_id, content)
         data = {"custom_id": buttons[label], "component_type": 2, "id": 1}
         return self._sent(Use(_PRESS, person, data, source))
-
-    def submit(self, person: Person, opened: Use, *values: str) -> Use:
-        """Send the form that a use has opened."""
-        assert opened.form is not None
-        return self._sent(
-            Use(_FORM, person, payloads.form_data(opened.form, values), opened.source)
-        )
 
     def _registered(self, name: str, kind: int) -> Json:
         for command in self.rest.commands:

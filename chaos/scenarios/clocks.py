@@ -108,7 +108,7 @@ def kill_supervisor(round_: Round) -> None:
     round_.record_fault()
     if left := [child for child in children if _is_alive(child)]:
         round_.problems.append(f"{len(left)} of {len(children)} children outlived their supervisor")
-    round_.notes.append(f"{len(children)} children of `make up` ended")
+    round_.notes.append(f"{len(children) - len(left)} children of `make up` ended")
     system.wait_until(round_.is_settled, "everything to settle", seconds=round_.patience_seconds)
     system.remove("up")
     for name in ours:

@@ -64,7 +64,7 @@ def kill_bot(round_: Round) -> None:
     fault_seconds=120,
 )
 def zombie_bot(round_: Round) -> None:
-    """Freeze the bot while it answers. Afterwards, both bots get each press, but one answers it."""
+    """Freeze the bot while it answers. Then both bots get each press, and only one answers it."""
     bench = _bench(round_)
     system, gateway = round_.system, bench.discord.gateway
     second = system.add("bot-2", like="bot")
@@ -112,7 +112,10 @@ def _bench(round_: Round) -> Bench:
 
 
 def _adds(round_: Round) -> int:
-    """How many codes officers have added. All people with a Discord role share five in a day."""
+    """How many codes officers have added.
+
+    All people with one Discord role, taken together, may add five codes in a day.
+    """
     found: int = round_.system.database.value(
         "SELECT count(*) FROM giftcodes_giftcode WHERE source <> 'feed'"
     )
@@ -120,7 +123,7 @@ def _adds(round_: Round) -> int:
 
 
 def _discord(system: System) -> Discord:
-    """The simulated Discord of a system, after its bot and the control worker got its address."""
+    """Return a system's simulated Discord. The bot and the control worker get its address first."""
     is_new = system.discord is None
     discord = system.discord = system.discord or Discord(system.folder)
     times = ",".join(f"{name}={seconds}" for name, seconds in _TIMES.items())

@@ -77,7 +77,7 @@ def feed_reissue(round_: Round) -> None:
 
 
 def _poll(round_: Round) -> None:
-    """Make the feed's next poll due now, and wait until its answer has been stored."""
+    """Make the feed's next poll due now, and wait long enough for its answer to be stored."""
     round_.record_fault()
     round_.system.database.poll_now()
     round_.system.pause(2.5)

@@ -111,7 +111,7 @@ def _journal(request: HttpRequest) -> CardState:
 
 def _changes(request: HttpRequest) -> CardState:
     rows = admin.site.get_model_admin(LogEntry).get_queryset(request)
-    return _newest(rows, "action_time", _("Last change {at}"), _("Nobody has changed anything yet"))
+    return _newest(rows, "action_time", _("Last change {at}"), _("No change yet"))
 
 
 def _newest(rows: Any, field: str, words: str, nothing: str) -> CardState:
@@ -269,7 +269,7 @@ def _lookups(request: HttpRequest) -> CardState:
         number=Count("pk"), unknown=unknown
     )
     if not found["number"]:
-        return _state(Tone.NEUTRAL, _("Nobody is looked up"))
+        return _state(Tone.NEUTRAL, _("No member is looked up"))
     words = ngettext("{number} player", "{number} players", found["number"])
     if found["unknown"]:
         words = _("{number} players, {unknown} not known there")
@@ -350,7 +350,7 @@ def _groups(request: HttpRequest) -> CardState:
 
 def _logins(request: HttpRequest) -> CardState:
     rows = _visible(AccessLog.objects.all(), request)
-    return _newest(rows, "attempt_time", _("Last login {at}"), _("Nobody has logged in yet"))
+    return _newest(rows, "attempt_time", _("Last login {at}"), _("No login yet"))
 
 
 def _failed_logins(request: HttpRequest) -> CardState:

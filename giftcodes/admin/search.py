@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 #: The longest text that is searched for. The longest names have this many characters, too.
 LONGEST_TERM = 80
-#: The maximum number of results of each kind. A link leads to a list with all of them.
+#: The maximum number of results of each kind. A link leads to a list with all of them, except for
+#: pages, which have no such list.
 MOST = 8
 #: What people put between the digits of a player ID.
 _BETWEEN_DIGITS = re.compile(r"[\s.,_-]+")
@@ -51,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The results of one kind. If there are more of them, `more_url` lists them all."""
+    """The results of one kind. If there are more, `more_url` lists them all. Pages have no list."""
 
     title: Words
     results: list[Result]

@@ -33,7 +33,7 @@ _MOST_PAGE = 10_000
 PageNumber = Annotated[int, Query(1, ge=1, le=_MOST_PAGE, description="The page, from 1.")]
 RowId = Annotated[int, Path(ge=1, le=schemas.MOST_ID)]
 OptionalId = Annotated[int | None, Query(None, ge=1, le=schemas.MOST_ID)]
-#: The errors that each operation may answer with. Their description is the same.
+#: The errors that each operation may answer with. The body of each is a `ProblemBody`.
 ERRORS = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503), schemas.ProblemBody)
 
 

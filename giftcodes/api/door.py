@@ -1,7 +1,7 @@
 """The entry to the API: the token, the limits, and stored answers to repeated requests.
 
-The web process loads this module at its start, and everything else of the API at the first request
-that gets in.
+The web process loads this module and `problems.py` at its start, and everything else of the API at
+the first request that gets in or asks for the description.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _caller(request: HttpRequest) -> Caller:
 
 
 def _limited(caller: Caller, what: str, seconds: int) -> Problem:
-    """The refusal of a request beyond a limit, which all tokens of a guild share."""
+    """The refusal of a request beyond a limit, which all tokens of a guild or account share."""
     whose = "this guild" if caller.token.guild_id else "your account"
     return wait(seconds, f"The tokens of {whose} {what}. Send the next one in {seconds} s.")
 

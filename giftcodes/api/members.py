@@ -68,7 +68,7 @@ def list_members(
 def add_members(request: HttpRequest, guild_id: RowId, body: schemas.NewMembers) -> dict[str, Any]:
     """Add players, and correct or reactivate those who are members. All of them, or none.
 
-    Codes are redeemed for new members within a minute.
+    Only players who opted out are left out. Codes are redeemed for new members within a minute.
     """
     caller = caller_of(request, IMPORT)
     caller_of(request, CORRECT)

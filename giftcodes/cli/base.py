@@ -75,7 +75,7 @@ class ServerCommand(BaseCommand, ABC):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run from the command line. `| head` and Ctrl-C end the command without a traceback."""
-        # One thread needs no pool, and a pool waits ten seconds for a server that is down.
+        # One thread needs no pool, and a pool waits four seconds for a server that is down.
         connection.settings_dict.get("OPTIONS", {}).pop("pool", None)
         try:
             super().run_from_argv(argv)

@@ -1,7 +1,7 @@
 """Find rows by the text that a person typed.
 
-An exact match is preferred. If there is none, case is ignored if only one row then matches. Errors
-list the possible choices.
+An exact match is preferred. If there is none, a match that ignores case counts, if it is the only
+one. Errors list the possible choices.
 """
 
 from __future__ import annotations

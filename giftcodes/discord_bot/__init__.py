@@ -1,9 +1,10 @@
 """The Discord bot: a process beside the site that calls the same services (decision 27).
 
-Only `client.py`, `commands.py`, `replies.py` and `translating.py` import discord.py, and only
-`process.py` imports them, when there is a token. All other modules are plain functions: they get an
-`Asker` and what the person entered, call a service, and return an `Answer`. They run in a thread
-that may use the database, and in which gettext speaks the asker's language.
+Only `client.py`, `commands.py`, `replies.py` and `translating.py` import discord.py. Of the other
+modules, only `process.py` imports one of them: `client.py`, when there is a token. All other
+modules are plain functions: they get an `Asker` and what the person entered, call a service, and
+return an `Answer`. They run in a thread that may use the database, and in which gettext speaks the
+asker's language.
 
 To add a command:
 

@@ -26,8 +26,8 @@ class Button:
     Args:
         label: the words on it.
         action: the name of a function with the decorator `press`.
-        values: what the function gets. All together have at most 90 characters, and only the last
-            one may have a colon.
+        values: what the function gets. Only the last one may have a colon. `press_id` says how
+            long the action and the values may be together.
         style: its colour.
     """
 
@@ -45,7 +45,7 @@ class Menu:
         hint: the words in it before a choice.
         action: the name of a function with the decorator `press`. It gets `values`, then the chosen
             value.
-        choices: the words and the value of each entry. Only the first 25 are shown.
+        choices: the words and the value of each entry, at most `MOST_CHOICES`.
         values: as for `Button`.
     """
 

@@ -125,15 +125,16 @@ async def link(interaction: Interaction, code: _Code, role: Role | None = None) 
 @app_commands.default_permissions(Permissions(manage_guild=True))
 @app_commands.describe(
     role=_("The new role. Leave it empty to see which one it is now."),
-    nobody=_("Choose True if no role should make anyone an officer."),
+    no_role=_("Choose True if no role should make anyone an officer."),
     guild=_("Which guild, if this server has several."),
 )
+@app_commands.rename(no_role="nobody")
 @app_commands.autocomplete(guild=_guilds)
 async def officers(
-    interaction: Interaction, role: Role | None = None, nobody: bool = False, guild: _Text = ""
+    interaction: Interaction, role: Role | None = None, no_role: bool = False, guild: _Text = ""
 ) -> None:
     """Choose the role of the officers."""
-    await reply(interaction, linking.choose_role, _role(role), nobody, guild)
+    await reply(interaction, linking.choose_role, _role(role), no_role, guild)
 
 
 @app_commands.command(

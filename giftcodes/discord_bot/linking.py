@@ -30,17 +30,17 @@ def link(asker: Asker, code: str, server_name: str, role: Role | None) -> Answer
     return Answer(f"{words}\n{_officers(server.role_name)}")
 
 
-def choose_role(asker: Asker, role: Role | None, nobody: bool, chosen: str) -> Answer:
+def choose_role(asker: Asker, role: Role | None, no_role: bool, chosen: str) -> Answer:
     """Say or choose the role whose members are officers of a guild in this server.
 
     Args:
         asker: the person, who must manage the server.
         role: the new role. None keeps the role.
-        nobody: whether no role makes a person an officer from now on.
+        no_role: whether no role makes a person an officer from now on. `role` takes precedence.
         chosen: which guild, if the server has several.
     """
     guild = guild_of(asker, chosen)
-    if role is None and not nobody:
+    if role is None and not no_role:
         server = discord_links.server_of(guild.pk, asker)
         return Answer(f"**{safe(guild.name)}**: {_officers(server.role_name)}")
     server = discord_links.set_role(guild.pk, asker, role=role)

@@ -4,9 +4,9 @@ An answer that only the asker sees is in the language of the asker's Discord, if
 (`LANGUAGES`). Messages to channels and members are in the language of the guild, all others in that
 of the site (decision 31).
 
-Discord gets the definition of each command with all languages at once. `Catalogues` looks them up.
-A translation that Discord would refuse is left out with a line in the log, since one bad text would
-make Discord refuse all commands. The name without a translation always works, too.
+Discord gets the definition of each command in all languages at once. `Catalogues` looks up the
+translations. A translation that Discord would refuse is left out with a line in the log, since one
+bad text would make Discord refuse all commands. The name without a translation always works, too.
 """
 
 from __future__ import annotations
@@ -211,8 +211,8 @@ def _refusal(
     if not 1 <= len(found) <= _MOST_TEXT:
         return f"it must have 1 to {_MOST_TEXT} characters"
     if isinstance(context.data, app_commands.Parameter) and _is_name(context):
-        others = [one.name for one in context.data.command.parameters]
-        others.remove(context.data.name)
+        others = [one.display_name for one in context.data.command.parameters]
+        others.remove(context.data.display_name)
         if found in {known[one, True] for one in others}:
             return "another option of the command has the same name"
     return None

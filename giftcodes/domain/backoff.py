@@ -33,8 +33,7 @@ def retry_delay_seconds(
     """Return the seconds until something that failed, such as a member redemption, is retried.
 
     Args:
-        uncounted_failures: the number of failures in a row that do not count as tries. Less than 1
-            is read as 1.
+        uncounted_failures: the number of failures in a row. Less than 1 counts as 1.
         jitter: a random number in [0, 1).
         base, cap: the first and the longest delay in seconds, before jitter.
 

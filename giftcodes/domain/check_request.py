@@ -1,4 +1,4 @@
-"""The request of the command `check_provider`.
+"""The request of a connection check: of the command `check_provider`, and of the pages.
 
 Neither the player nor the code exists, so the game grants nothing, whichever it checks first.
 """

@@ -27,7 +27,7 @@ def duplicate(guild: str, code: str, *, trigger: str, user: str = "") -> None:
 
 
 def duplicate_text(guild: str, code: str) -> str:
-    """Return the text about a refused duplicate start, for the log and the admin."""
+    """Return the text about a refused duplicate start, for the log and for people."""
     return (
         f"⚠️ Auto-redeem already in progress for guild {guild} with code {code}, skipping duplicate"
     )

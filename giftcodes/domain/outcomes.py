@@ -78,8 +78,8 @@ class Meaning:
             granted it, already has it, or has another code of the same group.
         decisive: whether the effect in the game is known. After an attempt that is not decisive,
             the code may have been granted.
-        recognised: whether the answer is a known one of the game. If so, it ends a series of
-            unknown answers.
+        recognised: whether the answer is a known one of the game. A known answer about a member or
+            a code ends a series of unknown answers.
     """
 
     scope: Scope

@@ -1,7 +1,8 @@
 """Why a player does not have a code, in words for the player.
 
-The texts of `outcomes` are for people who work with the admin. The texts here are for the player's
-own page and for the answer that an officer sends. Each is a part of a sentence, without a capital.
+The sentences of `sentences.redemptions` are for people who work with the admin. The texts here are
+for the player's own page and for the answer that an officer sends. Each is a part of a sentence,
+without a capital.
 """
 
 from __future__ import annotations

@@ -290,7 +290,10 @@ class Result:
 
     @property
     def served_none(self) -> bool:
-        """Whether the redemption is over and has members, but none of them has the code."""
+        """Whether the redemption is over and has members, but none of them has the code.
+
+        It is false for NOTHING: then all members have another code of the same group.
+        """
         is_over = self.tone is not Tone.BUSY and self.kind is not ResultKind.NOTHING
         return is_over and bool(self.served.total) and not self.served.has
 
@@ -301,7 +304,7 @@ class Result:
 
     @property
     def needs_correction(self) -> bool:
-        """Whether nobody got the code, and members must be corrected. Then `advice` says so."""
+        """Whether no member got the code, and members must be corrected. Then `advice` says so."""
         return self.kind is ResultKind.SERVED_NONE and bool(self.served.needs_you)
 
     @property

@@ -1,7 +1,8 @@
 """Tokens of links and codes that need no login: each person who has the token may use it.
 
-A table holds a token's hash. The token itself is only in the link, and never in a log. One kind of
-token is stored, too: that of a join link, in encrypted form.
+A table holds a token's hash. The token itself is only in the link, and never in a log. Two kinds of
+token are stored themselves, in encrypted form: that of a join link (besides its hash), and the
+secret of a webhook (`HOOK`).
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ _SETTLES = {
 }
 _NOT_ELIGIBLE = ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
 #: Outcomes after which no delay is set, because the provider's pause or rate window delays the next
-#: request anyway.
+#: request anyway, or because nothing was sent.
 _WITHOUT_DELAY = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT}) | {
     outcome for outcome, row in MEANINGS.items() if row.scope is Scope.PROVIDER
 }

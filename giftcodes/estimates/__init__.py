@@ -6,6 +6,7 @@ formatting       describes an outlook in words
 queue_snapshot   reads the queues and the measured speed, and forecasts them
 cost_preview     the cost of runs before they are started
 dry_run          what a run would do, member by member
+left_out         the members who would get no request, and why
 
 The first three are pure. The others read the database with a fixed number of statements.
 """

@@ -122,8 +122,9 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
 
     Args:
         row: the member.
-        elsewhere: the name of another guild through which the player has the code. It is empty if
-            the reader may not learn that the player is in another guild.
+        elsewhere: the name of another guild through which the player has the code, or in which a
+            request for it is under way. It is empty if there is no such guild, or if the reader may
+            not learn that the player is in another guild.
     """
     state = State(row.state) if row.state else None
     reason = read(row.reason)

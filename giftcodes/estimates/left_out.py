@@ -41,10 +41,10 @@ class LeftOut:
     unasked: dict[Pair, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def words(self, pair: Pair, others: int) -> list[str]:
-        """Why no request would be sent for members of a guild (a line of the preview), in words.
+        """Why no request would be sent for members of a pair, in words.
 
         Args:
-            pair: the guild's id and the code's id.
+            pair: the guild's id and the code's id: one line of the preview.
             others: the number of members who lack the code and get no request from any guild.
         """
         states = self.states[pair]

@@ -93,7 +93,8 @@ class Outlooks:
 
     Args:
         at: the moment.
-        by_redemption: the outlook of each redemption that runs or waits to be started, by its id.
+        by_redemption: the outlook of each redemption that runs, waits to be started, or has a
+            request under way, by its id.
         by_provider: the outlook of each game's queue as a whole.
         runs: the number of redemptions in each game's queue.
     """

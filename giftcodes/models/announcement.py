@@ -29,11 +29,11 @@ class Subject(NamedTuple):
 class Announcement(Outbox):
     """A message to one channel of a guild.
 
-    In each channel, a run has at most one row `started` and one row `complete`. If the channel
-    allows edits, both rows are one message: `started` posts it, and `complete` is its last edit. A
-    run has at most one row `thread`: the message in the thread below the message of the run. An
-    alarm has at most one row `raised` and one row `over`. A test and a weekly summary belong to
-    their channel only.
+    In each channel, a run has at most one row `started`, one row `complete` and one row `thread`.
+    If the channel allows edits, `started` and `complete` are one message: `started` posts it, and
+    `complete` is its last edit. `thread` is the message in the thread below that message. In each
+    channel, an alarm has at most one row `raised` and one row `over`. A test and a weekly summary
+    belong to their channel only.
     """
 
     class Kind(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Attempts (append-only, one for each request to the game), and the counts of pruned rows."""
+"""Attempts (one for each request to the game), and the counts of pruned rows."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from giftcodes.secret_key import secret_key
 
 #: The maximum length of an address, in characters. Addresses in use have a few hundred at most.
 MOST_ADDRESS = 2_000
-#: The maximum number of channels of a guild. Each run is announced in all of them.
+#: The maximum number of channels of a guild. A run may be announced in all of them.
 MOST_CHANNELS = 10
 _SUNDAY = 6
 #: The name of a channel to which a person gave no name.

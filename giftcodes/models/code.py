@@ -74,7 +74,7 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
         )
 
     def in_order(self) -> GiftCodeQuerySet:
-        """Order by end, soonest first. A code without a known end is assumed to last a week."""
+        """Order as dispatch serves codes: by the moment that `deadline` gives, soonest first."""
         end = RawSQL(deadline(self.model._meta.db_table), (), output_field=models.DateTimeField())  # noqa: S611
         return self.order_by(end, "id")
 

@@ -58,8 +58,8 @@ class CodeLife(CodeSpellings):
     closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     proven_at = models.DateTimeField(_("proven"), null=True, editable=False)
-    # One member got the answer that the code does not work. Another member is asked before the code
-    # is closed.
+    # One member got the answer that the code does not work. Another member, or the same one after a
+    # minute, is asked before the code is closed.
     doubt_outcome = models.CharField(max_length=20, blank=True, editable=False)
     doubt_player_id = models.CharField(max_length=20, blank=True, editable=False)
     doubt_guild = models.ForeignKey(

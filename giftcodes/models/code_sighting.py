@@ -20,8 +20,8 @@ _KNOWN_ENDINGS = (Outcome.CODE_EXPIRED, Outcome.CLAIM_LIMIT)
 
 #: The game does not know the code.
 WRONG = Q(gift_code__proven_at__isnull=True, gift_code__closed_outcome=Outcome.CODE_NOT_FOUND)
-#: After the feed had listed the code, the game showed that it knows the code. If the game had
-#: accepted the code before that, the sighting says nothing about the feed.
+#: The feed listed the code, and later the game showed that it knows the code. If the game had shown
+#: this before the feed listed the code, the sighting says nothing about the feed.
 RIGHT = Q(gift_code__proven_at__gte=F("first_seen_at")) | Q(
     gift_code__closed_outcome__in=_KNOWN_ENDINGS, gift_code__closed_at__gte=F("first_seen_at")
 )

@@ -1,4 +1,4 @@
-"""The last test of each connection. Each game is a connection, and so is the operator's channel."""
+"""The last test of each connection: to a game, to an added feed, or to the operator's channel."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ConnectionCheckQuerySet(models.QuerySet["ConnectionCheck"]):
         """Ask for a test. A worker does it.
 
         Args:
-            name: the game, or `OPERATOR_CHANNEL`.
+            name: the game, `OPERATOR_CHANNEL`, or the name of a feed's test (`services.sources`).
             user_id: the person who asked for it.
             config_hash: the fingerprint of what is tested.
 

@@ -13,7 +13,8 @@ from django.db.models import Max
 from giftcodes.domain import failpoints
 from giftcodes.models import Heartbeat, database_now
 
-#: After this long without a tick, `status`, `pulse` and the backups say that beat has stopped.
+#: After this long without a tick, `status` and `pulse` say that beat has stopped, and a restore may
+#: begin.
 STALE_SECONDS = 10.0
 #: After this long without a tick, /healthz returns 503 and the site raises an alarm.
 SILENT_SECONDS = failpoints.seconds("BEAT_SILENT_SECONDS", 30.0)

@@ -289,7 +289,7 @@ class _Found:
         return self._with_zeros(Outcome, fetch(sql, after=at, cursor=CURSOR))
 
     def messages(self) -> dict[str, Samples]:
-        """The messages that wait, are kept up to date, or were given up."""
+        """The messages that wait, are still edited, or were given up."""
         to = {KeptFigure.Of.ANNOUNCEMENTS.value: "guilds", KeptFigure.Of.NOTICES.value: "operator"}
         found: dict[_Labels, float] = {(name, DeliveryState.WAITING): 0 for name in to.values()}
         for of, name in to.items():

@@ -27,7 +27,7 @@ class Entry:
     Args:
         member: the member, if the record was read as cells.
         reading: what was read, if the record was read as text.
-        reason: why the cells could not be used. Empty if the line has no cells.
+        reason: why the record was not read as cells, in words. Empty if this need not be said.
         field: the name of the value that cannot be used.
         cells: the values of a record that cannot be used, as text. Empty if there are none.
     """
@@ -167,7 +167,8 @@ def _used(entry: Entry) -> str:
 def _decide_bare_numbers(readings: Sequence[tuple[Entry, LineReading]]) -> None:
     """Decide whether short numbers beside the players are realms.
 
-    They are realms if all are the same, or if a line without a player has a word for a realm.
+    They are realms if there are several and all are the same, or if a line without a player has a
+    word for a realm. Otherwise a person is asked about those that are not part of a name.
     """
     players = [player for _entry, reading in readings for player in reading.players]
     bare = [player for player in players if player.bare and not player.realm]

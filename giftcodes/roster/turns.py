@@ -28,8 +28,8 @@ def turn_to_read(text: str, reader: Hashable) -> Iterator[None]:
 
     Args:
         text: the text.
-        reader: who has it read, such as a guild. A second long text of the same reader is
-            refused.
+        reader: for whom it is read, such as a guild. Meanwhile a second long text of the same
+            reader is refused.
 
     Raises:
         UnreadableListError: another text of the reader is being read, too many texts wait, or the

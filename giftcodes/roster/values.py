@@ -42,7 +42,7 @@ class Verdict(StrEnum):
     GOOD = "good"
     #: It names a player, but a person must confirm or correct it.
     UNSURE = "unsure"
-    #: The player is on another line, too, and only that line counts.
+    #: The player is on another line, too. That line is used, with values that only this one has.
     REPEATED = "repeated"
     #: It names no player.
     SKIPPED = "skipped"
@@ -87,7 +87,7 @@ class MemberList:
 
     Args:
         members: the good lines, with each player once.
-        repeated: lines whose player is on another line, too. Only that line counts.
+        repeated: lines whose player is on another line, too. That line is used instead.
         bad: lines that are not used, because they name no player or a person must confirm them.
         ignored_columns: the names of unknown columns.
 

@@ -75,8 +75,8 @@ class Exceeded(Exception):  # noqa: N818 - not an error of the program
 class Refused(Exception):  # noqa: N818
     """The workbook cannot be used. The text is the key of the reason.
 
-    `large`: it is too large when unpacked, or takes too much memory. `not_xlsx`: it is an archive
-    of another kind. `password`: it is encrypted. `unreadable`: it is damaged.
+    `large`: it has too many parts, sheets or merged cells, or takes too much memory. `not_xlsx`: it
+    is an archive of another kind. `password`: it is encrypted. `unreadable`: it is damaged.
     """
 
 

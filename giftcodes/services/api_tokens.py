@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: How many tokens may work at a time: for one guild, and for all guilds of one administrator.
 MOST_TOKENS = 10
-#: How many tokens a person may make in a day. Each has its own limit of requests.
+#: How many tokens a person may make in a day.
 _MADE_IN_A_DAY = 20
 _DAY = 24 * 3_600
 #: How many requests may be sent in a minute, and how many that may change something: with all
@@ -131,7 +131,7 @@ def make_token(
 
 
 def revoke(rows: QuerySet[ApiToken], pk: int) -> ApiToken | None:
-    """Revoke a token. Returns it, or None if it is not one of `rows` or does not work any more."""
+    """Revoke a token. Returns it, or None if it is not one of `rows` or was revoked before."""
     row = rows.filter(pk=pk, revoked_at=None).first()
     if row is None or not rows.filter(pk=pk, revoked_at=None).update(revoked_at=Clock()):
         return None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def names_for_all() -> translation.override:
-    """In this block, rows are named in the language of the site: people of any language read it."""
+    """Open a block in which rows are named in the site's language, for readers of any language."""
     return translation.override(settings.LANGUAGE_CODE)
 
 

@@ -34,11 +34,12 @@ _DAY = 24 * 3_600
 
 
 class TooManyCorrectionsError(ValueError):
-    """The guild has no more corrections today. The text says the limit, and when to try again.
+    """The guild has too few corrections left today. The text says the limit and when to try again.
 
     Args:
         words: the text.
-        seconds: the seconds until corrections are possible again.
+        seconds: the seconds until the full number is possible again. 0 if even the full number
+            would be too small.
     """
 
     def __init__(self, words: str, seconds: int) -> None:

@@ -290,7 +290,7 @@ class UndoResult:
         kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.
         corrected: how many members got their earlier realm again.
-        names: each of these members in words, by player ID: the nickname and the player ID.
+        names: each member of the import in words, by player ID: the nickname and the player ID.
     """
 
     deleted: list[str] = field(default_factory=list)

@@ -51,8 +51,9 @@ def approve(
     """Take the players of these requests into the guild, and confirm their personal links.
 
     Of several requests for the same player, the first one is approved, and the others are refused.
-    An active member keeps the nickname and the realm. An older personal link stops working.
-    Catch-up then redeems for the players.
+    An active member keeps the nickname and the realm. Older personal links of the player stop
+    working, except a confirmed one of the other kind (web or Discord). Catch-up then redeems for
+    the players.
 
     Args:
         guild_id: the guild. Requests of other guilds are ignored.

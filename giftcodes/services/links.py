@@ -257,7 +257,7 @@ def join_obstacle(invitation: Invitation, user: User) -> str:
 
 
 def choose_password(secret_hash: str, *, password: str) -> User:
-    """Set the new password of a link's user. All sessions, and the link to Discord, end.
+    """Set the new password of a link's user. Sessions, API tokens and the link to Discord end.
 
     Args:
         secret_hash: the hash of the secret in the link.

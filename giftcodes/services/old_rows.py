@@ -1,4 +1,4 @@
-"""Rows that grow with time, although no code is redeemed: they are deleted when they are old.
+"""Delete old rows of tables that grow even if no code is redeemed.
 
 The pipeline's own step deletes old attempts and journal entries (giftcodes/pipeline/prune.py), and
 `joining.prune` deletes what players leave behind.
@@ -32,7 +32,7 @@ _BATCH = 1_000
 
 
 def delete_old_rows() -> None:
-    """Delete ended sessions, and old logins, messages, alarms and answers of the API.
+    """Delete ended sessions, and old logins, messages, alarms, and tokens and answers of the API.
 
     Logins, messages and alarms are kept as long as the journal (`KEEP_JOURNAL_DAYS`). A message is
     kept while its run or its alarm lasts, or while it waits to be sent. This may be repeated,

@@ -30,8 +30,8 @@ def check_provider(
         config: the game.
         during: takes a topic, and returns a context manager in which the check runs, such as a
             spinner.
-        may_wait: whether to wait, three seconds at most, until the feed may be asked. If not, the
-            feed's last answer is the finding.
+        may_wait: whether to wait, three seconds at most, until the feed may be asked. If not, and
+            the feed may not be asked at once, its last answer is the finding.
     """
     is_down = False
     for topic, check in _CHECKS.items():

@@ -97,7 +97,7 @@ def name_of_test(feed: Feed) -> str:
 
 
 def request_test(feed: Feed, *, user_id: int | None) -> int | None:
-    """Ask a worker to fetch the feed once. Returns what `connections.request_check` does."""
+    """Ask a worker to fetch the feed once. Returns the same as `connections.request_check`."""
     values = repr((feed.kind, feed.address, feed.api_key, sorted(feed.options.items())))
     return ConnectionCheck.objects.request(
         name_of_test(feed), user_id=user_id, config_hash=keyed_hash("connection", values)

@@ -120,7 +120,7 @@ def note_on_opt_outs(address: Address, note: str) -> str | None:
         The note that was replaced, or None if there was no note.
 
     Raises:
-        CommandError: this user does not own the table.
+        CommandError: this user does not own the table, or the table is locked for over a minute.
     """
     with address.connect() as connection:
         connection.execute("SET lock_timeout = '60s'")

@@ -1,4 +1,4 @@
-"""Replaces a database with a dump. The old database stays in use until the new one is complete."""
+"""Replaces a database with a dump. The old one is not changed until the new one is complete."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def refuse_while_connected(address: Address) -> None:
 def refuse_while_ticking(address: Address) -> None:
     """Check that no worker is running.
 
-    A worker may have no connection at the moment, but it takes several ticks per second.
+    A worker may have no connection at the moment, but it takes a tick at least every four seconds.
 
     Raises:
         CommandError: a worker took a tick less than ten seconds ago.

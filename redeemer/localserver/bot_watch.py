@@ -78,7 +78,8 @@ class BotWatch:
     def poll(self) -> None:
         """Start or end the process after an answer, and ask again if that is due.
 
-        This blocks only while it waits for the process to end.
+        This blocks while the process ends, and may block for some seconds before the process is
+        started, because a copy waits for the other threads (redeemer.localserver.copies).
         """
         while self._answers:
             self._follow(self._answers.pop(0))

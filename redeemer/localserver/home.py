@@ -90,7 +90,7 @@ class Home:
 
         A new home is closed, too, so that other users cannot list it. The same is done to an
         existing home that an earlier release left open, if it contains only what Redeemer creates.
-        Any other existing folder keeps its mode.
+        Any other existing home keeps its mode.
 
         Raises:
             CannotStartError: this user cannot write here, or the path contains a control character.

@@ -317,7 +317,7 @@ class Supervisor:
         """Supervise the children until a person asks to stop.
 
         Args:
-            also: called after each poll. It must not block.
+            also: called after each poll. While it blocks, no child is supervised.
         """
         while not self._request.requested:
             self.poll()

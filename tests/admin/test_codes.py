@@ -673,11 +673,12 @@ def test_a_reissue_is_shown_before_it_is_made_and_leads_to_the_new_issue(
     assert done["Location"] == address("giftcode_change", issued.pk)
 
 
+@pytest.mark.parametrize("state", [CodeState.CLOSED, CodeState.DELETED])
 def test_the_pages_of_an_old_issue_lead_to_the_newest_and_offer_nothing_to_press(
-    browser: Browser,
+    browser: Browser, state: CodeState
 ) -> None:
     row = redemption(member_state="cancelled")
-    GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.CLOSED)
+    GiftCode.objects.filter(pk=row.gift_code_id).update(state=state)
     code = GiftCode.objects.get()
     for issue in (2, 3):
         newest = gift_code(code.code, issue=issue)

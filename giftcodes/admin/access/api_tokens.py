@@ -59,7 +59,7 @@ class TokenForm(forms.Form):
 
 
 def block(person: Any, guild: Guild) -> dict[str, Any]:
-    """The context of the part of a guild's page, in one statement."""
+    """What the tab “Officers” of a guild's page shows about tokens. It takes one SQL statement."""
     if not person.has_perm(PERMISSION):
         return {"may_make_tokens": False}
     rows = ApiToken.objects.filter(guild=guild)

@@ -254,7 +254,7 @@ class InvitationAdmin(Page):
 
     @admin.action(description=_("Make a new link"), permissions=["change"])
     def renew(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
-        """Replace the link of an invitation. The days of the new link count from now."""
+        """Replace the link of an invitation. The new link works for `INVITATION_DAYS` from now."""
         row = rows.first()
         if row is None or rows.count() > 1:
             words = gettext("Choose one invitation: each link is shown only once.")

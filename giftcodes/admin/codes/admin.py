@@ -117,7 +117,7 @@ class GiftCodeAdmin(CodeEntry):
 
         An old issue has none, because only the newest issue of a code can be open.
         """
-        if row.state in (CodeState.CLOSED, CodeState.PROBING) and row.newer_issues().exists():
+        if row.state != CodeState.ACTIVE and row.newer_issues().exists():
             return []
         return _BUTTONS[CodeState(row.state)]
 

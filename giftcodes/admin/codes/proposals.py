@@ -1,4 +1,4 @@
-"""Codes that officers propose: the list, and the decisions of administrators."""
+"""Proposed codes, of officers and of feeds: the list, and the decisions of administrators."""
 
 from __future__ import annotations
 

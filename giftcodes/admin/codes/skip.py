@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import confirmation_page, group
 from giftcodes.admin.common.html import link
-from giftcodes.models import GiftCode, Guild, Redemption, RunState, Trigger
+from giftcodes.models import GiftCode, Guild, Redemption, Trigger
 from giftcodes.queries import scope
 from giftcodes.services.run_actions import ActionKind, skip_code
 
@@ -100,9 +100,3 @@ def _skip(guild: Guild, code: GiftCode, user_id: int | None, report: Report) -> 
     row = Redemption.objects.get(guild=guild, gift_code=code)
     words = gettext("{} To undo this, press “Redeem now” or “Resume” on {}.")
     report.done(format_html(words, result.message, link(row, gettext("the redemption's page"))))
-
-
-def skipped_guilds(code: GiftCode, person: scope.Person) -> list[Redemption]:
-    """The stopped redemptions of a code, in the guilds that `person` may see."""
-    stopped = Redemption.objects.filter(gift_code=code, state=RunState.STOPPED)
-    return list(scope.visible(stopped, person).select_related("guild")[:MOST])

@@ -1,4 +1,4 @@
-"""Who added a code, for pages about its first run in a guild.
+"""Who added a code, for the code's own pages and for pages about its first run in a guild.
 
 The rows of a guild do not store this name, because the officers of the guild must not read the name
 of another guild's officer.

@@ -241,7 +241,7 @@ def _may(request: HttpRequest, permission: str) -> bool:
 
 
 class History(Page):
-    """Rows that only the pipeline writes: the pages show them and change nothing."""
+    """Rows that cannot be added, edited or deleted here. Their pages may have actions."""
 
     # In "12 results (3,141,592 total)", counting the total would take longer than the rest.
     show_full_result_count = False

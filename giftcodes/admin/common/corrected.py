@@ -67,7 +67,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """The numbers of the members whom the game was to be asked about because of a correction.
+    """Counts of the members about whom the game had to be asked because of a correction.
 
     Args:
         members: how many of them are still there.

@@ -326,7 +326,7 @@ def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
 
 
 def _shown(config: Any, field: str) -> str:
-    """The host of an address. Empty for the format, because the form itself shows the format."""
+    """The scheme and host of an address. Empty for the format, which the form itself shows."""
     if field == "feed_format":
         return ""
     return default_of(config, field)

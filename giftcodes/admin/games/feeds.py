@@ -233,7 +233,10 @@ class FeedAdmin(Editable):
         return found
 
     def save_model(self, request: HttpRequest, obj: Feed, form: Any, change: bool) -> None:
-        """Save the feed. A new one is off until a person has seen what it lists."""
+        """Save the feed. A new one that is polled is off until a person switches it on.
+
+        A new webhook is on, but takes no codes before it has a token.
+        """
         if not change:
             obj.enabled = obj.is_pushed
             obj.save()

@@ -52,7 +52,8 @@ class Step:
 def steps_of(request: HttpRequest, guild: Guild) -> list[Step]:
     """The steps that a person may take for a young guild.
 
-    Empty if all of them are done, or if the person has hidden the optional ones.
+    Empty if all of them are done, or if those that are left are optional and the person has hidden
+    them.
 
     Args:
         request: the request of the person who looks at the guild.

@@ -65,7 +65,7 @@ def may_invite_to(guild: Guild, person: Any) -> bool:
 
 
 def _invitations(person: Any, guild: Guild) -> list[dict[str, Any]]:
-    """Those invitations to the guild that a person may see, the newest first."""
+    """The unused invitations to the guild that a person may see, the newest first."""
     if not person.has_perm("giftcodes.view_invitation"):
         return []
     now = database_now()

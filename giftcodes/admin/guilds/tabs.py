@@ -87,8 +87,8 @@ def frame(request: HttpRequest, guild: Guild, name: str) -> dict[str, Any]:
         ],
         "steps": steps,
         "next_step": next_of(steps),
-        # Other tabs name the next step only if it is needed, or beside a message, because an
-        # optional step can be hidden only on “Overview”.
+        # Only “Overview” has the button that hides optional steps. So other tabs name an optional
+        # next step only while they show a message, such as after something was saved.
         "needed_step": needed_of(steps),
         "may_hide_steps": may_hide(steps),
     }

@@ -120,7 +120,10 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
 
 
 def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iterator[Need]:
-    """Games that are paused, off or unreachable. Officers get none: they may not change games."""
+    """Games that are paused, unreachable or off, or whose feed fails.
+
+    Officers get none: they may not change games.
+    """
     may_resume = person.has_perm("giftcodes.change_ratebudget")
     for game in games:
         if not scope.sees_all(person):

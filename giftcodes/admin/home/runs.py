@@ -158,7 +158,7 @@ def _end_of_code(end: RecentEnd) -> dict[str, Any]:
 
 
 def _several_words(end: RecentEnd) -> tuple[str, str]:
-    """The results “everyone has them” and “nobody got one”, for one code or for several."""
+    """The words for “all members” and for “none”, for one code or for several."""
     if end.codes == 1:
         return _("everyone has it"), _("nobody got it")
     return _("everyone has them"), _("nobody got one")

@@ -223,7 +223,7 @@ class MemberAdmin(KeepsHistory):
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
-        """Leave out the history fields when a member is added."""
+        """When a member is added, leave out the fields that only a stored member has."""
         if obj:
             shown = ["active", "state_shown", "consented_on", "joined_at", "look_at"]
             if directory_words(obj):

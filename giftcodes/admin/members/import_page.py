@@ -126,8 +126,8 @@ class ImportForm(forms.Form):
                 raise forms.ValidationError({"file" if uploaded else "listing": _TOO_LONG})
             self.file_text = text if uploaded else None
             if cleaned.get("guild") is None:
-                # The form is refused anyway. So the list is not read: `turn_to_read` needs a guild,
-                # to refuse a second long list for it.
+                # Without a guild the form is refused, and the list is not read: `turn_to_read` lets
+                # a guild have only one long list read at a time, so it must know the guild.
                 return cleaned
             with turn_to_read(text, cleaned.get("guild")):
                 cleaned["text"], cleaned["review"] = text, review_of(text)

@@ -1,7 +1,8 @@
 """The rows of the review of a list: what was read and changed, and what the import would do.
 
 Nothing is stored between two requests. The form carries the list itself, and the changes of all
-rows that it does not show. The list is read again each time, so what is imported is what was shown.
+rows, also of those that it does not show. The list is read again each time, so what is imported is
+what was shown.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Row:
         values: the values in the form.
         is_used: whether the row is selected for the import.
         is_fresh: whether this request changed the values.
-        is_forgotten: whether this request changed the values of a row, but did not select the row.
+        is_forgotten: whether this request changed the values of a row that was not selected, and
+            did not select it.
         member: the member, if the values can be used.
         error, error_field: why a value cannot be used, and the name of the value. Both are empty if
             all values can be used.
@@ -90,7 +92,7 @@ class Row:
 
     @property
     def badge(self) -> str:
-        """The state of the badge, which gives the effect its colour."""
+        """The state whose badge has the right colour for the effect."""
         return EFFECTS[self.effect][0] if self.effect else ""
 
     @property

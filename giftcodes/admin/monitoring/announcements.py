@@ -39,7 +39,7 @@ def delivery_badge(row: Announcement | AlarmNotice) -> SafeString:
 
 
 def paused_channels(person: Any) -> list[Channel]:
-    """The channels of the person's guilds to which nothing is sent for now, in one statement."""
+    """The channels of the person's guilds that are paused after a refusal, in one statement."""
     paused = Channel.objects.filter(refused_since__isnull=False, not_before__gt=timezone.now())
     rows = without_notes(scope.visible(paused.select_related("guild"), person))
     return list(rows.order_by("guild__name", "name")[:MOST_PAUSED])

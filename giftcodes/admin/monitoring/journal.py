@@ -96,7 +96,7 @@ def _adders(events: list[RedemptionEvent], person: Any) -> dict[int, str]:
 
 
 def group_entries(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
-    """Let one entry stand for all of its kind that one cause made for a guild.
+    """Show the entries of one kind that one cause made for a guild as one entry.
 
     After a correction, catch-up starts a run for each code that the member can have now, and one
     press of “Redeem now” starts a run for each chosen code. The entries of these runs belong
@@ -231,8 +231,8 @@ class RedemptionEventAdmin(History):
     def decorate(self, request: HttpRequest, rows: list[RedemptionEvent]) -> None:
         """Group the entries of one cause, unless the person has sorted the list.
 
-        Each entry about the end of a run gets the run's result, and each entry about a code that
-        an officer added gets the officer's name, in two SQL statements for all.
+        Each entry about the end of a run gets the run's result. Each entry about the first run of
+        a code that a person added gets that person's name. This takes two SQL statements for all.
         """
         if ORDER_VAR in request.GET:
             for row in rows:

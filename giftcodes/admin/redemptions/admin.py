@@ -180,7 +180,7 @@ class RedemptionAdmin(History):
 
     @admin.action(description=_("Stop"), permissions=["redeem"])
     def stop(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
-        """Let requests under way finish, and send no more."""
+        """Let requests under way finish. After that, only unconfirmed requests are repeated."""
         report = Report()
         stop_now(self._few(redemptions, report), user_id=request.user.pk, report=report)
         report.tell(request)

@@ -336,7 +336,8 @@ def _by_reason(left: list[tuple[GiftCode, Cell]]) -> list[Missing]:
 def cell(standing: Standing, code: GiftCode) -> Cell:
     """The cell of a member redemption, in the words of the game.
 
-    If the player has the code, or if it does not exist, the cell needs no reason and no link.
+    The cell has no reason and no link if the code does not exist, or if the game gives the player
+    no more of it: the player has it, or has another code of the same group.
     """
     state, words = state_now(standing.state, code)[0], _words(standing, code)
     if _never_existed(standing, code):

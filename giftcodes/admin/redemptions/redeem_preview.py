@@ -36,7 +36,8 @@ class Line:
 
     Args:
         guild, code: the guild for which the code would be redeemed, and the code.
-        is_wanted: whether the guild redeems automatically, or has a redemption of this code.
+        is_wanted: whether the line is chosen at first: the guild redeems automatically, has a
+            redemption of this code, or was chosen itself.
     """
 
     guild: Guild
@@ -183,5 +184,5 @@ def _shown(line: Line, preview: Preview, out: LeftOut, *, is_chosen: bool) -> di
 
 
 def _remark(line: Line, preview: Preview, out: LeftOut) -> str:
-    """Why the line is not chosen, or why its run may send few requests, if there is a reason."""
+    """Why the line is not chosen at first, or why its run may send few requests. May be empty."""
     return remark(line.pair, preview, out) if line.is_wanted else _("automatic redeeming is off")

@@ -89,7 +89,7 @@ class DeliveryOutcome(StrEnum):
     """The outcome of a request to a channel."""
 
     DELIVERED = "delivered"
-    #: The message was certainly not posted. It can be retried.
+    #: The message can be sent again: it was certainly not posted, or a repetition does no harm.
     LATER = "later"
     #: The whole channel no longer exists.
     GONE = "gone"

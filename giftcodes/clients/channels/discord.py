@@ -186,10 +186,10 @@ class DiscordClient:
         wait_seconds: float = 0.0,
         **values: str | int,
     ) -> Delivery:
-        """Return the delivery of a message that was not sent.
+        """Return the delivery of a message that was not posted, or may not have been posted.
 
         Args:
-            outcome: why.
+            outcome: which of these, and whether a retry makes sense.
             key: the key of the sentence about it.
             wait_seconds: how long Discord asks us to wait.
             values: the values of the sentence. Texts come from outside, so they may be long or

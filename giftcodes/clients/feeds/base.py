@@ -289,9 +289,9 @@ def _too_many(listing: Listing) -> Sentence | None:
 
 
 def _check(config: FeedConfig, setting: str) -> Sentence:
-    """Where to check a value: where it was entered.
+    """The sentence that says where to check a value: at the place where it was entered.
 
-    For a key that is missing, it is where the feed's address was entered.
+    If there is no key, this is the place where the feed's address was entered.
     """
     is_unset = setting == "FEED_KEY" and not config.feed_key
     if setting.lower() in config.from_browser or (is_unset and "feed_url" in config.from_browser):

@@ -15,7 +15,7 @@ CODE_HERE = "{code}"
 #: The longest text of an option.
 OPTION_LENGTH = 200
 _NAME = re.compile(r"[\w$@-]+")
-#: In a template, what stands between two words may be anything but letters and digits.
+#: In a text, one to 12 characters that are not letters or digits may be between two words.
 _BETWEEN = r"[\W_]{1,12}"
 _CODE = r"([A-Za-z0-9]{4,32})(?![A-Za-z0-9])"
 

@@ -1,4 +1,4 @@
-"""What another program sends to the webhook of a source: JSON, or a text with a code in a line."""
+"""What another program sends to the webhook of a source: JSON, or text with one code per line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONSTANTS = {"true", "false", "null"}
 
 
 def read_pushed(body: bytes) -> Listing:
-    """Read a body. A body without a code is a problem."""
+    """Read a body. A body without entries is a problem. The listing may have no code."""
     text = body.decode("utf-8", "replace").strip()
     if text in _CONSTANTS:
         entries = []

@@ -166,7 +166,7 @@ class GameClient(ABC):
 
     @abstractmethod
     def translate(self, body: bytes) -> Translation:
-        """Return the meaning of a complete body, whatever the HTTP status is."""
+        """Return the meaning of a body, whatever the HTTP status is. The body may be cut."""
 
     def _interpret(self, response: Response) -> Translation:
         """Return the meaning of a response.

@@ -82,9 +82,9 @@ class ProviderConfig:
     #: hosts are limited only if the address was entered in the browser.
     api_hosts: PrivateHosts | None = None
     feed_hosts: PrivateHosts | None = None
-    #: Whether the feed's address is entered on the feed's own page, not under “Connect a game”.
+    #: Only an added feed has a page of its own and options (`models.feed_sources.FeedSource`). A
+    #: game has these two fields because `FeedConfig` names them.
     has_feed_page: bool = False
-    #: How the answer of the feed is read. None for the formats in `FORMATS`, which need no options.
     feed_options: SourceOptions | None = None
 
     def setting(self, field_name: str) -> str:

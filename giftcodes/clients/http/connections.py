@@ -30,7 +30,8 @@ from giftcodes.domain import failpoints
 #: its outcome is unknown, which delays the member by a minute.
 IDLE_SECONDS = 4.0
 
-#: The number of connections kept for reuse. It is larger than the number of threads in a worker.
+#: The number of connections kept for reuse. It is larger than the usual number of threads in a
+#: worker.
 POOL_SIZE = 64
 
 _Address = tuple[int, int, int, str, Any]

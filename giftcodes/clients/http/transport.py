@@ -107,7 +107,8 @@ class Transport:
         """Send one request, once. A redirect is not followed but returned as the answer.
 
         Args:
-            headers: sent in addition to `User-Agent` and `Accept-Encoding: identity`.
+            headers: sent in addition to `User-Agent` and `Accept-Encoding: identity`, or in their
+                place if they have the same name.
             form: fields for an `application/x-www-form-urlencoded` body.
             body: sent instead of `form`. Its content type must be in `headers`.
 

@@ -35,7 +35,7 @@ _HOLDER = "`manage.py restore`"
 class Command(ServerCommand):
     """Replace the database with a backup.
 
-    The old database stays in use until the new one is complete, and is kept afterwards.
+    The old database is not changed until the new one is complete, and is kept afterwards.
     """
 
     expected_errors = (CannotStartError,)
