@@ -20,7 +20,8 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-timeouts",
-        "One request in twenty is answered after our timeout. Half of them are granted.",
+        "Six requests in a hundred are answered after our timeout: half are granted before it, and "
+        "half after it.",
         [
             {
                 "fault": "delay",

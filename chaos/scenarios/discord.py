@@ -58,7 +58,8 @@ def kill_bot(round_: Round) -> None:
 
 @scenario(
     "zombie-bot",
-    "The Discord bot stops for longer than its lease, another one takes over, and it continues.",
+    "The Discord bot freezes for longer than its lease, another bot takes over, and the first one "
+    "continues.",
     rounds=2,
     members=160,
     fault_seconds=120,

@@ -34,7 +34,7 @@ class ProblemBody(Schema):
         None, description="The values that cannot be used, each with its place and the reason."
     )
     redemption: RedemptionOut | None = Field(
-        None, description="The run that is under way, if it is the reason."
+        None, description="The redemption whose start, stop or resumption was refused."
     )
 
 

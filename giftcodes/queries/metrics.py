@@ -155,8 +155,8 @@ METRICS = {
         ),
         Metric(
             "redeemer_messages",
-            "The messages to the channels of `guilds` and to the `operator`. `sent` ones are kept "
-            "up to date. Those that were given up are counted once a minute.",
+            "The messages to the channels of `guilds` and to the `operator`. A `sent` message is "
+            "still edited. Those that were given up are counted once a minute.",
             ("to", "delivery"),
         ),
         Metric("redeemer_alarms", "The standing alarms, by kind.", ("kind",)),

@@ -161,7 +161,7 @@ def test_nothing_is_enqueued_before_the_commit(browser: Browser, task_queue: Tas
 def test_a_code_without_any_guild_is_saved_with_a_warning(browser: Browser) -> None:
     messages = browser.save("giftcode_add", **form())
     assert messages[0][0] == "warning"
-    assert "no guild of this game redeems automatically" in messages[0][1]
+    assert "no guild that you see redeems codes of this game automatically" in messages[0][1]
 
 
 def test_a_code_of_a_game_that_is_off_is_saved_and_the_message_says_what_is_missing(

@@ -205,8 +205,9 @@ class CodeEntry(KeepsHistory):
             self.message_user(request, words % values, messages.WARNING)
         elif not found.members:
             words = gettext(
-                "Code %s is saved, but nobody gets it yet: no guild of this game redeems "
-                "automatically and has active members. Members who have opted out do not count."
+                "Code %s is saved, but nobody gets it yet: no guild that you see redeems codes of "
+                "this game automatically and has active members. Members who have opted out do "
+                "not count."
             )
             self.message_user(request, words % code, messages.WARNING)
         elif _skips_page(request):

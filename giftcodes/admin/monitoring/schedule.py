@@ -135,7 +135,7 @@ class ScheduleAdmin(History):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(History):
     intro = _(
-        "When the most frequent tasks last ran. The first one runs four times a second while "
+        "When some of the recurring tasks last ran. The first one runs four times a second while "
         "there is work, and every four seconds otherwise."
     )
     empty_hint = _("No periodic task has run yet.")

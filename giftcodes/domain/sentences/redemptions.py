@@ -140,7 +140,9 @@ _ANSWERS = {
     "request_limit": Text(
         _("The game's request limit was reached. Redeeming continues in the next window.")
     ),
-    "not_sent": Text(_("The worker was delayed past its deadline and did not send the request.")),
+    "not_sent": Text(
+        _("The request was not sent: the worker was too late, or the game was disconnected.")
+    ),
 }
 
 _OF_MEMBERS = {

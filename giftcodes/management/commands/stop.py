@@ -17,8 +17,8 @@ from giftcodes.services.run_actions import stop
 class Command(ServerCommand):
     help = (
         "Stop redeeming a code for a guild. Requests under way finish, and no more are sent. Only "
-        "`redeem` or the admin starts it again. Exit status: 0, or 1 if there was nothing to "
-        "stop."
+        "a person starts it again, such as with `redeem` or in the admin. Exit status: 0, or 1 if "
+        "there was nothing to stop."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
