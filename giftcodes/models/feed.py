@@ -25,7 +25,10 @@ USUAL_INTERVAL = 60
 
 
 class FeedKind(models.TextChoices):
-    """Where a feed's codes come from. Except for MAIN, the value names the reader of its answer."""
+    """Where a feed's codes come from.
+
+    Except for MAIN and PUSHED, the value names the reader of the feed's answer.
+    """
 
     MAIN = "main", _("the feed of the settings")
     COMMUNITY = "community", _("community list")

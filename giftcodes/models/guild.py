@@ -108,10 +108,10 @@ class Guild(models.Model):
         return isolated(self.name)
 
     def speaking(self) -> translation.override:
-        """Speak the guild's language in a block. Messages to its channels are made in such a one.
+        """A context in which texts are in the guild's language.
 
-        So are direct messages to members: Discord says which language a person has chosen only when
-        the bot answers that person.
+        Messages to its channels and direct messages to its members are made in this context:
+        Discord says which language a person has chosen only when the bot answers that person.
         """
         is_known = self.language in dict(settings.LANGUAGES)
         return translation.override(self.language if is_known else settings.LANGUAGE_CODE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-#: The name of the cursor. All attempts that were answered up to its time are in the figures.
+#: The name of a row of `Cursor`. The figures count all attempts that were answered up to its `at`.
 CURSOR = "figures"
 
 

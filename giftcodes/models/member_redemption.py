@@ -56,7 +56,7 @@ REFUSED_FOR = timedelta(days=7)
 
 #: An officer may reopen a parked or stopped row if the row had at most this many requests in the
 #: last `ASKED_WITHIN`. One request parks a row as not eligible, and `MAX_TRIES` or fewer park it as
-#: failed. Requests that do not count as tries are left out.
+#: failed. Only requests without a clear answer, or with the answer “not eligible”, count.
 ASKED_AT_MOST = {State.NOT_ELIGIBLE: 1, State.FAILED: MAX_TRIES, State.CANCELLED: MAX_TRIES}
 ASKED_WITHIN = timedelta(days=1)
 _COUNTED = ["", *UNDECIDED, *ACCOUNT_CONDITIONS, Outcome.CLAIM_LIMIT]
@@ -68,8 +68,8 @@ _EARLIER_COVERED = "Covered: "
 def is_refused_sql(member: str, guild: str) -> str:
     """An SQL condition: less than `REFUSED_FOR` ago, the game did not know a member in their realm.
 
-    `MemberRedemptionQuerySet.reopenable` expresses the same condition with the ORM. A statement
-    with the SQL condition needs the parameter `refused_for`.
+    `MemberRedemptionQuerySet.reopenable` expresses this condition with the ORM, and also compares
+    `asked_realm`. A statement with the SQL condition needs the parameter `refused_for`.
 
     Args:
         member, guild: the aliases of the member and of the member's guild in the statement.
@@ -298,7 +298,9 @@ class MemberRedemption(models.Model):
         related_name="covers",
         verbose_name=_("covered by"),
     )
-    #: The realm of the last attempt. If the member's realm differs, it has been corrected since.
+    #: The realm of the last attempt. If the row was parked without a request, it is the realm in
+    #: which the game did not know the member. If the member's realm differs, it has been corrected
+    #: since.
     asked_realm = models.PositiveIntegerField(_("state or kingdom in the request"), null=True)
     tries = models.PositiveSmallIntegerField(
         _("tries without a clear answer"), default=0, db_default=0

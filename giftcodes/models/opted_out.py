@@ -40,7 +40,7 @@ def _hash(key: str, provider: str, player_id: str) -> str:
 
 
 class OptOut(models.Model):
-    """A player for whom no code may be redeemed in any guild. No import can undo the opt-out.
+    """A player of a game for whom no code may be redeemed in any guild. No import can undo this.
 
     An opt-out in one guild is not a row of this table. It is a mark of the member in that guild.
     """

@@ -1,8 +1,9 @@
 """Weekly messages: a summary for the channels that want one, and direct messages of the bot.
 
 A summary is a row of the outbox. It is queued once a week for each channel. A direct message is not
-in the outbox: before it is sent, the time of the person's next message is set to a week later, and
-committed. So a message whose fate is unknown is never sent again, and no one gets two in a week.
+in the outbox: before it is sent, the time of the next message for the same link is set to a week
+later, and committed. So a message whose fate is unknown is never sent again, and no one gets two
+messages for one link in a week.
 """
 
 from __future__ import annotations

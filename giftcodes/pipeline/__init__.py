@@ -12,6 +12,7 @@
     code_lifecycle  close, probe and reopen codes
     spellings       try another spelling of a code
     directory       ask a directory for the names and realms of members who agreed
+    figures         store the counts that /metrics shows
     prune           delete old rows that prove nothing
 
 Steps do not import each other. Code that several steps need is in `giftcodes.models`.

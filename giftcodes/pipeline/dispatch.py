@@ -84,7 +84,8 @@ def dispatch(provider: str) -> list[Claim]:
         if is_probe:
             permits = min(permits, 1 - probes)
         elif is_unlimited and fresh > settings.IN_FLIGHT_MAX // 2:
-            # A dispatch and a message cost about the same with one claim as with eight. Claims that
+            # Enough new claims wait for workers. A dispatch and a message cost about the same with
+            # one claim as with eight, so it is better to claim more a little later. Claims that
             # are older than a moment do not count: their workers may be dead, or the game is slow.
             return []
         if permits <= 0:

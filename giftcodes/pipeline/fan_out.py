@@ -54,8 +54,8 @@ def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
         gift_code_id: the code.
 
     Returns:
-        (guild id, code id) of each redemption that waits to be started, or whose rows were closed
-        with the code and wait to be reopened.
+        (guild id, code id) of each redemption that waits to be started, or that has rows that were
+        cancelled because the code was closed.
     """
     while make_batch(gift_code_id):
         pass

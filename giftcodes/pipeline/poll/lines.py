@@ -43,7 +43,7 @@ class Stored:
 
     Args:
         fresh_code_ids: the codes to fan out.
-        new: the codes that were new and are tried now.
+        new: the codes that were new. They are tried now, unless they have ended already.
         held: the new codes that wait, because enough codes of this feed are being tried.
         proposed: the new codes that wait for an administrator.
     """

@@ -26,7 +26,8 @@ from giftcodes.pipeline.poll.lines import Stored, store
 class PollResult:
     """The result of a poll.
 
-    `asked` is false if no request was sent, because the feed is not due or the game has no feed.
+    `asked` is false if the feed was left alone: it is not due, another program sends its codes, or
+    its game is off or has no feed.
     """
 
     asked: bool

@@ -53,7 +53,7 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
         token: the claim's number.
 
     Returns:
-        What to enqueue next. None if nothing was done.
+        What to enqueue next. None if there is nothing to enqueue.
     """
     started_at = time.monotonic()
     with tracing.span("intent", member_redemption_id=member_redemption_id):
@@ -92,7 +92,7 @@ def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer even if the database is down for a moment.
 
     If the answer were lost here, the request would have to be repeated. If only the reply to the
-    commit was lost, the second try finds that the claim is over and changes nothing.
+    commit was lost, the second try finds that the claim is over, and leaves the row as it is.
 
     Raises:
         django.db.OperationalError, django.db.InterfaceError: the database stays down. The sweep

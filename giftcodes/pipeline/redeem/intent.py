@@ -17,7 +17,7 @@ from giftcodes.models.member_answers import Asked
 from giftcodes.pipeline.redeem.snapshot import COLUMNS, Snapshot
 from giftcodes.sql import fetch, statement
 
-#: When the request is sent, the lease must last this much longer than the whole call may take.
+#: When the intent is written, the lease must last this much longer than the whole call may take.
 SEND_MARGIN_SECONDS = 1.0
 
 
