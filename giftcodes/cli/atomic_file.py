@@ -10,6 +10,8 @@ from typing import TextIO, cast
 
 from django.core.management.base import CommandError, OutputWrapper
 
+from giftcodes.cli.paths import expanded, without_links
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[TextIO]:
@@ -21,20 +23,30 @@ def atomic_file(path: Path) -> Iterator[TextIO]:
     Raises:
         CommandError: the file cannot be written.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", newline="") as special:
-            yield special
-        return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        try:
-            draft.unlink(missing_ok=True)
-            with open(draft, "x", encoding="utf-8", newline="", opener=_private) as file:
-                yield file
-            draft.replace(path)
-        except OSError as error:
-            raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
+        # The links are followed later: the link /dev/stdout leads to no path if it is a pipe.
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", newline="") as special:
+                yield special
+        else:
+            with _draft_of(without_links(path)) as draft:
+                yield draft
+    except BrokenPipeError:
+        # The reader wants no more. `ServerCommand.run_from_argv` ends the command without a word.
+        raise
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _draft_of(path: Path) -> Iterator[TextIO]:
+    """Open a file beside the path, and give it the path's name at the end."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        with open(draft, "x", encoding="utf-8", newline="", opener=_private) as file:
+            yield file
+        draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -53,7 +65,7 @@ def output_stream(path: str | None, stdout: OutputWrapper) -> Iterator[TextIO]:
     if not path:
         yield cast(TextIO, _Verbatim(stdout))
         return
-    with atomic_file(Path(path).expanduser()) as file:
+    with atomic_file(expanded(path)) as file:
         yield file
 
 

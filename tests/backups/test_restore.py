@@ -157,6 +157,16 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
             read_dump(path)
 
 
+def test_the_home_folder_of_an_unknown_user_is_reported_in_one_line(site: Site) -> None:
+    for command in ("backup", "restore"):
+        done = site.manage(command, "~nobody-here/redeemer.dump")
+
+        assert done.returncode == 1
+        assert done.stderr.endswith(
+            "CommandError: ~nobody-here/redeemer.dump: there is no such home folder.\n"
+        )
+
+
 def test_the_dump_of_another_program_is_refused(site: Site) -> None:
     site.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE notes (text text)")
     write_dump(site.address, site.folder / "redeemer.dump")

@@ -6,11 +6,13 @@ import codecs
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
+from giftcodes.cli.atomic_file import atomic_file
 from giftcodes.models import MemberRedemption
 from giftcodes.queries.history_export import COLUMNS
 from tests.commands.conftest import Said, World, run
@@ -136,6 +138,12 @@ def test_all_issues_of_a_code_are_exported(world: World) -> None:
             ("--output", "/nowhere/at/all.csv"),
             "/nowhere/at/all.csv cannot be written: No such file or directory.",
         ),
+        (("--output", "/"), "/ cannot be written: Is a directory."),
+        (("--output", f"/{'x' * 300}"), " cannot be written: File name too long."),
+        (
+            ("--output", "~nobody-here/all.csv"),
+            "~nobody-here/all.csv: there is no such home folder",
+        ),
     ],
 )
 def test_an_export_that_cannot_be_made_is_refused_with_the_reason(
@@ -210,6 +218,36 @@ def test_a_special_file_is_written_to_and_not_replaced() -> None:
 
     assert said.status == 0
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_pipe_behind_a_link_is_written_to() -> None:
+    reader, writer = os.pipe()
+
+    with atomic_file(Path(f"/dev/fd/{writer}")) as file:
+        file.write("a player")
+    os.close(writer)
+
+    with open(reader, encoding="utf-8") as read_end:
+        assert read_end.read() == "a player"
+
+
+def test_a_link_to_itself_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "history.csv"
+    file.symlink_to(file)
+
+    with atomic_file(file) as output:
+        output.write("a player")
+
+    assert file.read_text() == "a player"
+
+
+def test_a_pipe_that_is_read_no_more_is_no_error_of_the_file() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    with pytest.raises(BrokenPipeError), atomic_file(Path(f"/dev/fd/{writer}")) as file:
+        file.write("a player")
+    os.close(writer)
 
 
 def test_the_history_is_read_as_a_stream(world: World, django_assert_num_queries) -> None:

@@ -188,6 +188,15 @@ def test_a_missing_file_is_reported_in_one_line(file: Path) -> None:
     assert (said.status, said.err) == (1, f"{file} cannot be read: No such file or directory.\n")
 
 
+def test_the_home_folder_of_an_unknown_user_is_reported_in_one_line() -> None:
+    guild("Wolves")
+
+    said = run("import_members", "~nobody-here/list.csv", "--guild", "Wolves")
+
+    assert said.status == 1
+    assert said.err == "~nobody-here/list.csv: there is no such home folder.\n"
+
+
 def test_standard_input_is_read_for_a_dash(
     enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -13,6 +12,7 @@ from django.core.management.base import CommandError
 from giftcodes import secret_key, tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import find_guild
+from giftcodes.cli.paths import expanded
 from giftcodes.models import OptOut
 from giftcodes.models.guild import GuildFullError
 from giftcodes.roster import (
@@ -127,7 +127,7 @@ def _bytes_of(file: str) -> bytes:
     try:
         if file == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with Path(file).expanduser().open("rb") as opened:
+        with expanded(file).open("rb") as opened:
             return opened.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

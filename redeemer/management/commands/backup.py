@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
 from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.paths import expanded, without_links
 from giftcodes.cli.progress import stage
 from giftcodes.models import OptOut
 from redeemer.backups.address import Address
@@ -82,8 +83,7 @@ def _file(named: str | None, home: Home) -> Path:
         CommandError: the backup cannot be written there.
     """
     name = f"redeemer-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.dump"
-    path = Path(named).expanduser().absolute() if named else home.backups / name
-    path = path.resolve()
+    path = without_links(expanded(named) if named else home.backups / name)
     try:
         if named is None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

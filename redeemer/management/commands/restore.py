@@ -8,12 +8,12 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
 
 from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.paths import expanded, without_links
 from giftcodes.cli.progress import stage
 from redeemer import paths
 from redeemer.backups.address import Address
@@ -70,7 +70,7 @@ class Command(ServerCommand):
         show = partial(stage, self.screen)
         with exit_on_signals():
             with show("Reading the backup") as tell:
-                dump = read_dump(Path(options["file"]).expanduser().resolve(), tell)
+                dump = read_dump(without_links(expanded(options["file"])), tell)
             self._check(dump, home, any_key=options["any_key"])
             if not options["yes"]:
                 self._confirm(dump)
