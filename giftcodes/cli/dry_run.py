@@ -29,10 +29,12 @@ def show_dry_run(screen: Screen, guild: Guild, typed: str, *, as_json: bool) -> 
     if redemption is None:
         redemption = Redemption(guild=guild, gift_code=code)
     planned = plan(guild_id=guild.pk, gift_code_id=code.pk)
-    refusal = str(start_obstacle(redemption, Trigger.COMMAND) or "")
-    is_running = not refusal and redemption.state == RunState.RUNNING
+    # As in a real start: a run in progress is a duplicate, even if there is an obstacle, too.
+    is_running = redemption.state == RunState.RUNNING
     if is_running:
         refusal = log_lines.duplicate_text(str(guild), str(code))
+    else:
+        refusal = str(start_obstacle(redemption, Trigger.COMMAND) or "")
     if as_json:
         members = [dataclasses.asdict(member) for member in planned]
         found = {"guild": guild.name, "code": code.code, "refusal": refusal, "members": members}

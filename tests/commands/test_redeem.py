@@ -10,7 +10,9 @@ import pytest
 
 from giftcodes.management.commands.redeem import Command
 from giftcodes.models import (
+    CodeState,
     GiftCode,
+    Guild,
     Heartbeat,
     MemberRedemption,
     RateBudget,
@@ -18,6 +20,7 @@ from giftcodes.models import (
     RunState,
     Source,
     Trigger,
+    database_now,
 )
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
@@ -404,6 +407,26 @@ def test_a_dry_run_during_a_run_says_that_the_start_would_be_refused(world: Worl
     assert said.status == 2
     assert "already in progress" in said.err
     assert "waits already" in said.out
+
+
+@pytest.mark.parametrize("obstacle", ["stopping", "code probed", "guild inactive"])
+def test_a_dry_run_refuses_a_run_in_progress_as_the_start_does_whatever_the_obstacle(
+    world: World, obstacle: str
+) -> None:
+    wolves, code = guild("Wolves", members=2), gift_code("FROST")
+    redemption = world.begin(wolves, code)
+    if obstacle == "stopping":
+        Redemption.objects.filter(pk=redemption.pk).update(stop_requested_at=database_now())
+    elif obstacle == "code probed":
+        GiftCode.objects.filter(pk=code.pk).update(state=CodeState.PROBING)
+    else:
+        Guild.objects.filter(pk=wolves.pk).update(active=False)
+
+    asked = run("redeem", "FROST", "--guild", "Wolves", "--dry-run")
+    started = run("redeem", "FROST", "--guild", "Wolves")
+
+    assert (asked.status, started.status) == (2, 2)
+    assert asked.err == f"The start would be refused: {started.err}"
 
 
 def test_a_dry_run_of_an_unknown_code_does_not_add_it(world: World) -> None:
