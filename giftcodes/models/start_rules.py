@@ -82,8 +82,7 @@ def provider_obstacle(provider: str) -> Obstacle | None:
     if config is None:
         return Obstacle.of(ObstacleKind.GAME_UNKNOWN, game=provider)
     if not config.is_on:
-        setting = f"{provider.upper()}_SALT"
-        return Obstacle.of(ObstacleKind.GAME_OFF, title=config.title, setting=setting)
+        return Obstacle.of(ObstacleKind.GAME_OFF, title=config.title, setting=config.off_setting)
     return None
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from giftcodes.models import Guild
@@ -31,11 +34,24 @@ def test_a_guild_can_be_added_without_automatic_redeeming() -> None:
     assert not Guild.objects.get().automatic
 
 
-def test_there_is_a_warning_if_the_game_is_off() -> None:
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, "KINGSHOT_SALT is not set"),
+        ({"salt": "known", "api_url": ""}, "KINGSHOT_API_URL is not set"),
+        ({"salt": "known", "is_enabled": False}, "KINGSHOT_ON is off"),
+    ],
+)
+def test_there_is_a_warning_with_the_reason_if_the_game_is_off(
+    settings: Any, fields: dict[str, Any], reason: str
+) -> None:
+    off = replace(settings.PROVIDERS["kingshot"], **fields)
+    settings.PROVIDERS = {**settings.PROVIDERS, "kingshot": off}
+
     said = run("add_guild", "Wolves", "--provider", "kingshot", "--realm", 77)
 
     assert said.status == 0
-    assert "Kingshot is off until KINGSHOT_SALT is set" in said.err
+    assert said.err == f"Kingshot is off: {reason}. Nothing is redeemed until it is on.\n"
 
 
 def test_the_name_of_an_existing_guild_is_refused() -> None:

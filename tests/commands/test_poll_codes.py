@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Feed, GiftCode, Trigger, database_now
+from giftcodes.models.feed import FeedKind
 from tests.clients.http.raw_server import RawServer, answering, http
 from tests.commands.conftest import World, run
 from tests.factories import guild
@@ -41,6 +42,24 @@ def test_a_feed_that_is_not_due_is_asked_all_the_same(world: World) -> None:
     said = run("poll_codes", "simulator")
 
     assert said.out == "✓ Simulator: 0 code(s) listed, 0 new.\n"
+
+
+def test_a_game_may_be_named_in_capitals_and_its_added_feeds_are_polled(world: World) -> None:
+    Feed.objects.create(provider="simulator", name="Wiki", kind=FeedKind.COMMUNITY)
+
+    said = run("poll_codes", "Simulator")
+
+    assert "✓ Simulator: 0 code(s) listed, 0 new." in said.lines
+    assert "No usable answer from the feed of: Simulator, feed “Wiki”." in said.err
+
+
+def test_a_game_that_is_switched_off_says_so(world: World, settings: Any) -> None:
+    off = replace(settings.PROVIDERS["simulator"], is_enabled=False)
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": off}
+
+    said = run("poll_codes", "simulator")
+
+    assert said.out == "✗ Simulator has no feed to poll: SIMULATOR_ON is off.\n"
 
 
 def test_the_command_fails_if_a_feed_fails(world: World) -> None:

@@ -97,6 +97,19 @@ class ProviderConfig:
         return bool(self.is_enabled and self.salt and self.api_url)
 
     @property
+    def off_setting(self) -> str:
+        """The name of the setting that keeps the game off. Empty if the game is on."""
+        needed = ("is_enabled", "salt", "api_url")
+        return next((self.setting(name) for name in needed if not getattr(self, name)), "")
+
+    @property
+    def why_off(self) -> str:
+        """Why the game is off, in English, without a full stop. Empty if the game is on."""
+        if not self.is_enabled:
+            return f"{self.off_setting} is off"
+        return "" if self.is_on else f"{self.off_setting} is not set"
+
+    @property
     def has_feed(self) -> bool:
         """Whether there is a feed to poll. Without one, codes are added by hand."""
         return self.is_on and bool(self.feed_url)

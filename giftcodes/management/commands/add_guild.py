@@ -69,8 +69,7 @@ class Command(ServerCommand):
         )
         if not config.is_on:
             self.warn(
-                f"{config.title} is off until {config.name.upper()}_SALT is set. "
-                "Until then, nothing is redeemed."
+                f"{config.title} is off: {config.why_off}. Nothing is redeemed until it is on."
             )
 
 

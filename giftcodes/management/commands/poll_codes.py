@@ -39,10 +39,11 @@ class Command(ServerCommand):
         Raises:
             CommandError: there is no feed to poll, or a feed failed.
         """
-        name = options["provider"]
-        added = Feed.objects.polled().filter(provider__in=[name] if name else providers_on())
-        chosen = [find_provider(name)] if name else _all_with_feed(may_be_none=added.exists())
-        if name and not chosen[0].has_feed and added.exists():
+        named = find_provider(options["provider"]) if options["provider"] else None
+        names = [named.name] if named else providers_on()
+        added = Feed.objects.polled().filter(provider__in=names)
+        chosen = [named] if named else _all_with_feed(may_be_none=added.exists())
+        if named and not named.has_feed and added.exists():
             chosen = []
         failed = [config.title for config in chosen if not self._poll_main(config)]
         failed += [_title(feed) for feed in added if not self._poll_added(feed)]

@@ -51,10 +51,8 @@ def poll(provider: str, *, force: bool = False) -> PollResult:
     """
     config = game(provider)
     if not config.has_feed:
-        reason = f"{provider.upper()}_FEED_URL" if config.is_on else f"{provider.upper()}_SALT"
-        return PollResult(
-            False, f"{config.title} has no feed to poll: {reason} is not set.", ok=False
-        )
+        reason = config.why_off or f"{config.setting('feed_url')} is not set"
+        return PollResult(False, f"{config.title} has no feed to poll: {reason}.", ok=False)
     return _poll(Feed.objects.main_of(provider).pk, config, force=force)
 
 
@@ -74,8 +72,7 @@ def poll_feed(feed_id: int, *, force: bool = False) -> PollResult:
             False, f"{feed} is not polled: another program sends its codes.", ok=False
         )
     if not config.is_on:
-        setting = config.setting("salt")
-        return PollResult(False, f"{feed} is not polled: {setting} is not set.", ok=False)
+        return PollResult(False, f"{feed} is not polled: {config.why_off}.", ok=False)
     try:
         source = source_of(feed)
     except UnreadableFeedError:
