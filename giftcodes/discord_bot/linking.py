@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from giftcodes.discord_bot.answers import Answer
+from giftcodes.discord_bot.answers import Answer, Refused
 from giftcodes.discord_bot.choosing import guild_of
 from giftcodes.discord_bot.names import safe
 from giftcodes.domain import log_lines
@@ -36,9 +36,14 @@ def choose_role(asker: Asker, role: Role | None, no_role: bool, chosen: str) -> 
     Args:
         asker: the person, who must manage the server.
         role: the new role. None keeps the role.
-        no_role: whether no role makes a person an officer from now on. `role` takes precedence.
+        no_role: whether no role makes a person an officer from now on.
         chosen: which guild, if the server has several.
+
+    Raises:
+        Refused: there is a role, and `no_role`, too.
     """
+    if role is not None and no_role:
+        raise Refused(_("Choose a role or “nobody”, but not both. Nothing was changed."))
     guild = guild_of(asker, chosen)
     if role is None and not no_role:
         server = discord_links.server_of(guild.pk, asker)

@@ -25,6 +25,7 @@ from giftcodes.discord_bot.paging import page_buttons, page_number
 from giftcodes.discord_bot.presses import press
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.sentences import Sentence
+from giftcodes.domain.validators import validate_realm
 from giftcodes.models import Guild, Member
 from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.need_words import guild_advice, need_words
@@ -178,7 +179,7 @@ def mend(
 @press("set place", values=3)
 def set_place(asker: Asker, guild_id: str, member_id: str, number: str) -> Answer:
     """Save a state or kingdom that was offered for a member."""
-    return _set(asker, guild_id, member_id, row_id(number) or 0)
+    return _set(asker, guild_id, member_id, _offered(number))
 
 
 def _set(asker: Asker, guild_id: str, member_id: str, number: int) -> Answer:
@@ -217,7 +218,7 @@ def mend_guild(asker: Asker, guild_id: str, _number: str, place: str, entered: s
 @press("set guild place", values=2)
 def set_guild_place(asker: Asker, guild_id: str, number: str) -> Answer:
     """Save a state or kingdom that was offered for the guild."""
-    return _set_guild(asker, guild_id, row_id(number) or 0)
+    return _set_guild(asker, guild_id, _offered(number))
 
 
 def _set_guild(asker: Asker, guild_id: str, number: int) -> Answer:
@@ -238,6 +239,20 @@ def _set_guild(asker: Asker, guild_id: str, number: int) -> Answer:
     again = again or _("No code waited for this correction.")
     tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
     return _page(officer, 1, said=f"{words} {again}")
+
+
+def _offered(text: str) -> int:
+    """The number of a button. A program may send a number that no button has.
+
+    Raises:
+        Refused: it is no state or kingdom.
+    """
+    number = row_id(text) or 0
+    try:
+        validate_realm(number)
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages)) from None
+    return number
 
 
 def _entered(text: str, place: str) -> int:

@@ -135,6 +135,9 @@ def test_a_server_has_several_guilds_and_a_guild_several_servers(
         said = await boss.slash("officers", guild="Bears")
         assert "**Bears**: Members of the role **Chiefs**" in text_of(said)
         assert DiscordServer.objects.exclude(role_id=None).exists()
+        said = await boss.slash("officers", guild="Bears", role=chiefs, nobody=True)
+        assert "not both" in text_of(said)
+        assert DiscordServer.objects.exclude(role_id=None).get().role_id == chiefs.id
         said = await boss.slash("officers", guild="Bears", nobody=True)
         assert "No role makes a person an officer" in text_of(said)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from giftcodes.discord_bot.answers import Refused
+from giftcodes.discord_bot.missing import set_guild_place, set_place
 from giftcodes.models import Guild, Member, RateBudget, RunState
 from giftcodes.services import corrections
+from giftcodes.services.discord_links import Asker
 from tests.discord_bot.officers import by_account, by_role
 from tests.discord_bot.stage import Play, Stage, labels_of, text_of
 from tests.factories import astray, gift_code, guild, member, member_redemption
@@ -150,10 +153,6 @@ def test_a_member_of_another_guild_is_not_mended_through_a_button(
     play: Play, pack: Guild, bears: Guild
 ) -> None:
     """A button names the guild and the member. Both must belong together."""
-    from giftcodes.discord_bot.answers import Refused
-    from giftcodes.discord_bot.missing import set_place
-    from giftcodes.services.discord_links import Asker
-
     foreign = member(bears, nickname="Foreign")
 
     async def scenario(stage: Stage) -> None:
@@ -164,6 +163,29 @@ def test_a_member_of_another_guild_is_not_mended_through_a_button(
             set_place(asker, str(pack.pk), str(foreign.pk), "1043")
         foreign.refresh_from_db()
         assert foreign.realm is None
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("number", ["0", "", "abc", "9999999999", "-5"])
+def test_a_press_with_a_number_that_is_no_state_changes_nothing(
+    play: Play, pack: Guild, number: str
+) -> None:
+    """A program may send a press that no message has."""
+    anna = member(pack, nickname="Anna")
+
+    async def scenario(stage: Stage) -> None:
+        chiefs = stage.home.role("chiefs")
+        stage.link(pack, chiefs)
+        asker = Asker(1, "rolf", server_id=stage.home.id, role_ids=frozenset({chiefs.id}))
+        with pytest.raises(Refused, match="is a number of 1 to"):
+            set_place(asker, str(pack.pk), str(anna.pk), number)
+        with pytest.raises(Refused, match="is a number of 1 to"):
+            set_guild_place(asker, str(pack.pk), number)
+        for row in (anna, pack):
+            realm = row.realm
+            row.refresh_from_db()
+            assert row.realm == realm
 
     play(scenario)
 
