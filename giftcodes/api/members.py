@@ -134,7 +134,7 @@ def _change(caller: Caller, pk: int, changes: dict[str, Any]) -> bool:
     if changes.get("active") is False:
         done += set_on_members([pk], "active", lambda _one: False, **about)[0]
     elif changes.get("active"):
-        active, _same, refused = activate_members([pk])
+        active, _same, refused = activate_members([pk], **about)
         if refused:
             raise Problem(ProblemKind.NOT_POSSIBLE, refused[0])
         done += active

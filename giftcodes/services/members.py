@@ -81,9 +81,13 @@ def set_on_members(
 
 @transaction.atomic
 def activate_members(
-    member_ids: Iterable[int],
+    member_ids: Iterable[int], **about: Any
 ) -> tuple[list[Member], list[Member], list[str]]:
     """Make members active again, up to the limit of each guild.
+
+    Args:
+        member_ids: the members.
+        about: who changes it, as options of `history.update_with_versions`.
 
     Returns:
         The members who were changed, those who were active already, and a sentence for each guild
@@ -99,7 +103,7 @@ def activate_members(
         if len(more) > (room := guild.room()):
             refused.append(guild.full_words(more=len(more), room=room))
             ids = [pk for pk in ids if pk not in more]
-    changed, same = set_on_members(ids, "active", lambda _member: True)
+    changed, same = set_on_members(ids, "active", lambda _member: True, **about)
     return changed, same, refused
 
 

@@ -97,7 +97,7 @@ def start_run(
         )
         return ActionResult(
             ActionKind.FAILED,
-            _("The database was busy or down and did not start a run. Press “Redeem now” again."),
+            _("The database was busy or down and did not start a run. Try again."),
         )
     if result.kind is StartKind.NOTHING_TO_DO:
         return ActionResult(ActionKind.NOTHING, result.message)

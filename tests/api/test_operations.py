@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -24,6 +25,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.officer_rules import NewCodes, set_new_codes
 from giftcodes.models.roles import OFFICERS
+from giftcodes.services import run_actions
 from giftcodes.services.changes import words_of
 from giftcodes.services.code_proposals import CODES_OF_OFFICER
 from giftcodes.services.corrections import OF_MEMBERS_AT_LEAST
@@ -191,6 +193,22 @@ def test_a_full_guild_takes_no_more(officer: Program, world: World, settings: An
     assert kind(officer.post(f"guilds/{world.wolves.pk}/members", body)) == "not-possible"
 
 
+def test_a_run_that_the_database_did_not_start_may_be_tried_again(
+    officer: Program, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadlock(**_arguments: Any) -> None:
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(run_actions, "start", deadlock)
+    code = gift_code("FROST9")
+
+    refused = officer.post(f"guilds/{world.wolves.pk}/redemptions", {"code_id": code.pk})
+
+    assert refused.status_code == 503
+    assert "Retry-After" in refused.headers
+    assert refused.json()["detail"].endswith("did not start a run. Try again.")
+
+
 def test_a_member_is_corrected_deactivated_and_activated(
     officer: Program, world: World, task_queue: TaskQueue
 ) -> None:
@@ -202,6 +220,9 @@ def test_a_member_is_corrected_deactivated_and_activated(
     assert officer.patch(path, {"realm": None}).json()["realm"] == world.wolves.realm
     assert officer.patch(path, {"active": False}).json()["active"] is False
     assert officer.patch(path, {"active": True}).json()["active"] is True
+    versions = amber.history.order_by("-pk")[:4]
+    assert {version.history_user.username for version in versions} == {"otto"}
+    assert all("API token" in version.history_change_reason for version in versions)
 
     enqueued = len(task_queue.arguments("catch_up"))
     assert enqueued == 4
