@@ -42,14 +42,15 @@ def _entries(found: list[Any], options: SourceOptions) -> Iterable[Entry]:
         )
 
 
-def _at(value: Any, steps: Sequence[str | int]) -> Any:
+def _at(value: Any, steps: Sequence[str]) -> Any:
     """The value at a path. None if there is none."""
     for step in steps:
-        if isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        elif isinstance(value, dict):
-            # In JSON, all names are texts.
-            value = value.get(str(step))
+        if isinstance(value, dict):
+            # Digits are a name here: in JSON, all names are texts.
+            value = value.get(step)
+        elif isinstance(value, list) and step.isascii() and step.isdecimal():
+            place = int(step)
+            value = value[place] if place < len(value) else None
         else:
             return None
     return value

@@ -42,8 +42,8 @@ class SourceOptions:
     template: str = ""
 
 
-def steps_of(path: str) -> list[str | int]:
-    """The steps of a path such as `data.0.codes`: names and, as numbers, places in a list.
+def steps_of(path: str) -> list[str]:
+    """The steps of a path such as `data.0.codes`: names, and places in a list.
 
     Raises:
         ValueError: the path has an empty step, or a sign that no step can have. The error's text
@@ -53,7 +53,7 @@ def steps_of(path: str) -> list[str | int]:
     for step in steps:
         if not _NAME.fullmatch(step):
             raise ValueError(step)
-    return [int(step) if step.isdecimal() and step.isascii() else step for step in steps]
+    return steps
 
 
 def codes_around(text: str, template: str) -> list[str]:

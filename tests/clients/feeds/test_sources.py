@@ -48,6 +48,14 @@ def test_a_json_list_is_read_at_its_path_with_the_dates_of_its_entries() -> None
     assert listing == Listing(codes=(PublishedCode("FROST7", date(2026, 7, 5), end),))
 
 
+def test_a_name_of_digits_in_a_path_is_found_with_its_leading_zeros() -> None:
+    answer = {"data": {"01": [{"007": "FROST7"}], "1": [{"7": "OTHER9"}]}}
+
+    listing = read_list(json.dumps(answer).encode(), SourceOptions("data.01", "007"))
+
+    assert codes(listing) == ["FROST7"]
+
+
 def test_a_json_answer_may_itself_be_a_list_of_codes() -> None:
     assert codes(read_list(b'["FROST7", " EMBER8 ", "frost7"]', SourceOptions())) == [
         "FROST7",
