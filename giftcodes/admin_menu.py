@@ -86,8 +86,12 @@ class Entry:
 
     def has(self, path: str) -> bool:
         """Whether the page at this path belongs to the entry."""
+        lists = [page.url for page in self.pages if page.is_list]
         others = [reverse(f"admin:{name}") for name in (self.hub, *self.also) if name]
-        return any(path.startswith(url) for url in (*(page.url for page in self.pages), *others))
+        if any(path.startswith(url) for url in (*lists, *others)):
+            return True
+        # Below the address of another page, there may be pages of a guild.
+        return any(path == page.url for page in self.pages if not page.is_list)
 
 
 MENU: tuple[Entry, ...] = (

@@ -135,10 +135,24 @@ def test_each_page_marks_its_entry_in_the_menu(browser: Browser) -> None:
         assert current(browser.client, reverse(f"admin:{name}")) == [entry], name
 
 
+def test_a_page_of_a_guild_does_not_belong_to_the_entry_system(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    url = reverse("admin:api_of_guild", args=[wolves.pk])
+    made = browser.client.post(url, {"act": "make", "name": "Sheet", "scope": "act", "days": "30"})
+    assert made.status_code == 200
+    groups = made.context["sidebar_navigation"]
+    assert not [item for group in groups for item in group["items"] if item["active"]]
+    assert "System" not in crumbs(made)
+
+
 def trail(browser: Browser, url: str) -> list[str]:
     """The breadcrumbs, and the heading."""
-    page = browser.client.get(url).content.decode()
-    found = re.search(r'<div class="trail">(.*?)</div>', page, re.DOTALL)
+    return crumbs(browser.client.get(url))
+
+
+def crumbs(response: Any) -> list[str]:
+    """The breadcrumbs, and the heading, of an answer."""
+    found = re.search(r'<div class="trail">(.*?)</div>', response.content.decode(), re.DOTALL)
     assert found
     return [
         re.sub(r"<[^>]+>", "", one).strip()
