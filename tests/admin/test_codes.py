@@ -421,6 +421,7 @@ def test_more_redemptions_than_a_form_can_hold_are_confirmed_as_a_whole(
     page = preview(browser, code).content.decode()
     assert 'name="pair"' not in page
     assert "too many to choose from" in page
+    assert "All guilds that redeem automatically are included." in page
     assert len(browser.press("redeem_now", code, confirm="yes")) == 2
 
 

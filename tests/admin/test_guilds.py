@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.contrib.admin.models import LogEntry
 
+from giftcodes.admin.redemptions import redeem_preview
 from giftcodes.models import Guild, Redemption
 from giftcodes.services.changes import words_of
 from tests.admin.conftest import Browser, TaskQueue, address, errors
@@ -203,6 +205,19 @@ def test_of_the_codes_of_a_guild_the_chosen_ones_are_started(
     logged = list(LogEntry.objects.all())
     assert set(map(words_of, logged)) == {"Redeem now: started."}
     assert {entry.object_repr for entry in logged} == {str(row) for row in Redemption.objects.all()}
+
+
+def test_more_codes_of_a_guild_than_a_form_can_hold_are_all_included(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redeem_preview, "CHOOSABLE", 1)
+    wolves = guild("Wolves", members=1, automatic=False)
+    gift_code("AAA"), gift_code("BBB")
+    page = address("guild_changelist")
+    pressed = {"action": "redeem_now", "_selected_action": wolves.pk, "index": 0}
+    shown = browser.client.post(page, pressed).content.decode()
+    assert "All of them are included. To choose codes, go back and choose fewer guilds." in shown
+    assert "redeem automatically" not in shown
 
 
 def test_redeem_now_on_a_guild_without_codes_says_that_there_is_nothing_to_do(

@@ -333,7 +333,7 @@ class GuildAdmin(KeepsHistory):
             report.tell(request, is_silent=True)
             context = {
                 **self.admin_site.each_context(request),
-                **redeem_preview.context(lines, chosen, request, returns=True),
+                **redeem_preview.context(lines, chosen, request, returns=True, are_of_guilds=True),
                 "list_url": self.list_url,
             }
             return TemplateResponse(request, "admin/giftcodes/redeem_preview.html", context)

@@ -134,7 +134,12 @@ def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
 
 
 def context(
-    lines: list[Line], chosen: list[Line], request: HttpRequest, *, returns: bool = False
+    lines: list[Line],
+    chosen: list[Line],
+    request: HttpRequest,
+    *,
+    returns: bool = False,
+    are_of_guilds: bool = False,
 ) -> dict[str, Any]:
     """The context of the page's template, in a fixed number of queries.
 
@@ -143,6 +148,7 @@ def context(
         chosen: those that the person has chosen.
         request: the person's request.
         returns: whether the confirmation leads back to the page before this one.
+        are_of_guilds: whether the lines are those of `lines_of_guilds`.
     """
     seen = scope.guild_ids(request.user)
     found = previews((line.pair for line in chosen), seen=seen)
@@ -170,6 +176,7 @@ def context(
         "select_across": request.POST.get("select_across", "0"),
         "back": page_before(request),
         "returns": returns,
+        "are_of_guilds": are_of_guilds,
     }
 
 
