@@ -23,7 +23,7 @@ from giftcodes.domain.sentences import (
     reason_of,
     stored,
 )
-from giftcodes.domain.sentences.sentence import TEXTS
+from giftcodes.domain.sentences.sentence import TEXTS, _in_language
 from redeemer.localserver.home import REPOSITORY
 from tests.i18n.pseudo import LANGUAGE, Pseudo, install
 
@@ -152,6 +152,18 @@ def test_the_log_has_english(foreign: str) -> None:
         sentence = Sentence.of("code_closed_unasked", why=Sentence.of("code_expired"))
         assert sentence.startswith("⟦⟦")
         assert english(sentence) == "The code has expired. No request was sent."
+
+
+def test_english_is_read_from_the_cache() -> None:
+    sentence = Sentence.of("code_closed_unasked", why="of the cache")
+    english(sentence)
+    before = _in_language.cache_info()
+
+    for _ in range(3):
+        english(sentence)
+
+    after = _in_language.cache_info()
+    assert (after.hits - before.hits, after.misses) == (3, before.misses)
 
 
 def test_a_text_of_an_earlier_release_is_shown_as_it_is(foreign: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from gettext import NullTranslations
 from typing import Any, Self
 
 from django.utils.translation import gettext_lazy as _
@@ -204,7 +205,9 @@ def _plain(value: str | int) -> Any:
 
 def _sentence(text: str) -> str:
     """A stored sentence in the active language. Another text with the mark is shown as it is."""
-    return _in_language(text, catalog())
+    found = catalog()
+    # For English, `override(None)` makes a new catalogue each time, which the cache would not know.
+    return _in_language(text, None if type(found) is NullTranslations else found)
 
 
 @lru_cache(maxsize=512)
@@ -213,7 +216,7 @@ def _in_language(text: str, _catalogue: object) -> str:
 
     Args:
         text: the stored text.
-        _catalogue: the translations of the active language.
+        _catalogue: the translations of the active language. None for English, which has none.
     """
     parsed = _parsed(text)
     return cleaned(text) if parsed is None else Sentence(cleaned(_words(*parsed)), text)
