@@ -28,8 +28,7 @@ WITH waiting AS (
 )
 SELECT c.provider, r.id AS redemption_id,
        extract(epoch FROM {deadline})::float AS deadline, -g.priority AS priority,
-       CASE WHEN r.state IN ('running', 'pending') AND c.state IN ('active', 'probing')
-            THEN coalesce(w.requests, 0) ELSE 0 END AS requests,
+       coalesce(w.requests, 0) AS requests,
        coalesce(a.in_flight, 0) AS in_flight,
        coalesce(a.openers, 0) AS openers,
        coalesce(w.later, ARRAY[]::float[]) AS later,
@@ -40,7 +39,9 @@ SELECT c.provider, r.id AS redemption_id,
 FROM giftcodes_redemption r
 JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
 JOIN giftcodes_guild g ON g.id = r.guild_id
+-- If the code is closed or the redemption is over, those who wait are not asked.
 LEFT JOIN waiting w ON w.redemption_id = r.id
+                   AND r.state IN ('running', 'pending') AND c.state IN ('active', 'probing')
 LEFT JOIN asked a ON a.redemption_id = r.id
 WHERE r.state = 'running'
    -- A redemption in which nobody waits, such as that of a guild without members, does not start.

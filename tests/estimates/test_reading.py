@@ -172,6 +172,21 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
     assert outlook(run).requests == 0
 
 
+def test_a_closed_code_s_members_who_are_not_due_yet_do_not_shorten_the_queue(
+    limited: World,
+) -> None:
+    soon = [database_now() + timedelta(minutes=minutes) for minutes in (10, 20, 30)]
+    code, *others = [proven(expires_at=moment) for moment in soon]
+    closed = limited.begin(guild(members=9), code)
+    closed.member_redemptions.update(next_attempt_at=database_now() + timedelta(minutes=9))
+    _before, run = [limited.begin(guild(members=5), one) for one in others]
+    code.state = "closed"
+    code.save()
+
+    assert outlook(run).ahead_of_next == 5
+    assert outlook(closed).seconds == 0
+
+
 def test_the_end_of_a_run_waits_for_a_member_who_is_not_due_yet(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
