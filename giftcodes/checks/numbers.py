@@ -21,7 +21,7 @@ MOST_DAYS_KEPT = 36_500
 #: A shorter limit would cancel ordinary pages.
 LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
 
-#: The upper limits: an hour, and more threads or messages at once than any machine needs.
+#: The upper limits: an hour, and more requests or messages at once than any machine needs.
 MOST_SECONDS, MOST_AT_ONCE = 3_600, 10_000
 
 
@@ -48,8 +48,6 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
         "HTTP_CONNECT_SECONDS": MOST_SECONDS,
         "LEASE_SECONDS": MOST_SECONDS,
         "ANNOUNCE_SECONDS": MOST_SECONDS,
-        "REDEEM_THREADS": MOST_AT_ONCE,
-        "CONTROL_THREADS": MOST_AT_ONCE,
         "IN_FLIGHT_MAX": MOST_AT_ONCE,
         "ANNOUNCE_MAX": MOST_AT_ONCE,
     }

@@ -27,20 +27,18 @@ def feed_delay_seconds(failures: int, *, jitter: float) -> float:
     return _delay(failures, jitter=jitter, base=30.0, cap=300.0)
 
 
-def retry_delay_seconds(
-    uncounted_failures: int, *, jitter: float, base: float = 5, cap: float = 60
-) -> float:
+def retry_delay_seconds(failures: int, *, jitter: float, base: float = 5, cap: float = 60) -> float:
     """Return the seconds until something that failed, such as a member redemption, is retried.
 
     Args:
-        uncounted_failures: the number of failures in a row. Less than 1 counts as 1.
+        failures: the number of failures in a row. Less than 1 counts as 1.
         jitter: a random number in [0, 1).
         base, cap: the first and the longest delay in seconds, before jitter.
 
     Raises:
         ValueError: `jitter` is out of range.
     """
-    return _delay(uncounted_failures, jitter=jitter, base=base, cap=cap)
+    return _delay(failures, jitter=jitter, base=base, cap=cap)
 
 
 def _delay(times: int, *, jitter: float, base: float, cap: float) -> float:

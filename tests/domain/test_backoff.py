@@ -14,11 +14,11 @@ def test_the_delay_of_a_failing_feed_doubles(failures: int, seconds: float) -> N
 
 
 @pytest.mark.parametrize(
-    ("uncounted_failures", "seconds"),
+    ("failures", "seconds"),
     [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (99, 60)],
 )
-def test_the_delay_of_a_retry_doubles(uncounted_failures: int, seconds: float) -> None:
-    assert retry_delay_seconds(uncounted_failures, jitter=0) == seconds
+def test_the_delay_of_a_retry_doubles(failures: int, seconds: float) -> None:
+    assert retry_delay_seconds(failures, jitter=0) == seconds
 
 
 def test_the_first_and_the_longest_wait_can_be_chosen() -> None:

@@ -63,6 +63,8 @@ def test_a_game_that_is_off_or_unknown_is_an_obstacle(settings: Any) -> None:
     settings.PROVIDERS = {"simulator": replace(config, salt="")}
     off = start_obstacle(row, Trigger.ADMIN)
     assert not Redemption.objects.filter(startable()).exists()
+    settings.PROVIDERS = {"simulator": replace(config, is_enabled=False)}
+    switched_off = start_obstacle(row, Trigger.ADMIN)
     settings.PROVIDERS = {}
     unknown = start_obstacle(row, Trigger.ADMIN)
 
@@ -71,6 +73,8 @@ def test_a_game_that_is_off_or_unknown_is_an_obstacle(settings: Any) -> None:
         f"{config.title} is not connected. An administrator connects it under “Connect a game”, "
         "or sets SIMULATOR_SALT."
     )
+    assert switched_off is not None
+    assert switched_off.words.endswith("or sets SIMULATOR_ON.")
     assert unknown is not None
     assert unknown.kind is ObstacleKind.GAME_UNKNOWN
     assert not Redemption.objects.filter(startable()).exists()

@@ -113,7 +113,7 @@ def _realm(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value).strip() if isinstance(value, str) or abs(value) < 10**9 else ""
-    return int(text) if _REALM.fullmatch(text) and text.isascii() else None
+    return int(text) if _REALM.fullmatch(text) else None
 
 
 def _unreadable(key: str) -> DirectoryAnswer:

@@ -132,7 +132,7 @@ def bounded_pools(verify: bool | str) -> urllib3.PoolManager:
     and read the whole body of a redirect that is not followed.
 
     Args:
-        verify: True, or a file with the certificates to trust.
+        verify: True, or a file with the certificates to trust, which only tests use.
     """
     pools = urllib3.PoolManager(
         maxsize=POOL_SIZE,

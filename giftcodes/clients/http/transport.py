@@ -75,7 +75,7 @@ class Transport:
         total_seconds: the limit for one exchange: DNS, connect, TLS, sending, headers and body.
         connect_seconds: the part of `total_seconds` that DNS, connect and TLS may take together.
         max_bytes: the longest body, after decompression.
-        verify: True, or a file with the certificates to trust.
+        verify: True, or a file with the certificates to trust, which only tests use.
         private_hosts: the private hosts that may be connected to. If None, every host is allowed,
             so set this wherever a person can type the address.
     """
