@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from giftcodes.api import door
 from giftcodes.queries import scope
 from redeemer import error_pages
-from redeemer.serving import THREADS
+from redeemer.site_threads import THREADS
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

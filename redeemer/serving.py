@@ -33,11 +33,8 @@ from waitress.wasyncore import close_all, dispatcher, loop
 from giftcodes.domain import failpoints
 from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, BodyRules, Request
 from redeemer.client_address import without_forged_headers
+from redeemer.site_threads import OWN_THREADS, THREADS
 
-THREADS = 8
-#: The number of threads that serve only one path, by the path. They let the health check, the
-#: metrics and the login answer while slow pages occupy all other threads.
-OWN_THREADS = {"/healthz": 1, "/metrics": 1, "/admin/login/": 2}
 #: A request, header and body, must arrive within this time plus the time that its bytes would take
 #: at the slowest accepted rate.
 REQUEST_SECONDS = 20.0

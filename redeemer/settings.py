@@ -19,6 +19,7 @@ from redeemer import database_url, environment, paths
 from redeemer.games import GAMES, providers
 from redeemer.localserver import discovery
 from redeemer.logging import FORMATS, LEVELS, configure
+from redeemer.site_threads import THREADS_WITH_DATABASE
 
 BASE_DIR = paths.CODE
 #: What a person types before the name of a command, and to start everything. Advice names them.
@@ -203,7 +204,9 @@ POOL = {
     "min_size": 0,
     # In seconds. A connection that is not used for this long is closed.
     "max_idle": 60.0,
-    "max_size": max(REDEEM_THREADS, CONTROL_THREADS) + 4,
+    # Enough for the threads of a worker and a few more, and for those of the site, whose number
+    # does not depend on settings. A process opens only as many connections as its threads use.
+    "max_size": max(REDEEM_THREADS + 4, CONTROL_THREADS + 4, THREADS_WITH_DATABASE),
     # In seconds. There are enough connections for all threads, so a thread waits only if the server
     # does not answer.
     "timeout": 4,

@@ -23,7 +23,7 @@ from giftcodes.checks.numbers import check_statement_limit
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
 from redeemer.postgresql import base
-from redeemer.serving import THREADS
+from redeemer.site_threads import THREADS
 from tests import databases
 from tests.waiting import PATIENCE_SECONDS, wait_for
 

@@ -14,7 +14,7 @@ from django.test import Client, RequestFactory
 
 from redeemer import fair_share
 from redeemer.fair_share import MOST_OF_PERSON, MOST_OF_PROGRAMS, FairShareMiddleware
-from redeemer.serving import THREADS
+from redeemer.site_threads import THREADS
 from tests.waiting import PATIENCE_SECONDS
 
 

@@ -16,7 +16,8 @@ import pytest
 from redeemer.body_limits import MAX_BYTES_OF_ALL
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
-from redeemer.serving import MAX_HEADER_BYTES, OWN_THREADS, THREADS
+from redeemer.serving import MAX_HEADER_BYTES
+from redeemer.site_threads import OWN_THREADS, THREADS
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.slow

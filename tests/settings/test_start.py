@@ -12,6 +12,7 @@ import pytest
 
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
+from redeemer.site_threads import OWN_THREADS, THREADS
 from tests.settings.copied import Copy
 
 pytestmark = pytest.mark.slow
@@ -66,6 +67,17 @@ def test_a_list_may_have_spaces_a_level_may_be_in_small_letters_and_an_empty_num
     )
 
     assert found == repr((["localhost", "127.0.0.1"], "DEBUG", 8, "UTC"))
+
+
+def test_with_few_threads_of_workers_each_thread_of_the_site_still_gets_a_connection(
+    copy: Copy,
+) -> None:
+    copy.file.write_text("REDEEM_THREADS=2\nCONTROL_THREADS=2\n")
+
+    most = int(copy.value("settings.POOL['max_size']"))
+
+    of_requests = THREADS + sum(OWN_THREADS.values())
+    assert most >= of_requests + 2, "BeatWatch and the reading of the metrics need one each"
 
 
 BAD = [
