@@ -91,7 +91,8 @@ class BotWatch:
 
     def _follow(self, is_wanted: bool | None) -> None:
         if is_wanted and self._child is None:
-            (self._child,) = self._supervisor.start(self._program)
+            # Without a bot, everything else still works. So a failure must end nothing.
+            self._child = self._supervisor.start_or_retry(self._program)
         elif is_wanted is False and self._child is not None:
             self._supervisor.end(self._child)
             self._child = None

@@ -192,12 +192,18 @@ class Child:
         self.process: Process | None = None
         self.reader: LineReader | None = None
         self.restart_at: float | None = None
-        self._started_at = 0.0
+        self._started_at: float | None = None
         self._delay: float | None = None
 
     def start(self) -> None:
-        """Start the process."""
-        self.restart_at = None
+        """Start the process.
+
+        Raises:
+            CannotStartError: something that the program needs is missing.
+            OSError: the process cannot be started.
+        """
+        # The time of an earlier start must not count as the uptime if this one fails.
+        self.restart_at = self._started_at = None
         self.process = self.program.launch(subprocess.PIPE)
         assert self.process.stdout is not None
         self.reader = LineReader(self.process.stdout, self.program.sink)
@@ -221,9 +227,8 @@ class Child:
     def schedule_restart(self) -> float:
         """Decide when to start the child again. Returns the delay in seconds."""
         now = time.monotonic()
-        self._delay = restart_delay_seconds(
-            uptime_seconds=now - self._started_at, previous_seconds=self._delay
-        )
+        uptime = 0.0 if self._started_at is None else now - self._started_at
+        self._delay = restart_delay_seconds(uptime_seconds=uptime, previous_seconds=self._delay)
         self.restart_at = now + self._delay
         return self._delay
 
@@ -244,10 +249,11 @@ class Child:
 def restart_delay_seconds(*, uptime_seconds: float, previous_seconds: float | None) -> float:
     """Return how long to wait before a child that died is started again.
 
-    The wait is half a second at first. It doubles after each early death, up to half a minute.
+    The wait is half a second at first. It doubles after each early death, and after each start
+    that fails, up to half a minute.
 
     Args:
-        uptime_seconds: how long the child ran before it died.
+        uptime_seconds: how long the child ran before it died. 0 if it could not be started.
         previous_seconds: the wait before its last start. None if it has not been restarted yet.
     """
     if previous_seconds is None or uptime_seconds >= _HEALTHY_AFTER_SECONDS:
@@ -271,16 +277,29 @@ class Supervisor:
         self._stages: list[list[Child]] = []
 
     def start(self, *programs: Program) -> list[Child]:
-        """Start one more stage."""
+        """Start one more stage.
+
+        Raises:
+            CannotStartError: something that a program needs is missing.
+            OSError: a process cannot be started.
+        """
         stage = [Child(program) for program in programs]
         self._stages.append(stage)
         for child in stage:
             child.start()
         return stage
 
+    def start_or_retry(self, program: Program) -> Child:
+        """Start one more stage of one program. If that is not possible now, try again later."""
+        child = Child(program)
+        self._stages.append([child])
+        self._start_or_schedule(child)
+        return child
+
     def end(self, child: Child) -> None:
         """End one child, and do not start it again."""
-        self._stages = [[one for one in stage if one is not child] for stage in self._stages]
+        stages = [[one for one in stage if one is not child] for stage in self._stages]
+        self._stages = [stage for stage in stages if stage]
         self._end([child])
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
@@ -344,7 +363,7 @@ class Supervisor:
             if (status := child.reap()) is not None:
                 self._handle_exit(child, status)
             elif child.restart_at is not None and time.monotonic() >= child.restart_at:
-                self._restart(child)
+                self._start_or_schedule(child)
 
     def stop(self) -> None:
         """End all children, the last stage first."""
@@ -359,7 +378,7 @@ class Supervisor:
         else:
             if repaired:
                 self._console.say(repaired)
-                self._restart(child)
+                self._start_or_schedule(child)
                 return
         delay = child.schedule_restart()
         self._console.say(
@@ -368,7 +387,7 @@ class Supervisor:
         if child.program.log:
             self._console.say(tail(child.program.log))
 
-    def _restart(self, child: Child) -> None:
+    def _start_or_schedule(self, child: Child) -> None:
         try:
             child.start()
         except (OSError, CannotStartError) as error:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
 from giftcodes.models.stored_setting import store
 from redeemer.localserver import bot_watch
 from redeemer.localserver.bot_watch import BotWatch, has_token
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.supervisor import Process
 from tests.localserver.test_supervisor import Stage
 from tests.waiting import wait_for
 
@@ -49,6 +53,33 @@ def test_the_process_comes_and_goes_with_the_token() -> None:
             assert not runs()
     finally:
         stage.supervisor.stop()
+
+
+def test_a_bot_that_cannot_be_started_is_tried_again_and_ends_nothing_else() -> None:
+    stage = Stage()
+    program = stage.program("bot", _SLEEPER)
+    failures: list[Exception] = [OSError("No space for a process"), CannotStartError("No folder")]
+
+    def launch(output: int) -> Process:
+        if failures:
+            raise failures.pop(0)
+        return program.launch(output)
+
+    watch = BotWatch(stage.supervisor, replace(program, launch=launch), lambda: True)
+
+    def runs() -> bool:
+        watch.poll()
+        stage.supervisor.poll()
+        return watch._child is not None and watch._child.process is not None
+
+    try:
+        wait_for(runs, "the process to start")
+    finally:
+        stage.supervisor.stop()
+    assert stage.lines()[:2] == [
+        "up bot cannot be started: No space for a process",
+        "up bot cannot be started: No folder",
+    ]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,7 +16,7 @@ import pytest
 from redeemer.localserver.console import Console
 from redeemer.localserver.errors import CannotStartError, StopRequestedError
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
-from redeemer.localserver.supervisor import Program, StopRequest, Supervisor
+from redeemer.localserver.supervisor import Child, Program, StopRequest, Supervisor
 from tests.waiting import PATIENCE_SECONDS
 
 _PATIENT = """
@@ -117,6 +117,31 @@ def test_a_child_that_dies_is_started_again_and_its_last_output_is_shown(stage: 
     stage.wait_for("weak last words", times=2)
 
     assert "up weak ended with status 3; it is started again in 0.5 s." in stage.lines()
+
+
+def test_a_program_that_cannot_be_launched_again_is_tried_less_and_less_often() -> None:
+    def launch(_output: int) -> subprocess.Popen[bytes]:
+        raise CannotStartError("its folder is gone")
+
+    child = Child(Program(name="web", launch=launch, sink=lambda _line: None))
+    # It ran for longer than a minute before.
+    child._started_at = time.monotonic() - 3_600
+    waits = [child.schedule_restart()]
+
+    for _ in range(7):
+        with pytest.raises(CannotStartError):
+            child.start()
+        waits.append(child.schedule_restart())
+
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_stage_whose_only_child_was_ended_is_forgotten(stage: Stage) -> None:
+    (child,) = stage.supervisor.start(stage.program("bot", _PATIENT))
+
+    stage.supervisor.end(child)
+
+    assert stage.supervisor._stages == []
 
 
 def test_the_children_of_a_child_end_with_it(stage: Stage) -> None:
