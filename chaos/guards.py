@@ -1,7 +1,8 @@
 """`make guards` removes each guard from a copy of the project, and checks that its test then fails.
 
 If a test or scenario still passes, its guard protects nothing or is not tested, and the exit status
-is 1. `GUARD=name[,name]` chooses guards. docs/reference/faults-and-guards.md lists them.
+is 1. `GUARD=name[,name]` chooses guards by a part of their names; the exit status is 2 if a name
+fits no guard. docs/reference/faults-and-guards.md lists them.
 """
 
 from __future__ import annotations
@@ -312,6 +313,10 @@ GUARDS = (
 def main() -> int:
     """Test the guards that `GUARD` names, or all guards. Returns the exit status."""
     names = [name for name in os.environ.get("GUARD", "").split(",") if name]
+    if unknown := [name for name in names if all(name not in guard.name for guard in GUARDS)]:
+        listed = "\n".join(f"  {guard.name}" for guard in GUARDS)
+        print_line(f"There is no guard {', '.join(unknown)}. There are:\n{listed}")
+        return 2
     chosen = [guard for guard in GUARDS if not names or any(name in guard.name for name in names)]
     print_line(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, usually 10 s.")
     untested = [guard for guard in chosen if not _goes_red(guard)]

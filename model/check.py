@@ -1,9 +1,10 @@
 """`make model` checks the model of the lock in every order of its steps, with and without guards.
 
 The whole model must have no error, and without one of its guards, Spin must find a counterexample.
-Otherwise the exit status is 1. `GUARD=name[,name]` chooses guards and leaves the whole model out.
-`FAULTS=n` checks only the whole model, with n faults in each history. docs/explanation/model.md
-explains the model.
+Otherwise the exit status is 1. `GUARD=name[,name]` chooses guards by a part of their names, and
+leaves the whole model out. `FAULTS=n` checks only the whole model, with n faults in each history.
+The exit status is 2 if a name fits no guard, or if both are set. docs/explanation/model.md explains
+the model.
 """
 
 from __future__ import annotations
@@ -97,12 +98,19 @@ class Outcome:
 
 def main() -> int:
     """Check the model. Returns the exit status."""
+    names = [name for name in os.environ.get("GUARD", "").split(",") if name]
+    faults = os.environ.get("FAULTS", "")
+    if unknown := [name for name in names if all(name not in guard.name for guard in GUARDS)]:
+        listed = "\n".join(f"  {guard.name}" for guard in GUARDS)
+        print_line(f"There is no guard {', '.join(unknown)}. There are:\n{listed}")
+        return 2
+    if names and faults:
+        print_line("GUARD chooses guards, FAULTS the whole model: set one.")
+        return 2
     missing = [name for name in ("spin", "gcc") if shutil.which(name) is None]
     if missing:
         print_line(f"{' and '.join(missing)} must be installed (Debian: apt install spin gcc).")
         return 1
-    names = [name for name in os.environ.get("GUARD", "").split(",") if name]
-    faults = os.environ.get("FAULTS", "")
     chosen = [guard for guard in GUARDS if not names or any(name in guard.name for name in names)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         whole = [] if names else [pool.submit(_is_whole, *run) for run in _runs(faults)]

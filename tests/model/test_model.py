@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import Any
 
 import pytest
 
 from chaos.guards import GUARDS as GUARDS_OF_THE_CODE
+from model import check
 from model.check import GUARDS, PARTS, WORLDS
 from redeemer.localserver.home import REPOSITORY
 
@@ -75,3 +77,36 @@ def test_each_guard_of_the_code_is_in_the_model_or_the_page_says_that_it_is_not(
 
 def test_the_page_describes_each_world() -> None:
     assert [row[0] for row in rows("world | what")] == list(WORLDS.values())
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any check of the model fails the test. Spin need not be installed."""
+    monkeypatch.setattr(check.shutil, "which", lambda name: name)
+    for part in ("_is_whole", "_is_as_expected"):
+        monkeypatch.setattr(check, part, lambda *_: pytest.fail("the model was checked"))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_name_of_no_guard_is_an_error_and_nothing_is_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("GUARD", "one Attempt,typo")
+
+    assert check.main() == 2
+
+    said = capsys.readouterr().out
+    assert said.startswith("There is no guard typo. There are:\n")
+    assert all(guard.name in said for guard in GUARDS)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_guards_and_faults_cannot_be_chosen_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("GUARD", "one Attempt")
+    monkeypatch.setenv("FAULTS", "2")
+
+    assert check.main() == 2
+
+    assert capsys.readouterr().out == "GUARD chooses guards, FAULTS the whole model: set one.\n"
