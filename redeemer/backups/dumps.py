@@ -18,6 +18,7 @@ from django.core.management.base import CommandError
 from django.db.migrations.loader import MigrationLoader
 
 from giftcodes.cli.progress import ReportProgress
+from giftcodes.encryption import is_encrypted
 from redeemer.backups.address import Address
 from redeemer.backups.programs import Client, ProgramError, client_to_dump, client_to_load, run
 from redeemer.localserver.errors import CannotStartError
@@ -39,8 +40,9 @@ _SIZES = """
 """
 _MAGIC = b"PGDMP"
 _MIGRATIONS, _OPT_OUTS = "django_migrations", "giftcodes_optout"
-#: The tables with values that are encrypted with the SECRET_KEY, and that cannot be made again.
-_ENCRYPTED = ("giftcodes_channel", "giftcodes_storedsetting")
+#: The tables with encrypted values that a person must enter again if the key is lost. Join links
+#: are not among them, because they work without the key.
+_ENCRYPTED = ("giftcodes_channel", "giftcodes_feed", "giftcodes_storedsetting")
 _NOTE = re.compile(r"^COMMENT ON TABLE \S*giftcodes_optout IS '(.*)';$", re.MULTILINE)
 _ENTRY_BEGUN = re.compile(r"^pg_restore: (creating|processing|executing) ")
 _READ_TIMEOUT_SECONDS = 600
@@ -178,7 +180,11 @@ def check_value(key: str) -> str:
 
 @dataclass(frozen=True)
 class Dump:
-    """What a file of pg_dump contains. The file has been read to its end, so it is complete."""
+    """What a file of pg_dump contains. The file has been read to its end, so it is complete.
+
+    `encrypted` is the number of encrypted values that would have to be entered again without their
+    key.
+    """
 
     file: Path
     made_at: str
@@ -232,7 +238,7 @@ def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
         entries=entries,
         migrations=migrations,
         opt_outs=len(_rows(rows, _OPT_OUTS)),
-        encrypted=sum(len(_rows(rows, table)) for table in _ENCRYPTED),
+        encrypted=sum(_encrypted_values(rows, table) for table in _ENCRYPTED),
         note=note[1] if note else None,
     )
 
@@ -297,6 +303,12 @@ def _damaged(file: Path, reason: str) -> str:
 def _header(head: str, title: str) -> str:
     found = re.search(rf"^;\s+{re.escape(title)} (.*)$", head, re.MULTILINE)
     return found[1] if found else "unknown"
+
+
+def _encrypted_values(text: str, table: str) -> int:
+    """Count the encrypted values. A row may have none, such as that of a game's main feed."""
+    values = (value for row in _rows(text, table) for value in row.values())
+    return sum(map(is_encrypted, values))
 
 
 def _rows(text: str, table: str) -> list[dict[str, str]]:

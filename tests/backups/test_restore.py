@@ -32,6 +32,10 @@ from tests.commands.conftest import Said, run
 __all__ = ["site", "template"]
 
 
+#: A value as the tables hold it, of a key that no site has.
+ENCRYPTED = "enc1:00000000:x"
+
+
 @pytest.fixture
 def file(site: Site) -> Path:
     """A backup of the site. After the backup, the site's guild Wolves is renamed to Bears."""
@@ -306,7 +310,8 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
 ) -> None:
     site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
     site.query(
-        "INSERT INTO giftcodes_channel (guild_id, address) SELECT id, 'x' FROM giftcodes_guild"
+        "INSERT INTO giftcodes_channel (guild_id, address)"
+        f" SELECT id, '{ENCRYPTED}' FROM giftcodes_guild"
     )
     file = site.folder / "redeemer.dump"
     site.manage("backup", file, SECRET_KEY="one")
@@ -331,7 +336,9 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
 def test_another_key_warns_that_what_was_entered_in_the_browser_is_lost(
     site: Site, restore: Callable[..., Said]
 ) -> None:
-    site.query("INSERT INTO giftcodes_storedsetting (name, value) VALUES ('WHITEOUT_SALT', 'x')")
+    site.query(
+        "INSERT INTO giftcodes_storedsetting (name, value) VALUES ('WHITEOUT_SALT', %s)", ENCRYPTED
+    )
     file = site.folder / "redeemer.dump"
     site.manage("backup", file, SECRET_KEY="one")
 
@@ -339,6 +346,28 @@ def test_another_key_warns_that_what_was_entered_in_the_browser_is_lost(
 
     assert said.status == 0, said.err
     assert "the salts and keys under “Connect a game”" in said.err
+
+
+@pytest.mark.parametrize("column", ["address", "api_key"])
+def test_another_key_warns_that_the_addresses_and_keys_of_feeds_are_lost(
+    site: Site, restore: Callable[..., Said], column: str
+) -> None:
+    site.query(
+        "INSERT INTO giftcodes_feed (provider, enabled, next_poll_at, failures, error, listed,"
+        " skipped, skipped_lines, etag, last_modified)"
+        " VALUES ('whiteout', true, now(), 0, '', 0, 0, '[]', '', '')"
+    )
+    file = site.folder / "redeemer.dump"
+    site.manage("backup", file, SECRET_KEY="one")
+    without = restore("--yes", file, SECRET_KEY="another")
+    site.query(f"UPDATE giftcodes_feed SET {column} = %s", ENCRYPTED)
+    site.manage("backup", file, SECRET_KEY="one")
+
+    said = restore("--yes", file, SECRET_KEY="another")
+
+    assert (without.status, "cannot be decrypted" in without.err) == (0, False), without.err
+    assert said.status == 0, said.err
+    assert "the addresses and keys of added feeds" in said.err
 
 
 def test_without_opt_outs_and_encrypted_values_any_key_is_accepted(

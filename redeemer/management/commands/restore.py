@@ -92,8 +92,8 @@ class Command(ServerCommand):
         if dump.encrypted:
             self.warn(
                 "The backup was made with another SECRET_KEY: what was encrypted with that key "
-                "cannot be decrypted. Enter the addresses of channels again, and the salts and "
-                "keys under “Connect a game”."
+                "cannot be decrypted. Enter the addresses of channels again, the salts and keys "
+                "under “Connect a game”, and the addresses and keys of added feeds."
             )
 
     def _check_opt_outs(self, dump: Dump, *, any_key: bool) -> None:
