@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--publish-first",
-        type=int,
+        type=_count,
         help="how many codes --publish-every applies to; after them, one a day (default: all)",
     )
     add(

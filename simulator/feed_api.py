@@ -74,11 +74,17 @@ class FeedApi:
         return json_response({"codes": self.world.feed})
 
     def _entry(self, line: Any) -> Any:
-        """Return a line in the kingshot.net format. A line that is not a string stays unchanged."""
+        """Return a line in the kingshot.net format.
+
+        A line that is not a string, or has a bad date, stays unchanged.
+        """
         if not isinstance(line, str):
             return line
         name, _, day = line.partition(" ")
-        created = datetime.strptime(day, "%d.%m.%Y").replace(tzinfo=UTC) if day else None
+        try:
+            created = datetime.strptime(day, "%d.%m.%Y").replace(tzinfo=UTC) if day else None
+        except ValueError:
+            return line
         code = self.world.codes.get(name)
         end = (
             datetime.fromtimestamp(code.expires_at, UTC)
@@ -89,15 +95,7 @@ class FeedApi:
 
     def _entries(self, lines: list[Any]) -> list[dict[str, Any]]:
         """Return the readable lines as entries."""
-        found = []
-        for line in lines:
-            try:
-                entry = self._entry(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                found.append(entry)
-        return found
+        return [entry for entry in map(self._entry, lines) if isinstance(entry, dict)]
 
     def _lists(self, name: str) -> bool:
         return any(
@@ -136,8 +134,11 @@ def _published(entry: dict[str, Any]) -> str:
     created = entry.get("createdAt")
     if not isinstance(created, str):
         return ""
-    moment = datetime.fromisoformat(created.replace("Z", "+00:00"))
-    return f"<pubDate>{format_datetime(moment)}</pubDate>"
+    try:
+        date = format_datetime(datetime.fromisoformat(created.replace("Z", "+00:00")))
+    except ValueError:
+        date = escape(created)
+    return f"<pubDate>{date}</pubDate>"
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -221,7 +221,8 @@ class Simulator:
         while True:
             last_at = self.state.last_published_at
             if last_at is not None:
-                has_many = self.state.published >= (self._publish_first or math.inf)
+                first = math.inf if self._publish_first is None else self._publish_first
+                has_many = self.state.published >= first
                 pause = _DAY_SECONDS if has_many else self._publish_every
                 await asyncio.sleep(max(0.0, last_at + pause - self.state.clock()))
             self.state.publish_next()

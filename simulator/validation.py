@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 Check = Callable[[str, Any], Any]
@@ -62,17 +62,26 @@ def flag(field: str, value: Any) -> bool:
 
 
 def moment(field: str, value: Any) -> float:
-    """Check that a value is Unix seconds or an ISO 8601 time with a zone. Return Unix seconds."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    """Check that a value is Unix seconds or an ISO 8601 time with a zone. Return Unix seconds.
+
+    Its year must be from 1 to 9999, so that the feed can show it as a date.
+    """
     try:
-        when = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        when = None
-    if when is None or when.tzinfo is None:
+        seconds = _seconds(value)
+        datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
         raise InvalidWorldError(
             field, f"must be unix seconds or an ISO time with its zone, not {value!r}"
-        )
+        ) from None
+    return seconds
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    when = datetime.fromisoformat(value)
+    if when.tzinfo is None:
+        raise ValueError
     return when.timestamp()
 
 
@@ -127,8 +136,11 @@ def sequence(field: str, value: Any) -> list[Any]:
 
 
 def record(field: str, value: Any, checks: Mapping[str, Check]) -> dict[str, Any]:
-    """Check that a value is a JSON object with only fields in `checks`. Return checked values."""
-    given = mapping(field, value)
+    """Check that a value is a JSON object with only fields in `checks`. Return checked values.
+
+    If `field` is empty, the value is the whole body.
+    """
+    given = mapping(field or "body", value)
     for name in given:
         if name not in checks:
             known = ", ".join(checks)

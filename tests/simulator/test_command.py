@@ -117,6 +117,15 @@ def test_a_bad_rate_is_refused(begin):
     assert "30/60" in errors
 
 
+def test_a_negative_number_of_first_codes_is_refused(begin):
+    process = begin(PLAIN, "--publish-first", "-1")
+
+    _, errors = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 2
+    assert "argument --publish-first: '-1' is not a whole number" in errors
+
+
 def test_a_missing_salt_is_noted(begin):
     process = begin(PLAIN, "--port", "0")
     address(process)

@@ -73,3 +73,24 @@ def test_the_feed_can_have_the_format_with_the_end_of_each_code(simulator):
             ]
         },
     }
+
+
+def test_the_format_with_the_end_of_each_code_lists_malformed_lines_as_they_are(simulator):
+    simulator.merge({"options": {"feed_format": "kingshot.net"}})
+    lines = ["SNOW 31.02.2026", "TWO  SPACES 1.1.26", None, 5]
+
+    simulator.merge({"feed": lines})
+
+    assert read_feed(simulator).json()["data"]["giftCodes"] == lines
+
+
+def test_other_feeds_leave_out_or_keep_malformed_lines_and_still_answer(simulator):
+    odd = {"code": "ODD", "createdAt": "<soon>"}
+    simulator.merge({"feed": ["SNOW 31.02.2026", "ICE 16.06.2026", odd]})
+
+    listed = requests.get(simulator.other_feed_url("json"), timeout=SECONDS).json()
+    rss = requests.get(simulator.other_feed_url("rss"), timeout=SECONDS)
+
+    assert [one["gift"] for one in listed["game"]["gifts"]] == ["ICE", "ODD"]
+    assert "<pubDate>Tue, 16 Jun 2026 00:00:00 +0000</pubDate>" in rss.text
+    assert "<pubDate>&lt;soon&gt;</pubDate>" in rss.text

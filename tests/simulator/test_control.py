@@ -88,7 +88,7 @@ def test_null_removes_all_faults_of_a_kind(simulator):
 @pytest.mark.parametrize(
     ("world", "field"),
     [
-        ([], ""),
+        ([], "body"),
         ({"colour": 1}, "colour"),
         ({"players": []}, "players"),
         ({"players": {ANNA: {"realm": "1042"}}}, f"players.{ANNA}.realm"),
@@ -97,6 +97,7 @@ def test_null_removes_all_faults_of_a_kind(simulator):
         ({"codes": {"SNOW": {"cap": True}}}, "codes.SNOW.cap"),
         ({"codes": {"SNOW": {"expires_at": "tomorrow"}}}, "codes.SNOW.expires_at"),
         ({"codes": {"SNOW": {"expires_at": "2026-06-15T00:00:00"}}}, "codes.SNOW.expires_at"),
+        ({"codes": {"SNOW": {"expires_at": 1e300}}}, "codes.SNOW.expires_at"),
         ({"codes": {"SNOW": {"issue": 2}}}, "codes.SNOW.issue"),
         ({"codes": {"SNOW": {"reissue": 1}}}, "codes.SNOW.reissue"),
         ({"feed": "SNOW"}, "feed"),

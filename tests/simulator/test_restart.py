@@ -196,6 +196,19 @@ def test_after_the_first_codes_one_is_published_a_day(restart):
     assert len(published(restart(**often), 3)) == 3
 
 
+def test_without_first_codes_one_is_published_a_day_from_the_beginning(restart):
+    clock = Clock()
+    daily = {"publish_every": 0.001, "publish_first": 0, "clock": clock}
+    simulator = restart(**daily)
+    published(simulator, 1)
+    time.sleep(0.1)
+
+    assert len(published(simulator, 1)) == 1
+
+    clock.travel(86_401)
+    assert len(published(restart(**daily), 2)) == 2
+
+
 def test_no_code_is_published_without_the_option_publish_every(simulator):
     time.sleep(0.1)
 
