@@ -24,7 +24,7 @@ from redeemer import paths
 _LINE = re.compile(
     r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?P<rest>.*)", re.DOTALL
 )
-_UNQUOTED = re.compile(r"(?P<value>(?:(?!\s#).)*)", re.DOTALL)
+_COMMENT_BEGUN = re.compile(r"\s#")
 _QUOTED = {
     '"': re.compile(r'"(?P<value>(?:[^"\\]|\\.)*)"(?P<after>.*)', re.DOTALL),
     "'": re.compile(r"'(?P<value>[^']*)'(?P<after>.*)", re.DOTALL),
@@ -131,8 +131,7 @@ def _parse_line(line: str, location: str) -> tuple[str, str]:
         )
     pattern = _QUOTED.get(rest.strip()[:1])
     if not pattern:
-        unquoted = _UNQUOTED.match(rest)
-        return name, unquoted["value"].strip() if unquoted else ""
+        return name, _COMMENT_BEGUN.split(rest, maxsplit=1)[0].strip()
     quoted = pattern.fullmatch(rest.strip())
     if not quoted:
         raise SettingError(

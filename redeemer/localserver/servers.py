@@ -51,12 +51,7 @@ class Server(Protocol):
     """A server that runs as a child process, on a port of 127.0.0.1."""
 
     name: str
-    parent_death_signal: signal.Signals
     stop_signal: signal.Signals
-
-    @property
-    def url(self) -> str:
-        """The server's address, which contains the password."""
 
     def prepare(self) -> None:
         """Create the server's folder, and end the processes that an earlier run left in it."""
