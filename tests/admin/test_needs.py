@@ -696,6 +696,24 @@ def test_a_channel_that_only_pauses_needs_no_person(browser: Browser) -> None:
     assert titles(browser.client) == []
 
 
+def test_a_new_channel_whose_first_test_waits_in_a_pause_needs_no_person_on_any_page(
+    browser: Browser,
+) -> None:
+    owls = guild("Owls", members=1)
+    later = timezone.now() + dt.timedelta(minutes=1)
+    row = Channel.objects.create(guild=owls, address=WEBHOOK, not_before=later)
+    test = Announcement.objects.create(channel=row, kind="test", error="Send less often.")
+    assert titles(browser.client) == []
+    overview = browser.client.get(guild_url(owls.pk)).content.decode()
+    assert "The channel “Discord” gets no messages" not in overview
+    assert "not reached yet" not in overview
+
+    Announcement.objects.filter(pk=test.pk).update(state="failed")
+    assert titles(browser.client) == ["Owls: the channel “Discord” takes no messages"]
+    overview = browser.client.get(guild_url(owls.pk)).content.decode()
+    assert "The channel “Discord” gets no messages" in overview
+
+
 def test_a_channel_that_is_gone_is_listed_only_by_its_alarm(browser: Browser) -> None:
     row = Channel.objects.create(guild=guild("Owls"), address=WEBHOOK)
     Alarm.objects.create(kind="channel_gone", subject=str(row.pk), message="It is gone.")

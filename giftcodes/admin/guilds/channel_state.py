@@ -92,8 +92,14 @@ class ChannelState:
     def is_silent(self) -> bool:
         """Whether messages do not arrive. A pause that the service asked for does not count."""
         if self.now.tone is Tone.ATTENTION:
-            return bool(self.channel.refused_since) or not self.channel.delivered_at
+            return bool(self.channel.refused_since) or self._has_never_worked
         return self.now.tone is Tone.BAD
+
+    @property
+    def _has_never_worked(self) -> bool:
+        """Whether no message has arrived, and the last test failed."""
+        has_failed = self.test is not None and self.test.tone is Tone.BAD
+        return has_failed and not self.channel.delivered_at
 
     @property
     def is_busy(self) -> bool:
