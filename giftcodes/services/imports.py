@@ -104,6 +104,7 @@ def import_members(
     source: Source = Source.COMMAND,
     user_id: int | None = None,
     dry_run: bool = False,
+    also_report: Sequence[ListedMember] = (),
     is_limited: bool = False,
     by: str = "",
 ) -> ImportResult:
@@ -118,6 +119,8 @@ def import_members(
         source: where the request came from.
         user_id: the user who asked, if known.
         dry_run: report what would happen, and change nothing.
+        also_report: further lines whose effects a dry run reports. They are not imported, so they
+            count against no limit.
         is_limited: whether the limits for officers hold, even without a user.
         by: who asked, for the members' histories, if that is a person without an account.
 
@@ -128,7 +131,8 @@ def import_members(
         TooManyCorrectionsError: the user may not correct so many realms now. Nothing was changed.
         ValueError: a player is listed twice.
     """
-    if len({line.player_id for line in listed}) < len(listed):
+    every = [*listed, *also_report]
+    if len({line.player_id for line in every}) < len(every):
         raise ValueError("A player is listed twice.")
     result = ImportResult()
     with transaction.atomic():
@@ -151,6 +155,8 @@ def import_members(
         if result.added and not guild.may_add(result.added):
             raise GuildFullError(guild.too_many_added_words())
         if dry_run:
+            for batch in _batches(also_report):
+                _import_batch(made, batch, result, is_real=False, by=by)
             return result
         if is_limited or is_user_limited(user_id):
             count_of_members(guild, result.corrected)

@@ -253,6 +253,21 @@ def test_opted_out_players_are_shown_and_not_counted(admin_client: Client, wolve
     assert review.button == "Import 1 member"
 
 
+def test_only_ticked_lines_need_room_in_the_guild(
+    admin_client: Client, wolves: Guild, settings: Any
+) -> None:
+    settings.MEMBERS_PER_GUILD = 2
+    listing = "Amber 300000011\nBirch 30OOOO012\nCinder 30OOOO013\n"
+
+    review = reviewed(admin_client, wolves, listing)
+
+    assert review.button == "Import 1 member"
+    review.tick("300000012")
+    assert "It has room for 1 more, and not for 2." in review.press("apply")
+    review.tick("300000012", is_on=False)
+    assert "Imported 1, already there 0, left out 2." in review.press("apply")
+
+
 def test_a_list_of_known_members_says_that_there_is_nothing_to_do(
     admin_client: Client, wolves: Guild
 ) -> None:

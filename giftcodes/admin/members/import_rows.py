@@ -203,17 +203,27 @@ def rows_of(review: Review, changes: str, form: Mapping[str, Any]) -> Rows:
 
 
 def preview(guild: Guild, rows: Rows) -> None:
-    """Find out what the import would do with each row, and change nothing."""
+    """Find out what the import would do with each row, and change nothing.
+
+    Raises:
+        GuildFullError: the guild has no room for the selected rows.
+    """
     labels = {
         "nickname": gettext("name"),
         "realm": place_noun(guild.provider),
         "consented_on": gettext("consented on"),
     }
-    members: dict[str, ListedMember] = {}
-    for row in [*rows.used, *rows.rows]:
+    used: dict[str, ListedMember] = {}
+    others: dict[str, ListedMember] = {}
+    for row in rows.used:
         if row.member:
-            members.setdefault(row.member.player_id, row.member)
-    rows.result = result = import_members(guild.pk, list(members.values()), dry_run=True)
+            used.setdefault(row.member.player_id, row.member)
+    for row in rows.rows:
+        if row.member and row.member.player_id not in used:
+            others.setdefault(row.member.player_id, row.member)
+    rows.result = result = import_members(
+        guild.pk, list(used.values()), dry_run=True, also_report=list(others.values())
+    )
     effects = {
         **dict.fromkeys(result.changes, CHANGED),
         **dict.fromkeys(result.reactivated, BACK),
