@@ -161,12 +161,15 @@ class EraseResult:
         pseudonym: the new player ID in every row. Empty if the player had no rows.
         numbers: how many rows of each kind were changed.
         redemptions: the ids of redemptions whose run may be over now.
+        opted_out: whether the call opted the player out, in any guild. Even with an obstacle, it
+            does.
     """
 
     obstacle: str = ""
     pseudonym: str = ""
     numbers: dict[str, int] = field(default_factory=dict)
     redemptions: list[int] = field(default_factory=list)
+    opted_out: bool = False
 
 
 def erase_player(provider: str, player_id: str) -> EraseResult:
@@ -183,11 +186,10 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
     """
     members = Member.objects.filter(guild__provider=provider, player_id=player_id)
     # The opt-out is committed first, so that runs that start from now on leave the player out.
-    with transaction.atomic():
-        _write_opt_out(provider, player_id)
-        members.update(active=False, opted_out=True)
+    opted_out = opt_out(provider, player_id).changed
     with transaction.atomic():
         result = _erase(provider, player_id, members)
+        result.opted_out = opted_out
     # These updates are outside the transaction above. The steps `dispatch` and `record` lock these
     # rows before they lock member redemptions, and the opposite order could deadlock.
     RateBudget.objects.filter(provider=provider, unknown_players__contains=[player_id]).update(
@@ -250,7 +252,9 @@ def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> di
     logged = _logged(ids)
     doubted = GiftCode.objects.filter(provider=provider, doubt_player_id=player_id)
     return {
-        "members": Member.objects.filter(pk__in=ids).update(player_id=pseudonym, **_EMPTY),
+        "members": Member.objects.filter(pk__in=ids).update(
+            player_id=pseudonym, active=False, opted_out=True, **_EMPTY
+        ),
         "versions": versions.delete()[0],
         "redemptions": MemberRedemption.objects.filter(of_player).update(player_id=pseudonym),
         "attempts": Attempt.objects.filter(of_player).update(player_id=pseudonym, body=""),

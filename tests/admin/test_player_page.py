@@ -12,7 +12,7 @@ from giftcodes.models import Guild, Member, OptOut
 from giftcodes.services.changes import words_of
 from tests.admin import past
 from tests.admin.conftest import Browser, TaskQueue
-from tests.factories import guild, member
+from tests.factories import gift_code, guild, member, member_redemption
 
 PAGE = "/admin/player/"
 ANNA = "300000001"
@@ -103,6 +103,29 @@ def test_the_log_says_what_was_done_and_names_no_player(browser: Browser, wolves
     logged = [words_of(entry) for entry in LogEntry.objects.order_by("pk")]
     assert logged == ["Opted out.", "The player's data was exported.", "Erased."]
     assert ANNA not in str(list(LogEntry.objects.values()))
+
+
+def test_what_changes_nothing_is_not_in_the_log(browser: Browser, wolves: Guild) -> None:
+    for name in ("opt_in", "opt_out", "opt_out", "opt_in", "opt_in"):
+        wish(browser, name)
+
+    logged = [words_of(entry) for entry in LogEntry.objects.order_by("pk")]
+    assert logged == ["Opted out.", "Opt-out taken back."]
+
+
+def test_an_erasure_that_must_wait_logs_the_opt_out_and_writes_a_version_of_it(
+    browser: Browser, wolves: Guild
+) -> None:
+    anna = wolves.members.get()
+    member_redemption(anna, gift_code(), "in_flight")
+    for _ in range(2):
+        assert "nothing is erased yet" in wish(browser, "erase", sure="yes")
+
+    assert [words_of(entry) for entry in LogEntry.objects.all()] == ["Opted out."]
+    newest = anna.history.latest()  # type: ignore[attr-defined]
+    assert (newest.opted_out, newest.history_user.get_username()) == (True, "admin")
+    anna.refresh_from_db()
+    assert (anna.player_id, anna.opted_out) == (ANNA, True)
 
 
 @pytest.mark.parametrize("who", [{"player_id": "anna"}, {"provider": "chess"}, {"player_id": ""}])

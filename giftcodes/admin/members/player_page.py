@@ -183,7 +183,8 @@ def _entered(chosen: Member | None) -> dict[str, str] | None:
 
 def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:
     result = opt_out(provider, player_id)
-    _note(request, provider, player_id, Sentence.of("did_opt_out"))
+    if result.changed:
+        _note(request, provider, player_id, Sentence.of("did_opt_out"))
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
         "Codes are no longer redeemed for player %s, in any guild. An imported list does not bring "
@@ -209,8 +210,9 @@ def _opt_out_here(request: HttpRequest, provider: str, player_id: str) -> None:
 
 
 def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
-    _note(request, provider, player_id, Sentence.of("did_opt_in"))
     result = opt_in(provider, player_id)
+    if result.changed:
+        _note(request, provider, player_id, Sentence.of("did_opt_in"))
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
         "Codes are redeemed for player %s again. The player catches up in every guild with an "
@@ -233,6 +235,8 @@ def _erase(request: HttpRequest, provider: str, player_id: str) -> HttpResponse 
     result = erase_player(provider, player_id)
     tasks.enqueue_on_commit(tasks.catch_up)
     if result.obstacle:
+        if result.opted_out:
+            _note(request, provider, player_id, Sentence.of("did_opt_out"))
         messages.warning(request, result.obstacle)
         return None
     for redemption_id in result.redemptions:
