@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -318,6 +319,30 @@ def test_home_shows_a_code_of_a_feed_that_waits_and_an_administrator_approves_it
     assert "is approved, and is being redeemed now." in messages[0][1]
     assert "None" not in messages[0][1]
     assert CodeSighting.objects.get().gift_code == GiftCode.objects.get()
+
+
+# --- Poll now -------------------------------------------------------------------------------------
+def test_a_feed_that_cannot_be_polled_says_so_and_its_history_has_no_poll(
+    browser: Browser, game: Simulator, task_queue: TaskQueue
+) -> None:
+    polled, hook = feed(name="polled"), feed(name="hook", kind=FeedKind.PUSHED)
+    main = Feed.objects.main_of("simulator")  # It has no address.
+    gone = feed(name="gone", provider="chess")
+
+    said = [words for _level, words in browser.press("poll_now", polled, hook, main, gone)]
+
+    assert [len(task_queue.arguments("poll_feed")), task_queue.arguments("poll_feed")[0][0]] == [
+        1,
+        polled.pk,
+    ]
+    assert len([words for words in said if "is being polled" in words]) == 1
+    assert any("another program sends its codes" in words for words in said)
+    assert any("no longer in the settings" in words for words in said)
+    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(polled.pk)]
+
+    browser.press("poll_now", hook)
+    browser.press("poll_now", polled)
+    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(polled.pk)] * 2
 
 
 # --- The webhook ----------------------------------------------------------------------------------

@@ -284,27 +284,32 @@ class FeedAdmin(Editable):
     def poll_now(self, request: HttpRequest, feeds: QuerySet[Feed]) -> None:
         """Poll one feed at once and show the result.
 
-        Polling several feeds takes too long, so workers poll them.
+        Polling several feeds takes too long, so workers poll them. A feed that cannot be polled is
+        not left to a worker, because the person would not see why.
         """
         report = Report()
         chosen = list(feeds)
         for feed in chosen:
-            config = games().get(feed.provider)
-            if config is None:
+            if feed.provider not in games():
                 report.refused(gettext("The game %s is no longer in the settings.") % feed.provider)
-            elif len(chosen) == 1 or not config.is_on or (feed.is_main and not config.has_feed):
-                self._poll(feed, report)
+                continue
+            if len(chosen) == 1 or feed.is_pushed or not feed_page.is_connected(feed):
+                is_polled = self._poll(feed, report)
             else:
                 tasks.enqueue_on_commit(tasks.poll_feed, feed.pk, force=True)
                 report.done(gettext("%s is being polled. Look again in a moment.") % feed)
-            self.log_change(request, feed, Sentence.of("did_poll"))
+                is_polled = True
+            if is_polled:
+                self.log_change(request, feed, Sentence.of("did_poll"))
         report.tell(request)
 
-    def _poll(self, feed: Feed, report: Report) -> None:
+    def _poll(self, feed: Feed, report: Report) -> bool:
+        """Poll a feed now, and report the result. Returns whether the feed was asked."""
         result = poll_step.poll_feed(feed.pk, force=True)
         for code_id in result.fresh_code_ids:
             tasks.enqueue_on_commit(tasks.fan_out, code_id, Trigger.POLL)
         (report.done if result.ok else report.refused)(result.message)
+        return result.asked
 
     @admin.action(description=_("Try it"), permissions=["own"])
     def try_it(self, request: HttpRequest, feeds: QuerySet[Feed]) -> None:
