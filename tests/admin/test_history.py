@@ -6,12 +6,15 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
+from giftcodes.admin.common import versions
 from giftcodes.admin.common.versions import entries_of
+from giftcodes.domain.sentences import Sentence, stored
 from giftcodes.models import Guild, Member
 from tests.admin.conftest import Browser
 from tests.factories import REALM, gift_code, guild, member
@@ -120,6 +123,30 @@ def test_a_long_history_costs_the_same_and_is_cut_off(browser: Browser) -> None:
     assert "Older entries are kept, but not shown." in words(
         browser.open("guild_history", wolves.pk)
     )
+
+
+def test_older_actions_are_mentioned_although_newer_ones_are_about_fields(
+    browser: Browser, admin_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "MOST_ENTRIES", 3)
+    wolves = guild()
+
+    def log(what: str, times: int) -> None:
+        message = stored(Sentence.of(what)) if what else "[]"
+        for _ in range(times):
+            LogEntry.objects.log_actions(admin_user.pk, [wolves], CHANGE, message)
+
+    def page() -> str:
+        return words(browser.open("guild_history", wolves.pk))
+
+    log("", 3)
+    assert "Older entries" not in page()
+    log("did_poll", 1)
+    log("", 3)
+    assert "Polled." in page()
+    log("did_switch_on", 3)
+    log("", 3)
+    assert "Older entries are kept, but not shown." in page()
 
 
 def test_the_history_opens_for_every_kind_of_row(browser: Browser) -> None:

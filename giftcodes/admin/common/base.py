@@ -196,7 +196,8 @@ class Page(Scoped, _ModelAdmin):
 
     def history_of(self, row: Any, request: HttpRequest) -> dict[str, Any]:
         """What the page of the history shows: here, the actions that the admin recorded."""
-        return {"entries": actions_on(row, request.user)}
+        entries, has_older = actions_on(row, request.user)
+        return {"entries": entries, "has_older": has_older}
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Record a change: a `Sentence` as its key and values, or Django's list of fields."""

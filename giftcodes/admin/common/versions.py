@@ -6,9 +6,9 @@ import datetime as dt
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -91,7 +91,8 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     related = _Related(versions)
     pairs = pairwise(versions if has_older else [None, *versions])
     of_versions = [entry for pair in pairs if (entry := _of_version(*pair, related))]
-    of_actions = list(_logged(row, versions[0].history_date if versions else None))
+    of_actions, has_older_actions = _logged(row, versions[0].history_date if versions else None)
+    has_older = has_older or has_older_actions
     named = with_guilds([*of_versions, *of_actions], person)
     if isinstance(row, GiftCode | Member):
         named = _without_strangers(named, person, with_former=isinstance(row, Member))
@@ -102,9 +103,14 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     return entries[:MOST_ENTRIES], has_older or len(entries) > MOST_ENTRIES
 
 
-def actions_on(row: Model, person: scope.Person) -> list[Entry]:
-    """What people did with a row of a model without versions, newest first."""
-    return with_guilds(list(_logged(row, None)), person)
+def actions_on(row: Model, person: scope.Person) -> tuple[list[Entry], bool]:
+    """What people did with a row of a model without versions.
+
+    Returns:
+        The newest entries, newest first, and whether there are older ones.
+    """
+    entries, has_older = _logged(row, None)
+    return with_guilds(entries, person), has_older
 
 
 def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
@@ -286,14 +292,22 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
     return Entry(version.history_date, who, words, changes)
 
 
-def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
+def _logged(row: Model, since: dt.datetime | None) -> tuple[list[Entry], bool]:
     """The actions that the admin logged, except changes of fields, which the versions describe.
 
     Changes of fields before the first version are included, because no version describes them.
+
+    Returns:
+        The newest entries, newest first, and whether there are older ones.
     """
+    newest = list(islice(_all_logged(row, since), MOST_ENTRIES + 1))
+    return newest[:MOST_ENTRIES], len(newest) > MOST_ENTRIES
+
+
+def _all_logged(row: Model, since: dt.datetime | None) -> Iterator[Entry]:
     kind = ContentType.objects.get_for_model(row)
     logs = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
-    for log in logs.order_by("-action_time")[:MOST_ENTRIES]:
+    for log in logs.order_by("-action_time").iterator(chunk_size=MOST_ENTRIES):
         if (
             since is None
             or log.action_time < since - _SOON
