@@ -90,6 +90,47 @@ def test_if_nothing_runs_the_page_says_whether_the_next_code_will_start(
         assert "because the guild is switched off" in overview.content.decode()
 
 
+_AUTOMATIC = "The next code starts automatically."
+_FAILS = "The feed fails, so new codes are not found."
+_BY_HAND = "Codes are added by hand. The next one starts automatically."
+_LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("main", "added", "words"),
+    [
+        ({"failures": 9, "error": "Down."}, {"answered_at": _LONG_AGO}, _AUTOMATIC),
+        ({"failures": 9, "error": "Down."}, {"answered_at": _LONG_AGO, "failures": 3}, _FAILS),
+        ({"failures": 9, "error": "Down."}, {"answered_at": _LONG_AGO, "enabled": False}, _FAILS),
+        ({"enabled": False}, {"failures": 1}, _FAILS),
+        ({"enabled": False}, {"answered_at": _LONG_AGO, "enabled": False}, _BY_HAND),
+        ({"enabled": False}, {"answered_at": _LONG_AGO, "trust": "person"}, _BY_HAND),
+        ({"enabled": False}, {"kind": "pushed"}, _BY_HAND),
+        ({"enabled": False}, {"kind": "pushed", "answered_at": _LONG_AGO}, _AUTOMATIC),
+    ],
+    ids=[
+        "the added feed works",
+        "both fail",
+        "the added feed is off",
+        "the added feed fails",
+        "both are off",
+        "the added feed is not trusted",
+        "a webhook without a code so far",
+        "a webhook works",
+    ],
+)
+def test_whether_the_next_code_will_start_depends_on_all_feeds_of_the_game(
+    browser: Browser, settings: Any, main: dict[str, Any], added: dict[str, Any], words: str
+) -> None:
+    game = replace(settings.PROVIDERS["simulator"], feed_url="http://127.0.0.1:9/feed")
+    settings.PROVIDERS = {"simulator": game}
+    RateBudget.objects.create(provider="simulator", last_answer_at=timezone.now())
+    Feed.objects.create(provider="simulator", **main)
+    Feed.objects.create(**{"provider": "simulator", "name": "second", "kind": "rss", **added})
+    guild(members=1)
+    assert f"Nothing is running now. {words}" in parts(browser)["running"]
+
+
 def test_the_page_holds_what_the_live_view_answers(browser: Browser) -> None:
     past.redemption(state="running", member_state="pending")
     page = " ".join(browser.client.get("/admin/").content.decode().split())

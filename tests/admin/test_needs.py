@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -182,6 +183,26 @@ def test_many_lines_of_one_kind_are_counted_and_linked(browser: Browser) -> None
 
 
 # --- Games and the system -------------------------------------------------------------------------
+def test_a_failing_feed_is_listed_once_and_only_while_no_other_feed_works(
+    browser: Browser, settings: Any
+) -> None:
+    game = replace(settings.PROVIDERS["simulator"], feed_url="http://127.0.0.1:9/feed")
+    settings.PROVIDERS = {"simulator": game}
+    guild("Owls", members=1)
+    RateBudget.objects.create(provider="simulator", last_answer_at=timezone.now())
+    feed = Feed.objects.create(provider="simulator", failures=9, error="Down.")
+    words = ["The feed of Simulator fails, so no new code is found"]
+    assert titles(browser.client) == words
+    other = Feed.objects.create(
+        provider="simulator", name="second", kind="community", answered_at=timezone.now()
+    )
+    assert titles(browser.client) == []
+    Feed.objects.filter(pk=other.pk).update(enabled=False)
+    assert titles(browser.client) == words
+    Alarm.objects.create(kind="feed_silent", subject=str(feed.pk), message="It is silent.")
+    assert titles(browser.client) == ["It is silent."]
+
+
 def test_the_line_of_a_paused_game_says_how_long_it_is_paused_and_can_resume_it(
     browser: Browser,
 ) -> None:

@@ -13,6 +13,7 @@ from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.estimates.formatting import pace_words
 from giftcodes.models import Feed, Guild, PauseKind, RateBudget
 from giftcodes.queries import scope
+from giftcodes.queries.connections import MANY_FAILURES, ConnectionState
 
 
 def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
@@ -45,7 +46,7 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
     found = {
         **game,
         "guilds": guilds,
-        "has_feed": game["feed"] is not None or bool(game["added_feeds"]),
+        **_feeds_of(game),
         "is_foreign": not sees_all,
         "is_by_person": bool(game["pause"]) and game["pause"]["kind"] == PauseKind.OPERATOR,
         "pace": pace_words(game["budget"]),
@@ -60,6 +61,27 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         "url": model_url(RateBudget, "change", game["name"]),
         "feed_url": _feed_url(game["feed"]),
         "feeds": [{**one, "url": _feed_url(one)} for one in game["added_feeds"]],
+    }
+
+
+def _feeds_of(game: dict[str, Any]) -> dict[str, bool]:
+    """What the feeds of a game do: whether new codes start without a person, or no feed works.
+
+    A feed that is switched off does not count. Without a good answer, an added feed may have a
+    wrong address or, as a webhook, no token, so it does not count as working.
+    """
+    main = game["feed"]
+    is_failing = game["connection"]["state"] == ConnectionState.FEED_FAILS
+    working = [main] if main and main["is_polled"] and not is_failing else []
+    for feed in game["added_feeds"]:
+        has_worked = feed["answered_at"] is not None
+        if feed["is_polled"] and feed["failures"] >= (MANY_FAILURES if has_worked else 1):
+            is_failing = True
+        elif feed["is_polled"] and has_worked:
+            working.append(feed)
+    return {
+        "starts_codes": any(feed["is_trusted"] for feed in working),
+        "feeds_fail": is_failing and not working,
     }
 
 

@@ -120,8 +120,9 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
 
 
 def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iterator[Need]:
-    """Games that are paused, unreachable or off, or whose feed fails.
+    """Games that are paused, unreachable or off, or whose main feed fails while no other works.
 
+    If another feed works, codes are still found, so the alarm about the main feed is enough.
     Officers get none: they may not change games.
     """
     may_resume = person.has_perm("giftcodes.change_ratebudget")
@@ -144,10 +145,9 @@ def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iter
             )
         elif not game["is_on"]:
             yield _not_connected(game, page)
-        elif game["connection"]["state"] == ConnectionState.FEED_FAILS and not alarms.has(
-            Alarm.Kind.FEED_SILENT, game["name"]
-        ):
-            yield _feed_fails(game)
+        elif game["connection"]["state"] == ConnectionState.FEED_FAILS:
+            if game["feeds_fail"] and not alarms.has(Alarm.Kind.FEED_SILENT, game["feed"]["id"]):
+                yield _feed_fails(game)
 
 
 def _not_connected(game: dict[str, Any], page: dict[str, Any]) -> Need:

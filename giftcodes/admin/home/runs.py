@@ -75,9 +75,9 @@ def _next_start(games: list[dict[str, Any]], *, is_automatic: bool) -> str:
         return _("No code starts until the game can be used again.")
     if not is_automatic:
         return _("Codes of this guild start when you press “Redeem now”.")
-    if any(game["has_feed"] and game["connection"]["state"] != "feed_fails" for game in usable):
+    if any(game["starts_codes"] for game in usable):
         return _("The next code starts automatically.")
-    if any(game["has_feed"] for game in usable):
+    if any(game["feeds_fail"] for game in usable):
         return _(
             "The feed fails, so new codes are not found. A code that a person adds starts "
             "automatically."
