@@ -215,8 +215,9 @@ def _games(request: HttpRequest) -> CardState:
 def _feeds(request: HttpRequest) -> CardState:
     on = {name: config.has_feed for name, config in games().items() if config.is_on}
     found = _visible(Feed.objects.filter(provider__in=on), request)
-    # Only feeds that are read count. A main feed without an address and a webhook are not read.
-    rows = [row for row in found if not row.is_pushed and (on[row.provider] or not row.is_main)]
+    # A main feed without an address does not count, and a webhook only if no feed is read.
+    read = [row for row in found if not row.is_pushed and (on[row.provider] or not row.is_main)]
+    rows = read or [row for row in found if row.is_pushed]
     if not rows:
         return _state(Tone.NEUTRAL, _("No feed is set up, so codes are added by hand"))
     failing = [row for row in rows if row.enabled and row.failures]
@@ -238,12 +239,16 @@ def _feeds(request: HttpRequest) -> CardState:
         words = ngettext("{number} feed is not read", "{number} feeds are not read", len(off))
         return _state(Tone.ATTENTION, words, number=_number(len(off)))
     moments = [row.answered_at for row in rows]
-    read = [at for at in moments if at is not None]
-    if len(read) < len(moments):
+    known = [at for at in moments if at is not None]
+    if not read:
+        if not known:
+            return _state(Tone.NEUTRAL, _("Nothing has happened yet"))
+        return _state(Tone.GOOD, _("Last answer {at}"), at=max(known))
+    if len(known) < len(moments):
         return _state(Tone.NEUTRAL, _("Not read yet"))
     listed = sum(row.listed for row in rows)
     words = ngettext("Read {at}, {number} code", "Read {at}, {number} codes", listed)
-    return _state(Tone.GOOD, words, at=min(read), number=_number(listed))
+    return _state(Tone.GOOD, words, at=min(known), number=_number(listed))
 
 
 def _directories(request: HttpRequest) -> CardState:
@@ -272,7 +277,11 @@ def _lookups(request: HttpRequest) -> CardState:
         return _state(Tone.NEUTRAL, _("No member is looked up"))
     words = ngettext("{number} player", "{number} players", found["number"])
     if found["unknown"]:
-        words = _("{number} players, {unknown} not known there")
+        words = ngettext(
+            "{number} player, {unknown} not known there",
+            "{number} players, {unknown} not known there",
+            found["number"],
+        )
     return _state(
         Tone.NEUTRAL, words, number=_number(found["number"]), unknown=_number(found["unknown"])
     )

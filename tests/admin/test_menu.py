@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -15,9 +16,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from giftcodes.admin_menu import MENU
-from giftcodes.models import Alarm, Guild, Member
+from giftcodes.models import Alarm, DirectoryLookup, Feed, Guild, Member
 from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import astray, gift_code, guild, member
@@ -315,6 +317,34 @@ def test_the_cards_cost_the_same_with_more_rows(browser: Browser, hub: str) -> N
     few = cost()
     past.live(5)
     assert cost() == few
+
+
+def card(browser: Browser, hub: str, name: str) -> str:
+    """What a card says about its page now."""
+    html = browser.client.get(reverse(f"admin:live_{hub}")).json()["parts"][name]
+    return " ".join(strip_tags(html).split())
+
+
+def test_the_card_of_feeds_knows_a_webhook_if_no_other_feed_is_set_up(
+    browser: Browser, settings: Any
+) -> None:
+    off = replace(settings.PROVIDERS["simulator"], feed_url="")
+    settings.PROVIDERS = {"simulator": off}
+    assert "No feed is set up" in card(browser, "games", "giftcodes_feed")
+    Feed.objects.create(provider="simulator", name="hook", kind="pushed")
+    assert "Nothing has happened yet" in card(browser, "games", "giftcodes_feed")
+    Feed.objects.filter(name="hook").update(answered_at=timezone.now())
+    assert "Last answer" in card(browser, "games", "giftcodes_feed")
+    Feed.objects.filter(name="hook").update(distrusted_at=timezone.now())
+    assert "1 feed is no longer trusted" in card(browser, "games", "giftcodes_feed")
+
+
+def test_the_card_of_lookups_speaks_of_one_player_and_of_several(browser: Browser) -> None:
+    for number, words in ((1, "1 player, 1 not"), (2, "2 players, 2 not")):
+        DirectoryLookup.objects.create(
+            provider="simulator", player_id=f"30000000{number}", said="not_found"
+        )
+        assert words in card(browser, "games", "giftcodes_directorylookup")
 
 
 def test_the_cards_sound_no_good_news_while_members_need_a_person(
