@@ -14,7 +14,7 @@ from giftcodes.models import Attempt, PrunedFigure
 
 
 def answers_per_day(
-    first: dt.date, attempts: QuerySet[Attempt] | None = None
+    first: dt.date, attempts: QuerySet[Attempt] | None
 ) -> dict[dt.date, dict[Outcome, int]]:
     """Count answers by day and outcome, in two queries: one for attempts, one for pruned attempts.
 

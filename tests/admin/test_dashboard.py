@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.db.models import F
 from django.test import Client
@@ -30,6 +30,7 @@ from giftcodes.models import (
     GiftCode,
     Guild,
     MemberRedemption,
+    PrunedFigure,
     RateBudget,
     Redemption,
     RedemptionEvent,
@@ -495,11 +496,26 @@ def test_answers_are_counted_by_day_and_by_what_they_mean(db: None) -> None:
         Attempt.objects.filter(pk=row.pk).update(
             outcome=outcome, answered_at=timezone.now() - dt.timedelta(days=days)
         )
-    days = chart().days
+    days = chart(None).days
     assert len(days) == DAYS
     assert days[-1].numbers == (2, 0, 1, 0, 0)
     assert days[-4].numbers == (0, 0, 0, 1, 1)
     assert sum(day.total for day in days) == 5
+
+
+def test_the_chart_counts_pruned_answers_only_for_those_who_see_all_guilds(
+    browser: Browser, client: Client
+) -> None:
+    PrunedFigure.objects.create(
+        provider="simulator", day=timezone.localdate(), of="attempt", what="success", number=7
+    )
+    officer = User.objects.create_user("officer", is_staff=True)
+    officer.user_permissions.add(Permission.objects.get(codename="view_redemption"))
+    guild(members=1).officers.add(officer)
+    client.force_login(officer)
+    url = reverse("admin:live_chart")
+    assert "7 answers in 14 days" in browser.client.get(url).json()["parts"]["chart"]
+    assert "7 answers" not in client.get(url).json()["parts"]["chart"]
 
 
 @pytest.mark.parametrize(

@@ -102,17 +102,18 @@ class Chart:
         }
 
 
-def context(attempts: QuerySet[Attempt]) -> dict[str, Any]:
-    """What the template of the chart needs."""
+def context(attempts: QuerySet[Attempt] | None) -> dict[str, Any]:
+    """What the template of the chart needs. See `chart`."""
     shown = chart(attempts)
     return {"chart": shown, "shares": SHARE_LABELS, "width": WIDTH, "height": HEIGHT, "axis": AXIS}
 
 
-def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
+def chart(attempts: QuerySet[Attempt] | None) -> Chart:
     """The chart of the last two weeks.
 
     Args:
-        attempts: the rows to count. None counts all rows, including pruned ones.
+        attempts: the rows to count. None counts all rows, including pruned ones, for a person who
+            sees all guilds.
     """
     first = timezone.localdate() - dt.timedelta(days=DAYS - 1)
     found = answers_per_day(first, attempts)
