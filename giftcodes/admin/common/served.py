@@ -8,12 +8,7 @@ from typing import Any
 from giftcodes.domain.served import Result, Tone
 from giftcodes.models import GiftCode, MemberRedemption, Redemption
 from giftcodes.queries import scope
-from giftcodes.queries.served import (
-    CodeServed,
-    RedemptionServed,
-    recent_results,
-    served_by_code,
-)
+from giftcodes.queries.served import CodeServed, served_by_code
 
 
 def codes_served(codes: Sequence[GiftCode], person: Any) -> dict[int, CodeServed]:
@@ -23,11 +18,6 @@ def codes_served(codes: Sequence[GiftCode], person: Any) -> dict[int, CodeServed
         redemptions=scope.visible(Redemption.objects.all(), person),
         member_redemptions=scope.visible(MemberRedemption.objects.all(), person),
     )
-
-
-def recent_runs(person: Any, *, most: int) -> list[RedemptionServed]:
-    """The runs of the person's guilds that ended last, newest first, in two SQL statements."""
-    return recent_results(scope.visible(Redemption.objects.all(), person), most=most)
 
 
 def advice_once(

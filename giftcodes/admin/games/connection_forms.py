@@ -194,7 +194,6 @@ class DiscordForm(forms.Form):
     token = _secret(
         _("Token"),
         _("From the page “Bot” of your application in Discord's developer portal."),
-        most=200,
     )
 
     def clean_token(self) -> str:

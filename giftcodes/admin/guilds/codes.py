@@ -85,7 +85,6 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         "ended_lines": ended_lines,
         "has_more": len(codes) > OPEN_SHOWN,
         "obstacle": obstacle,
-        "may_press": may_press,
         "may_add_code": person.has_perm("giftcodes.add_giftcode"),
         "may_redeem_all": may_press
         and not obstacle

@@ -39,14 +39,12 @@ class RecentCodes:
         served: what has come of each code, by its id. It is empty if it was not counted.
         is_deferred: whether the numbers are left out because counting them takes long.
         add_url: the page on which a code is added. Empty if this person may not add one.
-        all_url: the list of all codes.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     served: Mapping[int, CodeServed] = field(default_factory=dict)
     is_deferred: bool = False
     add_url: str = ""
-    all_url: str = ""
 
 
 def recent_codes(person: Any, *, count_all: bool = False) -> RecentCodes:
@@ -67,7 +65,6 @@ def recent_codes(person: Any, *, count_all: bool = False) -> RecentCodes:
         served=served,
         is_deferred=is_deferred,
         add_url=model_url(GiftCode, "add") if person.has_perm("giftcodes.add_giftcode") else "",
-        all_url=list_url(GiftCode),
     )
 
 

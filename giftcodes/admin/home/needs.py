@@ -145,9 +145,12 @@ def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iter
             )
         elif not game["is_on"]:
             yield _not_connected(game, page)
-        elif game["connection"]["state"] == ConnectionState.FEED_FAILS:
-            if game["feeds_fail"] and not alarms.has(Alarm.Kind.FEED_SILENT, game["feed"]["id"]):
-                yield _feed_fails(game)
+        elif (
+            game["connection"]["state"] == ConnectionState.FEED_FAILS
+            and game["feeds_fail"]
+            and not alarms.has(Alarm.Kind.FEED_SILENT, game["feed"]["id"])
+        ):
+            yield _feed_fails(game)
 
 
 def _not_connected(game: dict[str, Any], page: dict[str, Any]) -> Need:
@@ -365,7 +368,7 @@ def _others(alarms: Alarms, more: More) -> Iterator[Need]:
             alarm.details,
             url=url,
             link=link,
-            since=alarm.raised_at or alarm.suspected_at,
+            since=alarm.raised_at,
         )
     if len(left) > MOST_OF_A_KIND:
         number = len(left) - MOST_OF_A_KIND

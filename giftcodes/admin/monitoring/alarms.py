@@ -49,7 +49,6 @@ class AlarmAdmin(History):
         "is cleared when the cause is gone. A problem that ends before its alarm is raised is not "
         "kept."
     )
-    empty_hint = _("No alarms.")
     list_display = ["raised_at", "kind", "state_shown", "message", "cleared_at"]
     list_filter = [StandingFilter, "kind"]
     search_fields = ["message", "subject"]

@@ -150,11 +150,6 @@ class Wish:
     show: str
     search: str
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether some members may be left out."""
-        return bool(self.show or self.search)
-
     @classmethod
     def of(cls, request: HttpRequest) -> Wish:
         """Read the choices from the address. If it names no guild, the first active one is used.
