@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import State
 from giftcodes.models import CodeState, GiftCode, Member, MemberRedemption, RunState
-from giftcodes.queries.player_codes import is_corrected, is_redeemed_for
+from giftcodes.queries.player_codes import codes_to_come, is_corrected, is_redeemed_for
 
 #: How many codes a page shows. Older ones are left out.
 MOST_CODES = 200
@@ -54,10 +54,12 @@ def codes_of(member: Member) -> list[MyCode]:
         .order_by("-gift_code__first_seen_at", "-gift_code_id")[:MOST_CODES]
     )
     found = [_mine(row, member) for row in rows]
-    found += [MyCode(code) for code in _without_row(member, {one.code.pk for one in found})]
-    found.sort(key=lambda one: (one.code.first_seen_at, one.code.issue), reverse=True)
+    found += [MyCode(code) for code in codes_to_come([member], {one.code.pk for one in found})]
+    # An active code whose row is not among the newest `MOST_CODES` is older than these rows. It is
+    # left out with the rows, because nothing is known about it here.
+    found.sort(key=lambda one: (one.code.first_seen_at, one.code.pk), reverse=True)
     newest: dict[str, MyCode] = {}
-    for one in found:
+    for one in found[:MOST_CODES]:
         newest.setdefault(one.code.folded, one)
     return list(newest.values())
 
@@ -78,12 +80,3 @@ def _mine(row: MemberRedemption, member: Member) -> MyCode:
         is_over=row.gift_code.is_over or not is_served,
         at=row.settled_at or row.updated_at,
     )
-
-
-def _without_row(member: Member, known: set[int]) -> list[GiftCode]:
-    """The active codes that have no row yet, but will be redeemed for the member automatically."""
-    guild = member.guild
-    if not (member.active and not member.opted_out and guild.active and guild.automatic):
-        return []
-    active = GiftCode.objects.active().filter(provider=guild.provider)
-    return list(active.exclude(pk__in=known)[:MOST_CODES])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,7 +162,7 @@ def player_of(members: Sequence[Member], rows: QuerySet[MemberRedemption]) -> Pl
         row.member = of_member[row.member_id]
         by_code[row.gift_code_id].append(row)
     codes = [_of_rows(group) for group in by_code.values()]
-    codes += [PlayerCode(code, Share.WAITING) for code in _not_asked(members, set(by_code))]
+    codes += [PlayerCode(code, Share.WAITING) for code in codes_to_come(members, set(by_code))]
     codes.sort(key=lambda one: (one.code.first_seen_at, one.code.pk), reverse=True)
     waiting = Counter(row.member_id for row in found if _waits_for_correction(row))
     return Player(list(members), codes[:MOST_CODES], dict(waiting), len(codes) > MOST_CODES)
@@ -260,8 +260,19 @@ def _waits_for_correction(row: MemberRedemption) -> bool:
     return row.state == State.NEEDS_CORRECTION and _share(row) is Share.NEEDS_YOU
 
 
-def _not_asked(members: Iterable[Member], known: set[int]) -> list[GiftCode]:
-    """The active codes that have no row yet, but will be redeemed for the player automatically."""
+def codes_to_come(members: Iterable[Member], known: Collection[int]) -> list[GiftCode]:
+    """The active codes that will be redeemed for a player automatically, but have no row yet.
+
+    Codes whose redemption was stopped in one of the guilds are left out: catch-up does not add the
+    player to such a redemption.
+
+    Args:
+        members: the player's memberships, with their guilds.
+        known: the ids of the codes that have a row. They are left out.
+
+    Returns:
+        At most `MOST_CODES` codes, the newest first.
+    """
     automatic = [one for one in members if is_redeemed_for(one) and one.guild.automatic]
     if not automatic:
         return []

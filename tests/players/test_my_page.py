@@ -25,6 +25,7 @@ from giftcodes.models import (
     SelfServiceEvent,
 )
 from giftcodes.players import my_page
+from giftcodes.queries import my_codes
 from giftcodes.roster import read_members
 from giftcodes.services import joining, personal_links, self_service_limits
 from giftcodes.services.imports import import_members
@@ -113,6 +114,32 @@ def test_a_code_without_a_row_is_shown_as_on_the_way_and_a_reissued_code_is_show
     assert "Waiting for its turn" in page
     assert "GONE" not in page
     assert "OTHERGAME" not in page
+
+
+def test_a_new_member_is_not_told_to_wait_for_a_code_whose_redemption_was_stopped(
+    visitor: Visitor, anna: Member
+) -> None:
+    Redemption.objects.create(guild=anna.guild, gift_code=gift_code("FROST"), state="stopped")
+    gift_code("SNOW")
+
+    page = visitor.get(personal(anna))
+
+    assert "SNOW" in page
+    assert "FROST" not in page
+
+
+def test_a_code_that_the_player_has_is_not_shown_as_waiting_when_older_codes_are_left_out(
+    anna: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(my_codes, "MOST_CODES", 2)
+    for code in ("OLDEST", "OLD"):
+        row(anna, gift_code(code), "redeemed")
+    gift_code("WAITS")
+    row(anna, gift_code("NEW"), "redeemed")
+
+    shown = {one.code.code: one.state for one in my_codes.codes_of(anna)}
+
+    assert shown == {"NEW": "redeemed", "WAITS": None}
 
 
 def test_the_page_says_nothing_about_another_guild(visitor: Visitor, anna: Member) -> None:
