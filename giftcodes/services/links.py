@@ -56,16 +56,24 @@ def has_room(person: User) -> bool:
     return rows.filter(ends_at__gt=database_now()).count() < MOST_OPEN
 
 
+@transaction.atomic
 def count_invitation(person: User, guilds: Iterable[Guild]) -> str:
     """Count a new invitation of an officer for its guilds. Administrators are not limited.
+
+    Args:
+        person: the person who invites.
+        guilds: the guilds of the invitation. If one of them refuses it, none of them counts it.
 
     Returns:
         Why the invitation must not be made, in words. Empty if it may be made.
     """
     if person.is_superuser:
         return ""
-    for guild in guilds:
+    # Each count locks a row. All invitations lock in the same order, so there is no deadlock.
+    for guild in sorted(guilds, key=lambda one: one.pk):
         if Throttle.objects.take("invitation", str(guild.pk), most=MOST_OF_GUILD, seconds=_WEEK):
+            # Otherwise each further try would use up more of the guilds that were counted before.
+            transaction.set_rollback(True)
             return _(
                 "In a week, the officers of guild %(guild)s may make %(most)d invitations. Wait, "
                 "or ask an administrator to invite the person."

@@ -365,6 +365,22 @@ def test_the_officers_of_a_guild_make_a_limited_number_of_invitations_in_a_week(
     invite(browser.client, wolves, role="officer")
 
 
+def test_a_refused_invitation_for_several_guilds_counts_for_none_of_them(
+    wolves: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MOST_OF_GUILD", 1)
+    yaks = guild("Yaks")  # By name and by id it comes after the wolves.
+    client = officer_of(wolves, yaks)
+    accept(invite(client, yaks))
+    data = {"guilds": [wolves.pk, yaks.pk], "invited": "", "days": "7"}
+
+    page = client.post(reverse(_ADD), data).content.decode()
+
+    assert "officers of guild" in page
+    assert "Yaks" in page
+    invite(client, wolves)
+
+
 def test_the_page_of_a_guild_offers_to_invite_an_officer(browser: Browser, wolves: Guild) -> None:
     offer = f"{reverse(_ADD)}?guild={wolves.pk}"
     for client in (browser.client, officer_of(wolves)):
