@@ -227,7 +227,10 @@ class NewPasswordUnlinks:
 
     def get_help_text(self) -> str:
         """What happens, for the pages that list the rules."""
-        return _("A new password ends the account's link to a Discord user: use /iam again.")
+        return _(
+            "A new password revokes the account's API tokens and ends its link to a Discord user: "
+            "make new tokens, and use /iam again."
+        )
 
     def password_changed(self, _password: str, user: User | None = None) -> None:
         """End the link, and the codes for Discord and the tokens that the user has made."""
