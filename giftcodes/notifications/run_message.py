@@ -115,13 +115,11 @@ def utc_words(at: dt.datetime | None) -> str:
 def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
     if redemption.gift_code.is_over:
         return ()
-    rows = redemption.member_redemptions.filter(state__in=values(NEEDING_YOU)).select_related(
-        "member"
-    )
+    rows = redemption.member_redemptions.remaining().filter(state__in=values(NEEDING_YOU))
     provider = redemption.gift_code.provider
     return tuple(
         (str(row.member), spoken(row.reason, provider))
-        for row in rows.order_by("state", "pk")[:NAMED]
+        for row in rows.select_related("member").order_by("state", "pk")[:NAMED]
     )
 
 

@@ -12,7 +12,9 @@ from giftcodes.domain.outcomes import MEANINGS
 from giftcodes.domain.sentences import reason_of
 from giftcodes.domain.served import Ending
 from giftcodes.domain.transitions import State
-from giftcodes.notifications.run_message import RunReport, compose
+from giftcodes.models import Announcement
+from giftcodes.notifications.run_message import RunReport, compose, report_of
+from tests.factories import gift_code, guild, member, member_redemption
 
 HALF = {
     State.REDEEMED: 3,
@@ -39,6 +41,24 @@ def test_a_run_in_progress_shows_how_far_it_is() -> None:
         "Same group": "1",
     }
     assert post.severity is Severity.RUNNING
+
+
+@pytest.mark.django_db
+def test_the_end_does_not_name_members_who_have_left_or_opted_out() -> None:
+    wolves, code = guild("Wolves"), gift_code("FROST")
+    for nickname, fields in (
+        ("Amber", {}),
+        ("Birch", {"active": False}),
+        ("Cedar", {"opted_out": True}),
+    ):
+        one = member(wolves, nickname=nickname, **fields)
+        row = member_redemption(one, code, "failed")
+    end = Announcement(redemption=row.redemption, kind=Announcement.Kind.COMPLETE, run_number=1)
+
+    report = report_of(end)
+
+    assert report.served.needs_you == 1
+    assert [name.partition(" ")[0] for name, _reason in report.in_trouble] == ["Amber"]
 
 
 def test_the_end_says_who_needs_you_and_what_to_do_and_gives_each_reason_once() -> None:
