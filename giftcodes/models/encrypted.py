@@ -107,7 +107,8 @@ def encrypt_again(rows: models.QuerySet[Any], name: str) -> int:
         The number of values that were encrypted again.
     """
     is_older = ~Q(key__in=encryption.prefixes()[:1])
-    older = rows.annotate(key=Left(name, encryption.PREFIX_LENGTH)).filter(is_older)
+    # Without a secret, the field is empty, and there is nothing to encrypt.
+    older = rows.annotate(key=Left(name, encryption.PREFIX_LENGTH)).filter(is_older, ~Q(key=""))
     pks = list(older.order_by("pk").values_list("pk", flat=True))
     return sum(_encrypt_again(rows.model, pk, name) for pk in pks)
 

@@ -27,7 +27,7 @@ from django.urls import reverse
 from giftcodes import encryption, tasks
 from giftcodes.checks.secrets import check_encryption_keys, check_key_strength
 from giftcodes.models import Alarm, Announcement, Channel, Feed, Guild, JoinLink, Member, OptOut
-from giftcodes.models.encrypted import Unreadable
+from giftcodes.models.encrypted import Unreadable, encrypt_again
 from giftcodes.models.feed import FeedKind
 from giftcodes.models.games import games
 from giftcodes.notifications import announcements, causes
@@ -392,6 +392,13 @@ def test_a_new_key_takes_over_and_the_old_one_can_be_removed(settings: Any) -> N
     settings.ENCRYPTION_KEYS = [NEW_KEY]
     assert {channel.address for channel in Channel.objects.all()} == {ADDRESS}
     assert Channel.objects.encrypt_again() == 0
+
+
+@pytest.mark.django_db
+def test_an_empty_secret_is_not_encrypted_again() -> None:
+    Feed.objects.main_of("simulator")
+    for name in ("address", "api_key"):
+        assert encrypt_again(Feed.objects.all(), name) == 0
 
 
 @pytest.mark.django_db
