@@ -164,7 +164,7 @@ class Pushed:
     Args:
         problem: why no code could be read. Empty if at least one could.
         skipped: why lines were skipped.
-        new: the codes that are new and tried now.
+        new: the codes that are new. One whose end has passed is stored, but not tried.
         known: the codes that were known.
         proposed: the codes that wait for an administrator.
         held: the codes that must be sent again, because enough codes of this feed are being tried.

@@ -152,6 +152,19 @@ def test_a_code_that_was_closed_at_its_end_is_open_again_when_the_feed_extends_t
     assert RedemptionEvent.objects.filter(kind="code_reopened", trigger=Trigger.POLL).count() == 1
 
 
+def test_the_result_of_a_poll_counts_new_codes_apart_from_those_that_are_open_again(
+    world: World,
+) -> None:
+    lists(world, PAST)
+    assert poll("simulator", force=True).message == "Simulator: 1 code(s) listed, 1 new."
+    lists(world, FAR)
+
+    extended = poll("simulator", force=True)
+
+    assert extended.message == "Simulator: 1 code(s) listed, 0 new, 1 open again."
+    assert extended.fresh_code_ids == [the_code().pk]
+
+
 def test_members_whom_the_end_left_out_are_asked_for_when_the_feed_extends_the_end(
     world: World,
 ) -> None:

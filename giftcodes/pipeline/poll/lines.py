@@ -42,13 +42,16 @@ class Stored:
     """What was stored.
 
     Args:
-        fresh_code_ids: the codes to fan out.
-        new: the codes that were new. They are tried now, unless they have ended already.
+        fresh_code_ids: the codes to fan out: the new ones that have not ended, and the reopened
+            ones.
+        reopened: how many closed codes are open again.
+        new: the codes that were new. One whose end has passed is stored, but not tried.
         held: the new codes that wait, because enough codes of this feed are being tried.
         proposed: the new codes that wait for an administrator.
     """
 
     fresh_code_ids: list[int] = field(default_factory=list)
+    reopened: int = 0
     new: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     proposed: list[str] = field(default_factory=list)
@@ -106,7 +109,9 @@ class _Listing:
         self.fresh: list[GiftCode] = []
         #: The ids of the codes that no feed has listed before.
         self.first: set[int] = set()
-        self.again: set[int] = set()
+        #: The ids of new codes that have not ended, and of codes that are open again.
+        self.tried: set[int] = set()
+        self.reopened: set[int] = set()
         # The codes that the lines are about. A line about a new issue is not about the old one.
         self.about: dict[int, PublishedCode] = {}
 
@@ -128,7 +133,8 @@ class _Listing:
         if self.feed.is_trusted:
             self._follow_ends([*self.about, *gone])
             GiftCode.objects.filter(pk__in=self.about).update(last_seen_at=self.now)
-        self.stored.fresh_code_ids = sorted(self.again)
+        self.stored.reopened = len(self.reopened)
+        self.stored.fresh_code_ids = sorted(self.tried | self.reopened)
         return self.stored
 
     def _apply(self, line: PublishedCode, code: GiftCode | None, kind: FeedLineKind) -> None:
@@ -145,7 +151,7 @@ class _Listing:
             if not self._takes_room(line):
                 return
             if self._begin_again(code, line):
-                self.again.add(code.pk)
+                self.reopened.add(code.pk)
         elif self._may_respell(code):
             _respell(code, line, now=self.now)
         self.about[code.pk] = line
@@ -206,7 +212,7 @@ class _Listing:
         )
         self.first = {code.pk for code in rows.values() if code.first_seen_at == self.now}
         self.about |= {code.pk: lines[folded] for folded, code in rows.items()}
-        self.again |= {code.pk for code in rows.values() if code.state == CodeState.ACTIVE}
+        self.tried |= {code.pk for code in rows.values() if code.state == CodeState.ACTIVE}
         self.stored.new = [code.code for code in self.fresh]
 
     def _note_sightings(self) -> None:
@@ -256,7 +262,7 @@ class _Listing:
             fields: Sequence[str] = ["expires_at", "feed_end"]
             if code.ended_by_feed:
                 code.reopen(self.now)
-                self.again.add(pk)
+                self.reopened.add(pk)
                 fields = REOPENED_FIELDS
                 _note_open_again(code, f"🔁 Code {code} is open again: the feed has extended it.")
             code.expires_at = code.feed_end = ends[pk]

@@ -199,7 +199,8 @@ def _message(title: str, reading: FeedReading, stored: Stored) -> str:
         return f"{title}: nothing has changed since the last poll."
     parts = [
         f"{len(reading.codes)} code(s) listed",
-        f"{len(stored.fresh_code_ids)} new",
+        f"{len(stored.new)} new",
+        f"{stored.reopened} open again" if stored.reopened else "",
         f"{len(stored.proposed)} wait for an administrator" if stored.proposed else "",
         f"{len(stored.held)} wait for their turn" if stored.held else "",
         f"{reading.skipped_count} line(s) skipped" if reading.skipped_count else "",
