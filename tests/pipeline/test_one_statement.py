@@ -29,9 +29,9 @@ def with_locks(monkeypatch: pytest.MonkeyPatch) -> list[step.Intent]:
     seen: list[step.Intent] = []
     record = recording._record_with_locks
 
-    def note(intent: step.Intent, answer: Any) -> Any:
+    def note(intent: step.Intent, *more: Any) -> Any:
         seen.append(intent)
-        return record(intent, answer)
+        return record(intent, *more)
 
     monkeypatch.setattr(recording, "_record_with_locks", note)
     return seen

@@ -22,7 +22,12 @@ from giftcodes.domain import failpoints, log_lines, tracing
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.models.games import game
 from giftcodes.pipeline.redeem.intent import Intent, intend
-from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_was_granted
+from giftcodes.pipeline.redeem.recording import (
+    FollowUp,
+    Progress,
+    record,
+    settle_what_was_granted,
+)
 
 __all__ = ["FollowUp", "Intent", "ask", "intend", "record", "redeem_member"]
 
@@ -91,20 +96,24 @@ def ask(intent: Intent) -> Answer:
 def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer even if the database is down for a moment.
 
-    If the answer were lost here, the request would have to be repeated. If only the reply to the
-    commit was lost, the second try finds that the claim is over, and leaves the row as it is.
+    If the answer were lost here, the request would have to be repeated. A further try does not
+    repeat what an earlier one has done: if only the reply to the last commit was lost, it changes
+    neither the budget nor the code. Only if the reply to the commit of the budget was lost, the
+    answer may be applied to the budget twice.
 
     Raises:
         django.db.OperationalError, django.db.InterfaceError: the database stays down. The sweep
             recovers the claim.
     """
+    progress = Progress()
     for _ in range(RECORD_TRIES - 1):
         try:
-            return record(intent, answer)
+            return record(intent, answer, progress)
         except (OperationalError, InterfaceError) as error:
             log_lines.warning(
                 "The database did not store an answer. Storing it is tried again.",
                 error=type(error).__name__,
             )
             connection.close()
-    return record(intent, answer)
+        progress.is_again = True
+    return record(intent, answer, progress)

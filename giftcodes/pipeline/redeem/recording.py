@@ -61,14 +61,37 @@ class FollowUp:
     has_room: bool = True
 
 
-def record(intent: Intent, answer: Answer) -> FollowUp:
+@dataclass(slots=True)
+class Progress:
+    """What earlier tries to record an answer have done. A further try does not do it again.
+
+    Args:
+        is_again: whether this is a further try.
+        budget_changed: whether the answer changed the game's budget. None until it is applied.
+    """
+
+    is_again: bool = False
+    budget_changed: bool | None = None
+
+
+def record(intent: Intent, answer: Answer, progress: Progress | None = None) -> FollowUp:
     """Record an answer.
 
     The Attempt keeps the answer in any case. A late SUCCESS still settles its row, because the
     player has the code.
+
+    Args:
+        intent: the request.
+        answer: its answer.
+        progress: what earlier tries have done. It is updated. None if this is the only try.
     """
     failpoints.hit("before-record")
-    recorded = _record_in_one_statement(intent, answer) or _record_with_locks(intent, answer)
+    progress = progress or Progress()
+    recorded = (
+        _recorded_before(intent, answer, progress)
+        or _record_in_one_statement(intent, answer)
+        or _record_with_locks(intent, answer, progress)
+    )
     transition, change = recorded.transition, recorded.change
     follow_up = (
         _after_recorded(intent, transition, recorded.followed)
@@ -107,6 +130,15 @@ class _Recorded(NamedTuple):
     change: CodeChange = CodeChange.NOTHING
 
 
+def _recorded_before(intent: Intent, answer: Answer, progress: Progress) -> _Recorded | None:
+    """What an earlier try has recorded, if only the reply to its commit was lost."""
+    recorded = Attempt.objects.filter(pk=intent.id).exclude(outcome="")
+    if not progress.is_again or not recorded.exists():
+        return None
+    transition = decide(answer.outcome, _context(intent, answer.outcome, intent.known))
+    return _Recorded(transition, held=False)
+
+
 def _record_in_one_statement(intent: Intent, answer: Answer) -> _Recorded | None:
     """Record in one statement an answer that concerns only its own row, as most answers do.
 
@@ -130,9 +162,10 @@ def _record_in_one_statement(intent: Intent, answer: Answer) -> _Recorded | None
     return _Recorded(transition) if is_written else None
 
 
-def _record_with_locks(intent: Intent, answer: Answer) -> _Recorded:
+def _record_with_locks(intent: Intent, answer: Answer, progress: Progress) -> _Recorded:
     known = Snapshot.read(intent.gift_code_id)
-    budget_changed = update_budget(intent, answer, known)
+    if progress.budget_changed is None:
+        progress.budget_changed = update_budget(intent, answer, known)
     with transaction.atomic(durable=True):
         change, known = update_code(intent, answer, known)
         transition = decide(answer.outcome, _context(intent, answer.outcome, known))
@@ -142,7 +175,7 @@ def _record_with_locks(intent: Intent, answer: Answer) -> _Recorded:
         held = _write(intent, answer, transition)
         followed = follow(intent.asked, answer.outcome) if held else Followed()
         failpoints.hit("before-commit")
-    return _Recorded(transition, held, followed, budget_changed, change)
+    return _Recorded(transition, held, followed, progress.budget_changed, change)
 
 
 def _context(intent: Intent, outcome: Outcome, known: Snapshot) -> AttemptContext:
