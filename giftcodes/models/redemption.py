@@ -49,21 +49,17 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
             self.bulk_create([Redemption(**key)], ignore_conflicts=True)
         return int(found[0][0])
 
-    def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> RedemptionQuerySet:
+    def for_update(self, *, skip_locked: bool = False) -> RedemptionQuerySet:
         """Lock the rows in id order.
 
         Other transactions may still insert rows that refer to the locked rows (`no_key`).
 
         Args:
-            nowait: raise an error if another transaction holds a row.
             skip_locked: leave out rows that another transaction holds.
-
-        Raises (when evaluated):
-            django.db.OperationalError: `nowait` is set, and another transaction holds a row.
         """
-        return self.select_for_update(
-            nowait=nowait, skip_locked=skip_locked, no_key=True, of=("self",)
-        ).order_by("pk")
+        return self.select_for_update(skip_locked=skip_locked, no_key=True, of=("self",)).order_by(
+            "pk"
+        )
 
 
 _FIND = """

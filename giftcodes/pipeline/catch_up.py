@@ -101,16 +101,15 @@ def _redeemable() -> QuerySet[Redemption]:
     ).exclude(state=RunState.STOPPED)
 
 
-def withdraw_leavers(isolation: FailureIsolation | None = None) -> list[int]:
+def withdraw_leavers(isolation: FailureIsolation) -> list[int]:
     """Cancel waiting rows of members who left or opted out, and of guilds that were switched off.
 
     Args:
-        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`.
 
     Returns:
         The ids of the redemptions that may be over now.
     """
-    isolation = isolation or FailureIsolation("catch-up")
     left = Q(member__active=False) | Q(member__opted_out=True) | Q(member__guild__active=False)
     rows = MemberRedemption.objects.pending().filter(left).order_by("redemption_id")
     ids = list(rows.values_list("redemption_id", flat=True).distinct())

@@ -155,18 +155,17 @@ def close(
     return ""
 
 
-def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
+def close_ended(isolation: FailureIsolation) -> list[int]:
     """Close the codes whose end has come, without asking the game.
 
     A person or the feed has set that end.
 
     Args:
-        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`.
 
     Returns:
         The ids of the closed codes.
     """
-    isolation = isolation or FailureIsolation("sweep")
     open_codes = GiftCode.objects.filter(state__in=OPEN_STATES)
     ended = open_codes.filter(expires_at__lte=database_now()).values_list("pk", flat=True)
     return [pk for pk in ended if isolation.call(f"code {pk}", _close_ended, pk)]
@@ -196,18 +195,17 @@ def _close_ended(gift_code_id: int) -> bool:
     return True
 
 
-def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
+def probe_due(isolation: FailureIsolation) -> list[int]:
     """Probe the closed codes whose next probe is due, by opening one row of each code again.
 
     A code in the state `probing` without an open row is probed again, too.
 
     Args:
-        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`.
 
     Returns:
         The ids of the redemptions that run for a probe.
     """
-    isolation = isolation or FailureIsolation("sweep")
     open_rows = MemberRedemption.objects.open().filter(gift_code=OuterRef("pk"))
     due = GiftCode.objects.filter(state=CodeState.CLOSED, next_probe_at__lte=database_now())
     orphaned = GiftCode.objects.filter(~Exists(open_rows), state=CodeState.PROBING)

@@ -99,13 +99,11 @@ class LookupResult:
     """The result of one lookup.
 
     Args:
-        asked: whether a request was made.
         may_go_on: whether the answer was good. If so, the next request may follow at once.
         guild_ids: the guilds in which a member's realm has changed. That member may be tried again.
         message: a sentence for a person.
     """
 
-    asked: bool
     may_go_on: bool = False
     guild_ids: list[int] = field(default_factory=list)
     message: str = ""
@@ -151,11 +149,11 @@ def look_up_next(provider: str) -> LookupResult:
     config = game(provider)
     if not config.has_directory:
         return LookupResult(
-            False, message=f"{config.title} has no directory: set {provider.upper()}_DIRECTORY_KEY."
+            message=f"{config.title} has no directory: set {provider.upper()}_DIRECTORY_KEY."
         )
     claim = _claim(config)
     if claim is None:
-        return LookupResult(False, message="No player is due, or the directory rests.")
+        return LookupResult(message="No player is due, or the directory rests.")
     answer = look_up(
         config,
         claim.player_id,
@@ -188,12 +186,12 @@ def record(config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer) -> Lo
     """Record an answer. If another worker has taken the claim since, nothing is changed."""
     directory = Directory.objects.select_for_update(no_key=True).get(pk=config.name)
     if directory.token != claim.token:
-        return LookupResult(True, message="The claim was lost; the answer is not used.")
+        return LookupResult(message="The claim was lost; the answer is not used.")
     now = database_now()
     directory.give_back(now=now)
     if answer.status not in (LookupStatus.FOUND, LookupStatus.NOT_FOUND):
         _note_failure(config, directory, claim, answer, now=now)
-        return LookupResult(True, message=english(answer.error or ""))
+        return LookupResult(message=english(answer.error or ""))
     directory.failures, directory.error, directory.key_refused = 0, "", False
     directory.answered_at, directory.not_before = now, None
     directory.save()
@@ -258,11 +256,10 @@ def _take_in(
     lookup = DirectoryLookup.objects.select_for_update().filter(pk=claim.lookup_id).first()
     if lookup is None:
         return LookupResult(
-            True,
             may_go_on=True,
             message="The player no longer agrees; the answer is not used.",
         )
-    result = LookupResult(True, may_go_on=True)
+    result = LookupResult(may_go_on=True)
     if answer.status is LookupStatus.FOUND and answer.realm is not None:
         result.guild_ids = _correct_all(config, members, lookup, answer)
         is_news = lookup.realm != answer.realm

@@ -59,15 +59,14 @@ class Findings:
     closed_codes: list[int] = field(default_factory=list)
 
 
-def sweep(isolation: FailureIsolation | None = None) -> Findings:
+def sweep(isolation: FailureIsolation) -> Findings:
     """Make one pass over everything that may have been left behind.
 
     Each part has its own transactions. A part or an item that fails does not stop the others.
 
     Args:
-        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`.
     """
-    isolation = isolation or FailureIsolation("sweep")
     isolation.call("expired leases", recover_expired_leases, isolation)
     isolation.call("evidence", settle_by_evidence, isolation)
     isolation.call("duplicates", settle_new_duplicates)
@@ -79,19 +78,18 @@ def sweep(isolation: FailureIsolation | None = None) -> Findings:
     )
 
 
-def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
+def recover_expired_leases(isolation: FailureIsolation) -> int:
     """Recover the claims whose lease is over.
 
     A row whose request was sent and has no answer becomes unconfirmed. A row whose request was not
     sent waits again, and no try is counted.
 
     Args:
-        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`.
 
     Returns:
         The number of recovered claims.
     """
-    isolation = isolation or FailureIsolation("sweep")
     recovered: Counter[int] = Counter()
     left_out: set[int] = set()
     while ids := _expired(left_out):
@@ -177,16 +175,15 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
     row.save()
 
 
-def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
+def settle_by_evidence(isolation: FailureIsolation) -> int:
     """Settle rows whose Attempt has a SUCCESS that a late worker could not write to the row.
 
     Args:
-        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`.
 
     Returns:
         The number of settled rows.
     """
-    isolation = isolation or FailureIsolation("sweep")
     ids = [pk for (pk,) in fetch(statement("sweep", "granted", unsettled=literals(IN_VAIN)))]
     return sum(
         isolation.call(f"member redemption {pk}", _settle_by_evidence, pk) or 0 for pk in ids
@@ -215,16 +212,15 @@ def settle_new_duplicates() -> None:
     Cursor.move_to("duplicates", now)
 
 
-def flag_stalled(isolation: FailureIsolation | None = None) -> None:
+def flag_stalled(isolation: FailureIsolation) -> None:
     """Raise an alarm for each run that has a due member and unused permits, but no progress.
 
     The alarm is cleared when the run makes progress. Time in which the system was down does not
     count: after a start of the system, each run has the whole time again.
 
     Args:
-        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`.
     """
-    isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
     stalled = _stalled_runs()
     for redemption in Redemption.objects.filter(pk__in=stalled).select_related(

@@ -44,4 +44,4 @@ def missing_in(redemption: Redemption) -> list[Missing]:
     return sorted(found, key=lambda one: order[one.share])
 
 
-_ORDER = (Share.NEEDS_YOU, Share.NOT_ELIGIBLE, Share.WAITING, Share.CANNOT, Share.HAS)
+_ORDER = (Share.NEEDS_YOU, Share.NOT_ELIGIBLE, Share.WAITING, Share.CANNOT)

@@ -147,10 +147,10 @@ def _of_guild(path: str) -> Callable[[Person], Q]:
     return lambda person: Q(**{f"{path}__in": _guilds(person)})
 
 
-def _codes(person: Person, path: str = "") -> Q:
+def _codes(person: Person) -> Q:
     """All codes of the games that the person's guilds play."""
     own = Guild.objects.filter(pk__in=_guilds(person)).order_by().values("provider")
-    return Q(**{f"{path}provider__in": own})
+    return Q(provider__in=own)
 
 
 def _events(person: Person) -> Q:

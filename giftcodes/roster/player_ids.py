@@ -16,7 +16,7 @@ _SEPARATOR = "[ \u00a0\u2000-\u200a\u202f\u205f\u3000.,'’·_\u2010-\u2013\u066
 _CHAIN = re.compile(rf"[0-9]+(?:{_SEPARATOR}[0-9]+)*")
 _GROUP = re.compile(r"[0-9]+")
 #: Letters that a scanner or a person writes for a digit.
-_LETTERS = str.maketrans({"O": "0", "o": "0", "О": "0", "о": "0", "l": "1", "I": "1", "|": "1"})
+_LETTERS = str.maketrans({"O": "0", "o": "0", "О": "0", "о": "0", "l": "1", "I": "1"})
 _SPOILT = "[0-9OoОоlI]"
 _LETTERED = re.compile(
     rf"(?<!\w)(?:{_SPOILT}{{1,3}}(?:{_SEPARATOR}{_SPOILT}{{3}}){{1,3}}|{_SPOILT}{{6,12}})(?!\w)"

@@ -22,17 +22,13 @@ Row = TypeVar("Row")
 _FOLDER = Path(__file__).parent
 _HEADING = re.compile(r"^-- name: (\w+)\n(?:--.*\n)*", re.MULTILINE)
 _PART = re.compile(r"{(\w+)}")
-_COMMENTS_ABOVE = re.compile(r"(?:--.*\n)*")
 
 
 @cache
 def _statements(file: str) -> dict[str, str]:
     text = (_FOLDER / f"{file}.sql").read_text(encoding="utf-8")
     _before, *parts = _HEADING.split(text)
-    return {
-        name: _COMMENTS_ABOVE.sub("", body.strip(), count=1)
-        for name, body in zip(parts[::2], parts[1::2], strict=True)
-    }
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
 @cache

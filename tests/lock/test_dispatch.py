@@ -59,7 +59,7 @@ def test_a_second_dispatcher_waits_and_gives_no_permit_twice(
         both = [elsewhere(lambda: dispatch("simulator")) for _ in range(2)]
         assert all(one.is_waiting for one in both)
         # Both wait before they choose members, because they must choose while they hold the lock.
-        Redemption.objects.for_update(nowait=True).get(pk=run.pk)
+        Redemption.objects.select_for_update(nowait=True, no_key=True).get(pk=run.pk)
 
     assert sorted(len(one.wait()) for one in both) == [0, 30]
     assert MemberRedemption.objects.in_flight().count() == 30

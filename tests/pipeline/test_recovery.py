@@ -19,6 +19,7 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.pipeline import redeem as step
 from giftcodes.pipeline import sweep as sweep_step
 from tests.factories import gift_code, guild, member
@@ -82,7 +83,7 @@ def test_a_lease_that_is_not_over_is_left_alone(world: World) -> None:
     world.claim(redemption)
     world.pass_time(25)
 
-    assert sweep_step.recover_expired_leases() == 0
+    assert sweep_step.recover_expired_leases(FailureIsolation("sweep")) == 0
     assert redemption.member_redemptions.get().state == State.IN_FLIGHT
 
 

@@ -18,6 +18,7 @@ from giftcodes.clients.games import Rate
 from giftcodes.domain.outcomes import UNDECIDED, Outcome
 from giftcodes.domain.transitions import OPEN, values
 from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RunState, Trigger
+from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.redemption import RedemptionQuerySet
 from giftcodes.pipeline import catch_up, code_lifecycle, dispatch, finish, start_or_refuse
 from giftcodes.pipeline.start_or_refuse import StartKind
@@ -178,7 +179,7 @@ class Flow(RuleBasedStateMachine):
             providers.pause(PROVIDER, reason="By hand.")
         elif what == "leave":
             self.a_member_changes(member=member, what="active")
-            catch_up.withdraw_leavers()
+            catch_up.withdraw_leavers(FailureIsolation("catch-up"))
         elif what == "late answers":
             for request in list(self.system.requests):
                 self._record(request)
