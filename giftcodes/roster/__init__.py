@@ -11,8 +11,6 @@ from giftcodes.roster.review import (
     listed,
     listed_values,
     member_list,
-    members_in,
-    read_members,
     review_of,
 )
 from giftcodes.roster.text import MAX_BYTES, text_of
@@ -39,8 +37,6 @@ __all__ = [
     "listed",
     "listed_values",
     "member_list",
-    "members_in",
-    "read_members",
     "review_of",
     "text_of",
     "turn_to_read",

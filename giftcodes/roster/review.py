@@ -19,7 +19,6 @@ from giftcodes.roster.limits import LIMITS, too_much
 from giftcodes.roster.masks import realm_in
 from giftcodes.roster.parse import Record, Table, joined_lines, member_of, table_of
 from giftcodes.roster.player_ids import odd_length, player_ids
-from giftcodes.roster.text import text_of
 from giftcodes.roster.values import (
     BadLine,
     ListedMember,
@@ -32,27 +31,6 @@ from giftcodes.roster.values import (
 #: How many characters of a line a review shows.
 _SHOWN = 300
 _FIELDS = ("player_id", "nickname", "realm", "consented_on")
-
-
-def read_members(data: bytes) -> MemberList:
-    """Read a file.
-
-    Args:
-        data: an xlsx workbook, or text in UTF-8 or UTF-16 (`members_in`).
-
-    Raises:
-        UnreadableListError: no part of it can be used, or it exceeds `LIMITS`.
-    """
-    return members_in(text_of(data))
-
-
-def members_in(text: str) -> MemberList:
-    """The members in a text, as `text_of` returns it, without those that a person must confirm.
-
-    Raises:
-        UnreadableListError: no part of it can be used, or it exceeds `LIMITS`.
-    """
-    return member_list(review_of(text))
 
 
 def member_list(review: Review, *, with_unsure: bool = False) -> MemberList:

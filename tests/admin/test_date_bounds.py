@@ -17,9 +17,9 @@ from giftcodes.domain.validators import (
     validate_moment,
 )
 from giftcodes.models import GiftCode, Member
-from giftcodes.roster import read_members
 from tests.admin.conftest import Browser, errors
 from tests.factories import gift_code, guild, member
+from tests.member_lists import read_members
 
 WORDS = "This date is out of bounds. Set one from 2000-01-01 to 2100-01-01."
 ZONES = ["America/New_York", "Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "UTC"]

@@ -13,9 +13,9 @@ from openpyxl import load_workbook
 
 from giftcodes.models import Member
 from giftcodes.queries.history_export import harmless
-from giftcodes.roster import read_members
 from tests.admin.conftest import Browser
 from tests.factories import gift_code, guild, member
+from tests.member_lists import read_members
 
 
 def export(browser: Browser, *members: Member) -> Any:

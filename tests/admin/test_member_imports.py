@@ -9,10 +9,10 @@ import pytest
 
 from giftcodes.admin.common.html import guild_url
 from giftcodes.models import Guild, MemberImport
-from giftcodes.roster import read_members
 from giftcodes.services.imports import import_members
 from tests.admin.conftest import Browser, TaskQueue
 from tests.factories import guild, member
+from tests.member_lists import read_members
 
 
 @pytest.fixture

@@ -39,7 +39,6 @@ from giftcodes.models import (
     Redemption,
 )
 from giftcodes.models.games import fingerprint
-from giftcodes.roster import read_members
 from giftcodes.services.imports import import_members
 from tests.admin import past
 from tests.admin.conftest import Browser, address, messages_of
@@ -53,6 +52,7 @@ from tests.factories import (
     member_redemption,
     player_id,
 )
+from tests.member_lists import read_members
 
 WEBHOOK = "https://discord.com/api/webhooks/1/aVerySecretToken"
 

@@ -35,9 +35,9 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
-from giftcodes.roster import read_members
 from giftcodes.services.imports import import_members
 from tests.factories import REALM
+from tests.member_lists import read_members
 
 NAMES = (
     "Amber",

@@ -6,10 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from giftcodes.models import Member, OptOut
-from giftcodes.roster import ListedMember, members_in
+from giftcodes.roster import ListedMember
 from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
+from tests.member_lists import members_in
 from tests.pipeline.conftest import states
 
 

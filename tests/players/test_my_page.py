@@ -26,11 +26,11 @@ from giftcodes.models import (
 )
 from giftcodes.players import my_page
 from giftcodes.queries import my_codes
-from giftcodes.roster import read_members
 from giftcodes.services import joining, personal_links, self_service_limits
 from giftcodes.services.imports import import_members
 from giftcodes.services.players import opt_in, opt_out, opt_out_in
 from tests.factories import gift_code, guild, member
+from tests.member_lists import read_members
 from tests.players.conftest import ANNA, TaskQueue, Visitor, personal, row
 
 pytestmark = pytest.mark.django_db

@@ -23,15 +23,14 @@ from giftcodes.roster import (
     UnreadableListError,
     limits,
     masks,
-    members_in,
     names,
     parse,
-    read_members,
     turns,
     workbook,
     workbook_reader,
 )
 from giftcodes.roster.workbook_reader import Budget, Exceeded, Refused, csv_of
+from tests.member_lists import members_in, read_members
 from tests.roster import bombs
 from tests.waiting import PATIENCE_SECONDS, wait_for
 

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from giftcodes.roster import ListedMember, MemberList, UnreadableListError, read_members
+from giftcodes.roster import ListedMember, MemberList, UnreadableListError
+from tests.member_lists import read_members
 
 
 def read(text: str) -> MemberList:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from giftcodes.roster import ListedMember, UnreadableListError, read_members
+from giftcodes.roster import ListedMember, UnreadableListError
+from tests.member_lists import read_members
 
 
 def book(*rows: list[Any], before: list[list[Any]] | None = None) -> bytes:

@@ -32,7 +32,6 @@ from giftcodes.models.feed import FeedKind
 from giftcodes.models.games import games
 from giftcodes.notifications import announcements, causes
 from giftcodes.queries.player_data import data_of
-from giftcodes.roster import read_members
 from giftcodes.services import imports, players
 from redeemer.backups.address import Address
 from redeemer.backups.programs import client_to_dump
@@ -41,6 +40,7 @@ from redeemer.startup_errors import require_secret_key
 from tests.admin import past
 from tests.databases import url_of
 from tests.factories import guild
+from tests.member_lists import read_members
 
 migration = importlib.import_module("giftcodes.migrations.0026_encrypted_addresses")
 sessions_migration = importlib.import_module("giftcodes.migrations.0027_hashed_sessions")

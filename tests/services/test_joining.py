@@ -20,13 +20,13 @@ from giftcodes.models import (
     SelfServiceEvent,
     Throttle,
 )
-from giftcodes.roster import read_members
 from giftcodes.services import join_decisions, joining, personal_links
 from giftcodes.services.imports import import_members, undo_import
 from giftcodes.services.joining import Wish
 from giftcodes.services.members import move_members
 from giftcodes.services.players import opt_out, opt_out_in
 from tests.factories import REALM, gift_code, guild, member
+from tests.member_lists import read_members
 from tests.pipeline.conftest import World, states
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from giftcodes.models import Guild, Member, MemberImport
-from giftcodes.roster import read_members
 from giftcodes.services.imports import import_members, undo_import
 from tests.factories import gift_code, guild, member
+from tests.member_lists import read_members
 from tests.pipeline.conftest import World
 
 pytestmark = pytest.mark.django_db
