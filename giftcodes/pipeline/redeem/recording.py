@@ -132,8 +132,9 @@ class _Recorded(NamedTuple):
 
 def _recorded_before(intent: Intent, answer: Answer, progress: Progress) -> _Recorded | None:
     """What an earlier try has recorded, if only the reply to its commit was lost."""
-    recorded = Attempt.objects.filter(pk=intent.id).exclude(outcome="")
-    if not progress.is_again or not recorded.exists():
+    if not progress.is_again:
+        return None
+    if not Attempt.objects.filter(pk=intent.id).exclude(outcome="").exists():
         return None
     transition = decide(answer.outcome, _context(intent, answer.outcome, intent.known))
     return _Recorded(transition, held=False)
