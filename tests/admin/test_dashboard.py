@@ -153,6 +153,14 @@ def test_the_live_view_is_fetched_often_during_a_run_and_rarely_otherwise(browse
     assert browser.client.get(url).json()["again_in_seconds"] == 2
 
 
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+def test_the_interval_of_a_live_page_is_a_number_in_each_language(
+    browser: Browser, language: str
+) -> None:
+    page = browser.client.get("/admin/", headers={"Accept-Language": language})
+    assert 'data-again="10"' in page.content.decode()
+
+
 def test_the_name_of_a_guild_is_text_and_never_markup(browser: Browser) -> None:
     row = past.redemption(state="running", member_state="pending")
     row.guild.name = "<img src=x onerror=alert(1)>"

@@ -154,6 +154,28 @@ def test_an_open_part_stays_open_and_a_focused_link_stays_focused(
     expect(link).to_be_focused()
 
 
+def test_the_focus_stays_on_the_button_of_the_same_member(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    owls = guild("Owls", members=9)
+    code = gift_code("FROST")
+    first, second = astray(owls, code), astray(owls, code)
+    line = Line(page)
+    open_with_still_clock(page, f"{live_server.url}/admin/")
+    buttons = page.get_by_role("button", name="Save and ask again")
+    expect(buttons).to_have_count(2)
+    one = page.locator(f".fix:has(#realm-{second.pk})").get_by_role("button").first
+    one.focus()
+
+    astray(owls, code)
+    see_an_answer(page, line)
+
+    expect(buttons).to_have_count(3)
+    expect(one).to_be_focused()
+    other = page.locator(f".fix:has(#realm-{first.pk})").get_by_role("button").first
+    expect(other).not_to_be_focused()
+
+
 def test_a_field_stays_while_a_person_fills_it_in_and_is_replaced_later(
     page: Page, live_server: Any, run: Redemption
 ) -> None:

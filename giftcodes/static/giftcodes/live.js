@@ -9,10 +9,15 @@
     const LONGEST_WAIT_SECONDS = 60;
     const FIRST_WAIT_SECONDS = 2;
 
-    /* The same element has the same key before and after its part is exchanged. */
+    /* The same element has the same key before and after its part is exchanged. Buttons with the same words differ in
+       the hidden fields of their forms, such as the member or the code. */
     const keyOf = (element) => [
         element.tagName,
-        element.getAttribute("href") ?? (element.id || element.value || element.closest("[id]")?.id),
+        element.getAttribute("href") ?? (element.id || element.closest("[id]")?.id),
+        element.name,
+        element.value,
+        ...[...element.form?.querySelectorAll("input[type=hidden]:not([name=csrfmiddlewaretoken])") ?? []]
+            .map((field) => `${field.name}=${field.value}`),
     ].join(" ");
 
     /* The CSRF token of a form differs in each response, but the old token stays valid: parts are compared without it. */
@@ -31,7 +36,7 @@
         constructor(root) {
             this.root = root;
             this.failures = 0;
-            this.waitSeconds = Number(root.dataset.again || FIRST_WAIT_SECONDS);
+            this.waitSeconds = Number(root.dataset.again) || FIRST_WAIT_SECONDS;
             this.timer = null;
             this.asking = false;
             this.over = false;
@@ -103,13 +108,18 @@
                 return;
             }
             const focused = part.contains(document.activeElement) ? keyOf(document.activeElement) : null;
+            const alike = () => [...part.querySelectorAll("a[href], button, summary, textarea")]
+                .filter((element) => keyOf(element) === focused);
+            const before = alike();
+            const place = before.indexOf(document.activeElement);
             const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
             part.liveHtml = comparable;
             part.innerHTML = html;
             open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-            if (focused) {
-                [...part.querySelectorAll("a[href], button, summary, textarea")]
-                    .find((element) => keyOf(element) === focused)?.focus();
+            /* If one of several elements with the same key has come or gone, the focused one is not known any more. */
+            const after = focused ? alike() : [];
+            if (after.length === before.length) {
+                after[place]?.focus();
             }
             showTimes(part);
         }
