@@ -132,6 +132,16 @@ def test_a_service_gets_only_the_secrets_that_it_needs() -> None:
     }
 
 
+def test_configs_and_secrets_are_files_because_the_services_are_read_only() -> None:
+    """Compose copies every other source into the container, and a read-only one refuses that."""
+    sources = {**COMPOSE["configs"], **COMPOSE["secrets"]}
+
+    assert {name: list(source) for name, source in sources.items()} == {
+        name: ["file"] for name in ("postgres-owner", "postgres-password", "redis-password")
+    }
+    assert (REPOSITORY / COMPOSE["configs"]["postgres-owner"]["file"]).is_file()
+
+
 def test_no_password_is_in_a_command_line() -> None:
     """Every user of the host can read the command lines of processes."""
     for service in SERVICES.values():
@@ -224,7 +234,8 @@ class Engine:
 
     def make_owner(self) -> None:
         """Run the script that PostgreSQL's image runs in a new volume, with names that fit here."""
-        script = COMPOSE["configs"]["postgres-owner"]["content"]
+        file = REPOSITORY / COMPOSE["configs"]["postgres-owner"]["file"]
+        script = file.read_text(encoding="utf-8")
         for there, here in {
             "--username postgres": "--username redeemer",
             "ROLE postgres": "ROLE redeemer_owner",
