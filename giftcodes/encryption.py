@@ -86,6 +86,16 @@ def prefixes() -> list[str]:
     return [key.prefix for key in _keys()]
 
 
+def prefix_of(text: str) -> str:
+    """The prefix of the secrets that the key made from this text of the settings encrypts."""
+    return _derived(text).prefix
+
+
+def prefix_in(stored: str) -> str:
+    """The prefix of a stored text, which names its key. Empty if the text is not encrypted."""
+    return stored[:PREFIX_LENGTH] if is_encrypted(stored) else ""
+
+
 def _keys() -> tuple[_Key, ...]:
     texts = [text for text in settings.ENCRYPTION_KEYS if text]
     if secret_key.is_set():

@@ -17,10 +17,11 @@ import psycopg.sql
 from django.core.management.base import CommandError
 from django.db.migrations.loader import MigrationLoader
 
+from giftcodes import encryption
 from giftcodes.cli.progress import ReportProgress
-from giftcodes.encryption import is_encrypted
 from redeemer.backups.address import Address
 from redeemer.backups.programs import Client, ProgramError, client_to_dump, client_to_load, run
+from redeemer.environment import Settings
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home, SecretStore, private_draft
 
@@ -40,9 +41,12 @@ _SIZES = """
 """
 _MAGIC = b"PGDMP"
 _MIGRATIONS, _OPT_OUTS = "django_migrations", "giftcodes_optout"
-#: The tables with encrypted values that a person must enter again if the key is lost. Join links
-#: are not among them, because they work without the key.
-_ENCRYPTED = ("giftcodes_channel", "giftcodes_feed", "giftcodes_storedsetting")
+#: The columns with secrets that cannot be made again if their key is lost.
+_ENCRYPTED = {
+    "giftcodes_channel": ("address",),
+    "giftcodes_feed": ("address", "api_key"),
+    "giftcodes_storedsetting": ("value",),
+}
 _NOTE = re.compile(r"^COMMENT ON TABLE \S*giftcodes_optout IS '(.*)';$", re.MULTILINE)
 _ENTRY_BEGUN = re.compile(r"^pg_restore: (creating|processing|executing) ")
 _READ_TIMEOUT_SECONDS = 600
@@ -169,6 +173,19 @@ def is_note_of(note: str | None, home: Home) -> bool:
     return note in {check_value(key) for key in keys if key}
 
 
+def can_decrypt(dump: Dump, home: Home) -> bool:
+    """Return whether our keys decrypt every secret of the backup that cannot be made again.
+
+    Our keys are those in ENCRYPTION_KEYS, SECRET_KEY and OLD_SECRET_KEY (giftcodes.encryption).
+
+    Raises:
+        CommandError: the file with the key cannot be read.
+    """
+    given = Settings().list("ENCRYPTION_KEYS")
+    keys = [*given, own_key(home), os.environ.get("OLD_SECRET_KEY")]
+    return dump.key_prefixes <= {encryption.prefix_of(key) for key in keys if key}
+
+
 def check_value(key: str) -> str:
     """Return a hash by which a dump can be matched to its SECRET_KEY. It does not reveal the key.
 
@@ -182,8 +199,8 @@ def check_value(key: str) -> str:
 class Dump:
     """What a file of pg_dump contains. The file has been read to its end, so it is complete.
 
-    `encrypted` is the number of encrypted values that would have to be entered again without their
-    key.
+    Args:
+        key_prefixes: the prefixes of the secrets that cannot be made again. They name the keys.
     """
 
     file: Path
@@ -192,7 +209,7 @@ class Dump:
     entries: int
     migrations: frozenset[tuple[str, str]]
     opt_outs: int
-    encrypted: int
+    key_prefixes: frozenset[str]
     note: str | None
 
     def unknown_migrations(self) -> list[str]:
@@ -238,9 +255,20 @@ def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
         entries=entries,
         migrations=migrations,
         opt_outs=len(_rows(rows, _OPT_OUTS)),
-        encrypted=sum(_encrypted_values(rows, table) for table in _ENCRYPTED),
+        key_prefixes=_key_prefixes(rows),
         note=note[1] if note else None,
     )
+
+
+def _key_prefixes(rows: str) -> frozenset[str]:
+    # An older release may lack a column, or have stored the plain text in it.
+    found = {
+        encryption.prefix_in(row.get(column, ""))
+        for table, columns in _ENCRYPTED.items()
+        for row in _rows(rows, table)
+        for column in columns
+    }
+    return frozenset(found - {""})
 
 
 def entries_done(entries: int, tell: ReportProgress) -> Callable[[str], None]:
@@ -303,12 +331,6 @@ def _damaged(file: Path, reason: str) -> str:
 def _header(head: str, title: str) -> str:
     found = re.search(rf"^;\s+{re.escape(title)} (.*)$", head, re.MULTILINE)
     return found[1] if found else "unknown"
-
-
-def _encrypted_values(text: str, table: str) -> int:
-    """Count the encrypted values. A row may have none, such as that of a game's main feed."""
-    values = (value for row in _rows(text, table) for value in row.values())
-    return sum(map(is_encrypted, values))
 
 
 def _rows(text: str, table: str) -> list[dict[str, str]]:

@@ -31,9 +31,13 @@ from tests.commands.conftest import Said, run
 
 __all__ = ["site", "template"]
 
-
-#: A value as the tables hold it, of a key that no site has.
-ENCRYPTED = "enc1:00000000:x"
+#: Adds a feed with a secret in the column that is named.
+_ADD_FEED = """
+    INSERT INTO giftcodes_feed (
+        provider, {}, enabled, next_poll_at, failures, error, listed, skipped, skipped_lines,
+        etag, last_modified
+    ) VALUES ('simulator', %s, true, now(), 0, '', 0, 0, '[]', '', '')
+"""
 
 
 @pytest.fixture
@@ -309,10 +313,7 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     site: Site, restore: Callable[..., Said]
 ) -> None:
     site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
-    site.query(
-        "INSERT INTO giftcodes_channel (guild_id, address)"
-        f" SELECT id, '{ENCRYPTED}' FROM giftcodes_guild"
-    )
+    _add_channels(site, SECRET_KEY="one")
     file = site.folder / "redeemer.dump"
     site.manage("backup", file, SECRET_KEY="one")
 
@@ -329,16 +330,23 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     assert with_any_key.err.startswith(
         "The backup was made with another SECRET_KEY: its 1 opt-out(s) are not recognised"
     )
-    assert "encrypted with that key cannot be decrypted" in with_any_key.err
+    assert "contains secrets that cannot be decrypted" in with_any_key.err
     assert "cannot be decrypted" not in same.err + replaced.err
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO giftcodes_storedsetting (name, value) VALUES ('WHITEOUT_SALT', %s)",
+        _ADD_FEED.format("address"),
+        _ADD_FEED.format("api_key"),
+    ],
+    ids=["salt", "feed's address", "feed's key"],
+)
 def test_another_key_warns_that_what_was_entered_in_the_browser_is_lost(
-    site: Site, restore: Callable[..., Said]
+    site: Site, restore: Callable[..., Said], statement: str
 ) -> None:
-    site.query(
-        "INSERT INTO giftcodes_storedsetting (name, value) VALUES ('WHITEOUT_SALT', %s)", ENCRYPTED
-    )
+    site.query(statement, _encrypted(SECRET_KEY="one"))
     file = site.folder / "redeemer.dump"
     site.manage("backup", file, SECRET_KEY="one")
 
@@ -348,26 +356,20 @@ def test_another_key_warns_that_what_was_entered_in_the_browser_is_lost(
     assert "the salts and keys under “Connect a game”" in said.err
 
 
-@pytest.mark.parametrize("column", ["address", "api_key"])
-def test_another_key_warns_that_the_addresses_and_keys_of_feeds_are_lost(
-    site: Site, restore: Callable[..., Said], column: str
+def test_a_restore_without_the_key_in_encryption_keys_warns_also_with_the_same_secret_key(
+    site: Site, restore: Callable[..., Said]
 ) -> None:
-    site.query(
-        "INSERT INTO giftcodes_feed (provider, enabled, next_poll_at, failures, error, listed,"
-        " skipped, skipped_lines, etag, last_modified)"
-        " VALUES ('whiteout', true, now(), 0, '', 0, 0, '[]', '', '')"
-    )
+    _add_channels(site, SECRET_KEY="one", ENCRYPTION_KEYS=["two"])
     file = site.folder / "redeemer.dump"
-    site.manage("backup", file, SECRET_KEY="one")
-    without = restore("--yes", file, SECRET_KEY="another")
-    site.query(f"UPDATE giftcodes_feed SET {column} = %s", ENCRYPTED)
-    site.manage("backup", file, SECRET_KEY="one")
+    site.manage("backup", file, SECRET_KEY="one", ENCRYPTION_KEYS="two")
 
-    said = restore("--yes", file, SECRET_KEY="another")
+    without = restore("--yes", file, SECRET_KEY="one", ENCRYPTION_KEYS="")
+    with_key = restore("--yes", file, SECRET_KEY="one", ENCRYPTION_KEYS="three, two")
+    with_that_key_alone = restore("--yes", file, SECRET_KEY="another", ENCRYPTION_KEYS="two")
 
-    assert (without.status, "cannot be decrypted" in without.err) == (0, False), without.err
-    assert said.status == 0, said.err
-    assert "the addresses and keys of added feeds" in said.err
+    said = (without, with_key, with_that_key_alone)
+    assert [one.status for one in said] == [0, 0, 0], [one.err for one in said]
+    assert ["cannot be decrypted" in one.err for one in said] == [True, False, False]
 
 
 def test_without_opt_outs_and_encrypted_values_any_key_is_accepted(
@@ -450,3 +452,16 @@ def _on_terminal(site: Site, file: Path, answer: str) -> str:
         os.close(ours)
         process.wait(120)
     return " ".join(shown.decode().split())
+
+
+def _encrypted(**keys: Any) -> str:
+    """A secret, as a site with these settings stores it."""
+    with override_settings(**{"OLD_SECRET_KEY": "", "ENCRYPTION_KEYS": [], **keys}):
+        return encryption.encrypt("json://example.org/aVerySecretToken")
+
+
+def _add_channels(site: Site, **keys: Any) -> None:
+    site.query(
+        "INSERT INTO giftcodes_channel (guild_id, address) SELECT id, %s FROM giftcodes_guild",
+        _encrypted(**keys),
+    )

@@ -17,7 +17,7 @@ from giftcodes.cli.paths import expanded, without_links
 from giftcodes.cli.progress import stage
 from redeemer import paths
 from redeemer.backups.address import Address
-from redeemer.backups.dumps import Dump, is_note_of, own_key, read_dump
+from redeemer.backups.dumps import Dump, can_decrypt, is_note_of, own_key, read_dump
 from redeemer.backups.programs import exit_on_signals
 from redeemer.backups.replacing import (
     refuse_while_connected,
@@ -85,15 +85,14 @@ class Command(ServerCommand):
                 f"{dump.file} is from a newer release: this one does not know {unknown[0]}. "
                 "Update Redeemer first."
             )
-        if is_note_of(dump.note, home):
-            return
-        if dump.opt_outs:
+        if dump.opt_outs and not is_note_of(dump.note, home):
             self._check_opt_outs(dump, any_key=any_key)
-        if dump.encrypted:
+        if not can_decrypt(dump, home):
             self.warn(
-                "The backup was made with another SECRET_KEY: what was encrypted with that key "
-                "cannot be decrypted. Enter the addresses of channels again, the salts and keys "
-                "under “Connect a game”, and the addresses and keys of added feeds."
+                "The backup contains secrets that cannot be decrypted, because their key is not in "
+                "the settings. Put it into ENCRYPTION_KEYS or OLD_SECRET_KEY. Otherwise enter the "
+                "addresses of channels and feeds again, and the salts and keys under “Connect a "
+                "game”."
             )
 
     def _check_opt_outs(self, dump: Dump, *, any_key: bool) -> None:
