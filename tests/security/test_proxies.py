@@ -25,6 +25,7 @@ pytestmark = pytest.mark.system
 
 PAGE = REPOSITORY / "docs" / "how-to" / "use-a-proxy.md"
 PROGRAMS = ("nginx", "caddy")
+_SECRET = "aSecretThatOnlyOnePersonMayKnow"
 #: The main file of nginx, which includes the file from the page.
 _NGINX = """
 daemon off;
@@ -33,7 +34,7 @@ error_log stderr;
 {user}
 events {{ }}
 http {{
-    access_log off;
+    access_log {folder}/access.log;
     client_body_temp_path {folder}/bodies;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -103,6 +104,8 @@ class Front:
 
     port: int
     running: System
+    #: The access log. Caddy has none, as it is configured on the page.
+    access_log: Path
 
     def caller(self, source: str = "127.0.0.2") -> Caller:
         return Caller(self.port, source=source, is_tls=True)
@@ -121,7 +124,7 @@ def front(
         port = pick_port()
         running.environment |= {"XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
         running.launch(program, COMMANDS[program](tmp_path, port=port, site=site))
-        front = Front(port, running)
+        front = Front(port, running, tmp_path / "access.log")
         wait_for(lambda: _is_up(front), f"{program} to answer")
         yield front
 
@@ -147,6 +150,19 @@ def test_the_site_sees_the_client_s_address_and_no_header_of_the_client_changes_
     log = front.running.log("web")
     assert "ip=127.0.0.2" in log
     assert "203.0.113." not in log
+
+
+def test_the_log_of_the_proxy_has_no_secret_of_a_link(front: Front) -> None:
+    """Whoever reads the log could accept the invitation, or set the password."""
+    if not front.access_log.exists():
+        pytest.skip("Caddy has no access log unless someone configures one.")
+    for path in ("join", "my", "invitation", "password-link"):
+        front.caller().ask(f"/{path}/{_SECRET}/")
+    front.caller().ask("/healthz?after")
+
+    log = front.access_log.read_text(encoding="utf-8")
+    assert "/healthz?after" in log
+    assert _SECRET not in log
 
 
 def test_static_files_arrive_whole(front: Front) -> None:
