@@ -18,6 +18,8 @@ COPY redeemer redeemer
 COPY giftcodes giftcodes
 COPY simulator simulator
 COPY templates templates
+# COPY keeps the modes of the files. After a clone with umask 077, only root could read the code.
+RUN chmod -R a+rX manage.py .docker redeemer giftcodes simulator templates
 # Compile the code now, because the files are read-only when the container runs. Copying may change
 # the dates of the files, so the mode `unchecked-hash` ignores them.
 COPY .ci/sbom.py .ci/

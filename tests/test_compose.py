@@ -39,6 +39,7 @@ from tests.waiting import PATIENCE_SECONDS, wait_for
 pytestmark = pytest.mark.slow
 
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+_FOR_THE_BUILD = (".ci", "requirements.txt")
 _APPLICATION = ("web", "control", "redeem", "beat")
 _SERVERS = ("postgres", "redis")
 _PASSWORD = "only-for-compose"
@@ -163,6 +164,53 @@ def test_images_are_pinned_and_the_packages_are_those_of_make_up() -> None:
 
     assert all(re.fullmatch(r"[\w/]+:\d+[\w.-]*", image) for image in images), images
     assert '"python", ".ci/install.py", ".venv/.installed", "requirements.txt"' in _DOCKERFILE
+
+
+def test_the_image_s_user_can_read_the_code_of_a_clone_that_only_its_owner_can_read(
+    tmp_path: Path,
+) -> None:
+    build = _DOCKERFILE.partition("\nFROM ${PYTHON}\n")[0]
+    copied = re.findall(r"^COPY (\S+) \S+$", build, re.MULTILINE)
+    # The other files are read only while the image is built.
+    for name in (path for path in copied if path.partition("/")[0] not in _FOR_THE_BUILD):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        if (REPOSITORY / name).is_dir():
+            path.mkdir()
+            path /= "module.py"
+        path.touch(0o700 if os.access(REPOSITORY / name, os.X_OK) else 0o600)
+    for folder in filter(Path.is_dir, tmp_path.rglob("*")):
+        folder.chmod(0o700)
+
+    for command in re.findall(r"^RUN (chmod .*)$", build, re.MULTILINE):
+        subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True)
+
+    modes = {
+        str(path.relative_to(tmp_path)): path.stat().st_mode & 0o077 for path in tmp_path.rglob("*")
+    }
+    assert {mode & 0o044 for mode in modes.values()} == {0o044}, modes
+    assert modes[".docker"] == modes[".docker/with-password"] == modes["giftcodes"] == 0o055
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, "from the file"), ("", "from the file"), ("of .env", "of .env")]
+)
+def test_a_password_in_the_environment_takes_precedence_over_the_file(
+    given: str | None, expected: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "postgres-password"
+    file.write_text("from the file\n", encoding="utf-8")
+    own = {} if given is None else {"PGPASSWORD": given}
+
+    said = subprocess.run(
+        [REPOSITORY / ".docker" / "with-password", "printenv", "PGPASSWORD"],
+        env={"PATH": os.environ["PATH"], "PGPASSWORD_FILE": str(file), **own},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout.strip() == expected
 
 
 # --- What the services do -------------------------------------------------------------------------
