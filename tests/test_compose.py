@@ -166,6 +166,15 @@ def test_images_are_pinned_and_the_packages_are_those_of_make_up() -> None:
     assert '"python", ".ci/install.py", ".venv/.installed", "requirements.txt"' in _DOCKERFILE
 
 
+def test_the_steps_of_an_upgrade_exchange_every_service() -> None:
+    """They start services without those that they depend on, so each one must be named."""
+    page = (REPOSITORY / "docs" / "how-to" / "upgrade.md").read_text(encoding="utf-8")
+    steps = re.findall(r"^docker compose (?:up|run) ([^#\n]*)", page, re.MULTILINE)
+    named = {word for step in steps for word in step.split() if not word.startswith("-")}
+
+    assert named == {*_APPLICATION, "migrate", *_SERVERS}
+
+
 def test_the_image_s_user_can_read_the_code_of_a_clone_that_only_its_owner_can_read(
     tmp_path: Path,
 ) -> None:
