@@ -187,7 +187,9 @@ def _import_batch(
     """Import a batch, or only report what would happen, in a fixed number of statements."""
     guild = made.guild
     ids = [line.player_id for line in batch]
-    rows = guild.members.select_for_update(no_key=True).filter(player_id__in=ids).order_by("pk")
+    rows = guild.members.filter(player_id__in=ids).order_by("pk")
+    if is_real:
+        rows = rows.select_for_update(no_key=True)
     known = {row.player_id: row for row in rows}
     if is_real:
         keep_first_versions(known.values())

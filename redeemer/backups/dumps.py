@@ -341,4 +341,6 @@ def _rows(text: str, table: str) -> list[dict[str, str]]:
     if found is None:
         return []
     columns = found[1].split(", ")
-    return [dict(zip(columns, line.split("\t"), strict=True)) for line in found[2].splitlines()]
+    # Only "\n" ends a row: a value may contain other signs at which `splitlines` splits.
+    lines = found[2].split("\n")[:-1]
+    return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]

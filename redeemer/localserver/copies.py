@@ -145,6 +145,10 @@ class Copies:
                 args=(run, list(command), dict(environment), folder, write, os.getpid()),
             )
             process.start()
+        except BaseException:
+            # The start is tried again, and each failure would leave a file open.
+            os.close(read)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(write)

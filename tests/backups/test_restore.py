@@ -356,6 +356,18 @@ def test_another_key_warns_that_what_was_entered_in_the_browser_is_lost(
     assert "the salts and keys under “Connect a game”" in said.err
 
 
+def test_a_line_separator_in_a_name_ends_no_row_of_the_backup(
+    site: Site, restore: Callable[..., Said]
+) -> None:
+    site.query(_ADD_FEED.format("name"), "north\u2028south")
+    file = site.folder / "redeemer.dump"
+    site.manage("backup", file)
+
+    said = restore("--yes", file)
+
+    assert said.status == 0, said.err
+
+
 def test_a_restore_without_the_key_in_encryption_keys_warns_also_with_the_same_secret_key(
     site: Site, restore: Callable[..., Said]
 ) -> None:

@@ -175,3 +175,15 @@ def test_an_undo_leaves_a_last_version_of_deleted_members(wolves: Guild, admin_u
     last = Member.history.filter(id=gone.pk).order_by("history_id").last()
     assert (last.history_type, last.nickname, last.player_id) == ("-", "Amber", NEW)
     assert last.history_change_reason == f"Import {import_id} undone."
+
+
+def test_a_dry_run_locks_no_member(wolves: Guild) -> None:
+    """A dry run reads the lines in parts, so it would lock members in another order than others."""
+    lines = read_members(LISTING.encode()).members
+
+    with CaptureQueriesContext(connection) as sent:
+        import_members(wolves.pk, lines, dry_run=True)
+
+    locking = [one["sql"] for one in sent.captured_queries if "FOR NO KEY UPDATE" in one["sql"]]
+    assert not [sql for sql in locking if 'FROM "giftcodes_member"' in sql]
+    assert locking, "the guild is locked"

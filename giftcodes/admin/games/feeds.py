@@ -284,8 +284,8 @@ class FeedAdmin(Editable):
     def poll_now(self, request: HttpRequest, feeds: QuerySet[Feed]) -> None:
         """Poll one feed at once and show the result.
 
-        Polling several feeds takes too long, so workers poll them. A feed that cannot be polled is
-        not left to a worker, because the person would not see why.
+        Polling several feeds takes too long, so workers poll them. A webhook, and a feed whose game
+        is off, are not left to a worker, because the person would not see why it is not polled.
         """
         report = Report()
         chosen = list(feeds)

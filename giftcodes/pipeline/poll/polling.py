@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import transaction
@@ -26,8 +26,8 @@ from giftcodes.pipeline.poll.lines import Stored, store
 class PollResult:
     """The result of a poll.
 
-    `asked` is false if the feed was left alone: it is not due, another program sends its codes, or
-    its game is off or has no feed.
+    `asked` is false if no request was sent: the feed is not due, another program sends its codes,
+    its game is off or has no feed, or its address or key cannot be decrypted.
     """
 
     asked: bool
@@ -77,7 +77,8 @@ def poll_feed(feed_id: int, *, force: bool = False) -> PollResult:
         source = source_of(feed)
     except UnreadableFeedError:
         unreadable = FeedReading(FeedStatus.FAILED, error=Sentence.of("feed_not_decrypted"))
-        return _store_failure(feed, unreadable, title=f"{config.title}, feed “{feed.name}”")
+        failed = _store_failure(feed, unreadable, title=f"{config.title}, feed “{feed.name}”")
+        return replace(failed, asked=False)
     return _poll(feed_id, source, force=force)
 
 

@@ -98,8 +98,9 @@ def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
 
     If the answer were lost here, the request would have to be repeated. A further try does not
     repeat what an earlier one has done: if only the reply to the last commit was lost, it changes
-    neither the budget nor the code. Only if the reply to the commit of the budget was lost, the
-    answer may be applied to the budget twice.
+    neither the budget nor the code. There are two exceptions. If the reply to the commit of the
+    budget was lost, the answer may be applied to the budget twice. If an earlier try's commit is
+    still under way, it may be applied to the code twice.
 
     Raises:
         django.db.OperationalError, django.db.InterfaceError: the database stays down. The sweep
