@@ -100,7 +100,7 @@ class Player:
     spend: float = 0
     vip: int = 0
     age: float = 1000
-    name: str = "Nobody"
+    name: str = "Player"
 
 
 @dataclass(frozen=True, slots=True)

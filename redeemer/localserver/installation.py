@@ -42,7 +42,7 @@ _READY_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 30.0
 _WHERE = "" if IS_INSTALLED else " in a clone that belongs to it"
 #: If root starts this, PostgreSQL runs as another user, but Redeemer runs as root. If Redeemer ran
-#: as a user that other services share, such as `nobody`, those services could read its keys.
+#: as a user that other services share, those services could read its keys.
 _ROOT = f"""\
   WARNING:  You are root, and so are the site, the workers and beat: a flaw in one of them gives
             an attacker the whole computer. They do not change to another user, because the code,
