@@ -2,7 +2,7 @@
 
 -- name: cost
 -- One row for each pair of a guild and a code of its game. The request for a player who is in two
--- of the guilds counts in the first guild only.
+-- of the guilds counts in the first guild only that would send it.
 WITH wanted AS (
     SELECT guild_id, code_id
     FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[]) AS pair (guild_id, code_id)
@@ -15,10 +15,8 @@ WITH wanted AS (
       AND (row.state = ANY(%(settled)s) OR %(seen)s::bigint[] IS NULL
            OR r.guild_id = ANY(%(seen)s))
     GROUP BY row.gift_code_id, row.player_id
-), counted AS (
-    SELECT w.guild_id, w.code_id,
-           row_number() OVER (PARTITION BY w.code_id, m.player_id
-                              ORDER BY g.priority DESC, g.id) AS nth,
+), known AS (
+    SELECT w.guild_id, w.code_id, m.player_id, g.priority,
            coalesce(held.has_it, false) AS has_it,
            held.player_id IS NOT NULL OR (
                -- A new row would wait for correction (models.participants.admit_members).
@@ -34,6 +32,11 @@ WITH wanted AS (
     JOIN giftcodes_guild g ON g.id = w.guild_id
     JOIN giftcodes_member m ON m.guild_id = g.id AND m.active AND NOT m.opted_out
     LEFT JOIN held ON held.gift_code_id = w.code_id AND held.player_id = m.player_id
+), counted AS (
+    SELECT guild_id, code_id, has_it, is_held,
+           row_number() OVER (PARTITION BY code_id, player_id, is_held IS TRUE
+                              ORDER BY priority DESC, guild_id) AS nth
+    FROM known
 ), cost AS (
     SELECT guild_id, code_id, count(*) AS members,
            count(*) FILTER (WHERE nth = 1 AND is_held IS NOT TRUE) AS requests,

@@ -355,6 +355,25 @@ def test_several_previews_are_summed_and_count_a_player_of_two_guilds_once(
 
 
 @pytest.mark.django_db
+def test_the_request_of_a_player_counts_in_the_first_guild_that_can_send_it() -> None:
+    code = proven()
+    bears, wolves = guild("Bears", members=1, priority=5), guild("Wolves", members=1)
+    there = Member.objects.get(guild=bears)
+    member(wolves, there.player_id)
+    pairs = [(bears.pk, code.pk), (wolves.pk, code.pk)]
+
+    def counted() -> list[tuple[int, int]]:
+        return [(one.requests, one.elsewhere) for one in previews(pairs).values()]
+
+    assert counted() == [(1, 0), (1, 1)]
+    # The game does not know the player in the realm of the first guild.
+    now = database_now()
+    realm = bears.realm
+    Member.objects.filter(pk=there.pk).update(refused_realm=realm, refused_at=now)
+    assert counted() == [(0, 0), (2, 0)]
+
+
+@pytest.mark.django_db
 def test_a_preview_for_another_game_s_guild_is_refused() -> None:
     with pytest.raises(ValueError, match="belongs to another game"):
         preview(guild_id=guild(provider="kingshot").pk, gift_code_id=gift_code().pk)
