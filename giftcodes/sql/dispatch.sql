@@ -1,5 +1,6 @@
 -- While a table has no statistics, PostgreSQL would read all rows of a code where these statements
--- need a few rows of an index. `OFFSET 0` makes it read a subquery first, or once for each row.
+-- need a few rows of an index. `OFFSET 0` keeps a subquery apart: PostgreSQL reads it before the
+-- rest or, if it refers to a row outside, once for each such row.
 -- `ORDER BY … LIMIT (SELECT 1000000)` makes it read an index in its order; there are never so many
 -- rows that the limit leaves any out. A bitmap scan would read all entries of rows that have left
 -- the index since the last VACUUM, each time: only a scan in order removes such entries.

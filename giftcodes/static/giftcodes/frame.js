@@ -1,7 +1,9 @@
 /* What Unfold leaves out:
    - labels for the search fields of autocompletes, which are created after the page has loaded
    - a cookie with the viewer's time zone, which the server uses for times (redeemer/zone.py)
+   - plain file fields, which Unfold's script must leave alone
    - the search in the bar
+   - the current tab, which may be out of sight on a phone
    - the focus in the first empty field of a form for adding
    - a note while the browser is offline */
 

@@ -143,7 +143,8 @@
     /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
     const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "long"});
     const now = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "auto"});
-    /* English times have the server's format (redeemer/formats). Others are those of their readers. */
+    /* In English, times have the server's format (redeemer/formats). In another language, they have
+       the usual format of that language, with Latin digits. */
     const padded = (number) => String(number).padStart(2, "0");
     const inEnglish = (moment) =>
         `${moment.getFullYear()}-${padded(moment.getMonth() + 1)}-${padded(moment.getDate())} ` +
