@@ -29,7 +29,7 @@ MOST_OF_PROGRAMS = MOST_OF_PERSON // 2
 
 
 class FairShareMiddleware:
-    """Refuses a request if too many of the same person or guild are being answered.
+    """Refuses a request if too many requests of the same person or guild are being answered.
 
     `MOST_OF_PERSON` is the limit for pages, and `MOST_OF_PROGRAMS` for the API.
 

@@ -66,7 +66,7 @@ class Windows:
     """One open window for each address and endpoint.
 
     A window opens with its first request. Refused requests do not move its end, because
-    docs/reference/protocol.md says that a request 62 s after a 429 is in a new window.
+    docs/reference/protocol.md says that the limit behaves as a fixed window.
     """
 
     rate: Rate | None

@@ -14,7 +14,7 @@ _STARTED = "🎁 Auto-Redeem Started"
 
 
 def problems(bench: Bench) -> Iterator[str]:
-    """A line for each thing that was told or done twice, or lost."""
+    """A line for each message or effect that is wrong, double or lost, and for each traceback."""
     yield from _told(bench)
     for done in bench.done:
         yield from _effects(bench, done)
@@ -43,7 +43,7 @@ def _told(bench: Bench) -> Iterator[str]:
     for row in rows:
         run = (row["redemption_id"], row["run_number"])
         shown = (starts if row["kind"] == "started" else ends)[run]
-        # A run that ends at once is told in one message, without its start.
+        # If a run ends at once, only its end is announced, so its start may be missing.
         fewest = 1 if row["kind"] == "complete" else 0
         if not fewest <= shown <= 1:
             yield f"{row['kind']} of run {run} was told {shown} times: {row['state']}"

@@ -92,7 +92,7 @@ class Message:
 
 @dataclass(slots=True)
 class Use:
-    """One use of the bot: a command, a menu of a message, a press or a sent form.
+    """One use of the bot: a command, a context menu of a message, a button or a sent form.
 
     Args:
         kind: Discord's number for the type of this interaction.

@@ -32,8 +32,8 @@ class Spoil:
     Args:
         path: a regular expression that the method and the path must contain, such as
             `POST .*/messages`.
-        status: the status of the answer. 0 gives the true answer, only later. With `BROKEN`, the
-            connection is closed without an answer.
+        status: the status of the answer. With 0, the true answer is sent after `delay_seconds`.
+            With `BROKEN`, the connection is closed without an answer.
         body: the answer. None for no body.
         headers: further headers.
         takes_effect: whether the request is carried out nevertheless.
@@ -81,7 +81,7 @@ class Rest:
 
     Args:
         token: the right token of the bot.
-        channels: the numbers of all channels. It may grow.
+        channels: the IDs of all channels. The caller and this class may add to this set later.
     """
 
     def __init__(self, token: str, channels: set[int]) -> None:

@@ -35,8 +35,9 @@ class FailureIsolation:
 
     Args:
         step: the name of the pass. The subjects of its alarms begin with it.
-        is_left_out: whether this pass leaves out an item, named as in `call`. The alarm of such an
-            item stays until another pass handles the item. By default, no item is left out.
+        is_left_out: takes an item in words, as `call` does, and returns whether this pass leaves
+            the item out. The alarm of such an item stays until another pass handles the item. By
+            default, no item is left out.
     """
 
     def __init__(

@@ -56,7 +56,7 @@ class PublicCode:
 
     @property
     def colour(self) -> str:
-        """The colour of the line in players.css: it repeats what the words say."""
+        """The end of the code's CSS class (`part-…`). Its colour repeats what the words say."""
         if self.percent is None:
             return "gone"
         if self.has_nobody:

@@ -55,8 +55,9 @@ def codes_of(member: Member) -> list[MyCode]:
     )
     found = [_mine(row, member) for row in rows]
     found += [MyCode(code) for code in codes_to_come([member], {one.code.pk for one in found})]
-    # An active code whose row is not among the newest `MOST_CODES` is older than these rows. It is
-    # left out with the rows, because nothing is known about it here.
+    # `codes_to_come` also returns active codes whose rows are not among the newest `MOST_CODES`.
+    # Such a code is older than all rows that were read, so the limit below leaves it out. It must
+    # not be shown as a code without a row.
     found.sort(key=lambda one: (one.code.first_seen_at, one.code.pk), reverse=True)
     newest: dict[str, MyCode] = {}
     for one in found[:MOST_CODES]:

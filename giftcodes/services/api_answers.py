@@ -67,8 +67,8 @@ def begin(caller: Caller, key: str, request: bytes) -> Begun:
 
     Args:
         caller: who sends the request. Keys of other tokens do not count. Neither do keys that were
-            sent when the maker had other rights, so that no answer shows what the maker may not
-            see any more.
+            sent when the token's maker had other rights, so that no answer shows what the maker may
+            not see any more.
         key: the `Idempotency-Key`.
         request: method, path and body. Two requests are the same if these are equal.
     """

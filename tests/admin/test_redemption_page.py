@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -132,6 +133,21 @@ def test_a_redemption_that_does_not_exist_is_not_found(browser: Browser) -> None
 
 
 # --- Retry unsettled ------------------------------------------------------------------------------
+def test_only_a_person_who_may_press_the_button_reads_about_it(
+    browser: Browser, client: Client
+) -> None:
+    row = past.redemption(state="complete", member_state="failed")
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_redemption"))
+    row.guild.officers.add(viewer)
+    client.force_login(viewer)
+
+    url = reverse("admin:live_redemption", args=[row.pk])
+
+    assert "“Retry unsettled” tries again." in part(browser, row, "state")
+    assert "Retry unsettled" not in client.get(url).json()["parts"]["state"]
+
+
 def test_retry_starts_only_redemptions_with_members_left(
     browser: Browser, task_queue: TaskQueue
 ) -> None:

@@ -129,8 +129,9 @@ class AccountForm(PasswordForm):
     def clean(self) -> dict[str, Any]:
         """Check last whether the name is free.
 
-        If everything else is right, a free name creates the account, which uses up the link. So
-        no one can try many names with one link to find out which of them have an account.
+        A name is checked only if everything else is right. A free name then creates the account,
+        which uses up the link. A taken name counts as a refusal, and too many refusals end the
+        link. So no one can try many names with one link to find out which of them have an account.
         """
         cleaned = super().clean()
         if not self.errors and is_taken(cleaned["username"]):

@@ -164,7 +164,7 @@ class GiftCodeAdmin(CodeEntry):
 
     @admin.display(description=_("members who have the code"))
     def served_shown(self, code: GiftCode) -> SafeString | str:
-        """The number of members who have the code in all guilds of the person, with a bar."""
+        """How many members of the person's guilds have the code, in all, with a bar."""
         found: CodeServed = code.found  # type: ignore[attr-defined]
         if not found.served.total:
             return NOTHING
@@ -181,7 +181,7 @@ class GiftCodeAdmin(CodeEntry):
 
     @admin.display(description=_("source"), ordering="source")
     def source_shown(self, code: GiftCode) -> str:
-        """Where the code came from. If the reader may know who added it, the person's name."""
+        """Where the code came from, with the name of who added it if the reader may know it."""
         return source_words(code.source, code.adder)  # type: ignore[attr-defined]
 
     # --- Actions ------------------------------------------------------------------------------

@@ -14,8 +14,9 @@
         }
         try {
             await navigator.clipboard.writeText(textOf(field));
+            return true;
         } catch {
-            document.execCommand("copy");  // A page without TLS has no clipboard.
+            return document.execCommand("copy");  // A page without TLS has no clipboard.
         }
     };
 
@@ -24,7 +25,10 @@
         button.hidden = false;
         button.setAttribute("aria-live", "polite");
         button.addEventListener("click", async () => {
-            await copy(document.querySelector(button.dataset.copy));  // A live page may have replaced the field.
+            // A live page may have replaced the field. If nothing was copied, its text is selected.
+            if (!await copy(document.querySelector(button.dataset.copy))) {
+                return;
+            }
             button.textContent = button.dataset.copied;
             setTimeout(() => { button.textContent = label; }, 3000);
         });

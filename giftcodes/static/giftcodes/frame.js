@@ -72,7 +72,9 @@
                     this.show(html);
                 }
             } catch {
-                this.say(this.form.dataset.failed);
+                if (this.asked === term) {
+                    this.say(this.form.dataset.failed);
+                }
             }
         }
 

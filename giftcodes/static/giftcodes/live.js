@@ -141,16 +141,17 @@
     }
 
     /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
-    const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "long"});
-    const now = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "auto"});
+    const language = document.documentElement.lang || "en";
+    const latin = `${language}-u-nu-latn`;
+    const relative = new Intl.RelativeTimeFormat(latin, {numeric: "always", style: "long"});
+    const now = new Intl.RelativeTimeFormat(latin, {numeric: "auto"});
     /* In English, times have the server's format (redeemer/formats). In another language, they have
        the usual format of that language, with Latin digits. */
     const padded = (number) => String(number).padStart(2, "0");
     const inEnglish = (moment) =>
         `${moment.getFullYear()}-${padded(moment.getMonth() + 1)}-${padded(moment.getDate())} ` +
         `${padded(moment.getHours())}:${padded(moment.getMinutes())}:${padded(moment.getSeconds())}`;
-    const language = document.documentElement.lang || "en";
-    const others = new Intl.DateTimeFormat(`${language}-u-nu-latn`, {dateStyle: "medium", timeStyle: "medium"});
+    const others = new Intl.DateTimeFormat(latin, {dateStyle: "medium", timeStyle: "medium"});
     const absolute = (moment) => language === "en" ? inEnglish(moment) : others.format(moment);
     const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -169,7 +170,11 @@
             time.title = absolute(moment);
             /* If the moment of a planned event has passed, the event is shown as happening now. */
             const shown = time.dataset.relative === "until" ? Math.max(moment, Date.now()) : moment;
-            time.textContent = "relative" in time.dataset ? distance(shown) : absolute(moment);
+            const text = "relative" in time.dataset ? distance(shown) : absolute(moment);
+            /* Each change ends a selection, and a screen reader may read it out. */
+            if (time.textContent !== text) {
+                time.textContent = text;
+            }
         }
     };
 
