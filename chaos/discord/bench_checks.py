@@ -46,13 +46,19 @@ def _told(bench: Bench) -> Iterator[str]:
         # If a run ends at once, only its end is announced, so its start may be missing.
         fewest = 1 if row["kind"] == "complete" else 0
         if not fewest <= shown <= 1:
-            yield f"{row['kind']} of run {run} was told {shown} times: {row['state']}"
+            yield (
+                f"the message “{row['kind']}” of run {run} was shown {shown} times; "
+                f"its state is {row['state']}"
+            )
         if row["state"] not in ("done", "dropped" if row["kind"] == "started" else "done"):
             yield f"{row['kind']} of run {run} is {row['state']}: {row['error']}"
     told = {(row["redemption_id"], row["run_number"]) for row in rows}
     for event in bench.events("locked"):
         if (event["redemption_id"], event["run_number"]) not in told:
-            yield f"run {event['run_number']} of {event['redemption_id']} was never told"
+            yield (
+                f"run {event['run_number']} of redemption {event['redemption_id']} "
+                "was never announced"
+            )
 
 
 def _effects(bench: Bench, done: Done) -> Iterator[str]:

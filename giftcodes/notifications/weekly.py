@@ -180,7 +180,9 @@ def tell_player(link_id: int) -> bool:
         case DeliveryOutcome.GONE:
             link.update(next_message_at=None)
     if delivery.error:
-        log_lines.warning("🤖 A direct message did not arrive.", link=link_id, error=delivery.error)
+        log_lines.warning(
+            "🤖 A direct message may not have arrived.", link=link_id, error=delivery.error
+        )
     return True
 
 

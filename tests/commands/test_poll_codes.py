@@ -68,7 +68,7 @@ def test_the_command_fails_if_a_feed_fails(world: World) -> None:
     said = run("poll_codes")
 
     assert said.status == 1
-    assert said.out.startswith("✗ The feed of Simulator failed: The feed could not be reached")
+    assert said.out.startswith("✗ The poll of Simulator failed: The feed could not be reached")
     assert "No usable answer from the feed of: Simulator." in said.err
 
 

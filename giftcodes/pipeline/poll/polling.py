@@ -133,7 +133,7 @@ def due_feeds(provider: str = "", *, force: bool = False) -> list[int]:
 def _poll(feed_id: int, config: ProviderConfig | FeedSource, *, force: bool) -> PollResult:
     feed = _claim(feed_id, config, force=force)
     if feed is None:
-        return PollResult(False, f"The feed of {config.title} is not due yet.")
+        return PollResult(False, f"{config.title}: the feed is not due yet.")
     with tracing.span("feed", feed_id=feed_id, provider=feed.provider):
         reading = fetch(
             config,
@@ -167,9 +167,7 @@ def _store_failure(feed: Feed, reading: FeedReading, *, title: str) -> PollResul
     feed.error = reading.error or ""
     feed.next_poll_at = database_now() + dt.timedelta(seconds=delay)
     feed.save(update_fields=["failures", "error", "next_poll_at"])
-    message = (
-        f"The feed of {title} failed: {english(feed.error)} It is asked again in {delay:.0f} s."
-    )
+    message = f"The poll of {title} failed: {english(feed.error)} It is repeated in {delay:.0f} s."
     log_lines.warning(message, failures=feed.failures)
     return PollResult(True, message, ok=False)
 
