@@ -83,7 +83,7 @@ def test_a_feed_that_asks_for_two_hours_is_left_alone_for_two_hours(
     said = run("poll_codes", "simulator")
     server.stop()
 
-    assert "It is asked again in 7200 s." in said.out
+    assert "It is repeated in 7200 s." in said.out
     assert Feed.objects.get().next_poll_at >= before + timedelta(seconds=7_200)
 
 
