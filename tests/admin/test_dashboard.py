@@ -161,6 +161,18 @@ def test_the_interval_of_a_live_page_is_a_number_in_each_language(
     assert 'data-again="10"' in page.content.decode()
 
 
+def test_without_javascript_the_times_of_home_are_dates(browser: Browser) -> None:
+    row = past.redemption(state="running", member_state="pending")
+    Redemption.objects.filter(pk=row.pk).update(locked_at=_LONG_AGO)
+    paused = {"pause_kind": "unknown", "paused_until": timezone.now() + dt.timedelta(hours=1)}
+    RateBudget.objects.update_or_create(provider="simulator", defaults=paused)
+    shown = parts(browser)
+    assert '<time datetime="2026-01-01T00:00:00+00:00" data-relative>2026-01-01' in shown["running"]
+    for name in ("running", "games", "needs"):
+        assert "<time" in shown[name], name
+        assert not re.search(r">\d{4}-\d\d-\d\dT", shown[name]), name
+
+
 def test_the_name_of_a_guild_is_text_and_never_markup(browser: Browser) -> None:
     row = past.redemption(state="running", member_state="pending")
     row.guild.name = "<img src=x onerror=alert(1)>"
