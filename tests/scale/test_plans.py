@@ -23,6 +23,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
+from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.pipeline import dispatch, figures, finish, prune, sweep
 from giftcodes.pipeline.start_many import start_many
 from giftcodes.queries.metrics import metrics
@@ -48,7 +49,7 @@ def test_the_sweep_reads_only_what_is_new_and_what_was_left_behind() -> None:
         Cursor.objects.create(name=name)
     Cursor.objects.create(name="awake", at=database_now() - timedelta(hours=1))
 
-    plans = plans_of(sweep.sweep)
+    plans = plans_of(lambda: sweep.sweep(FailureIsolation("sweep")))
 
     assert plans.read_whole == set()
     assert {"share_in_flight", "share_asked_in_vain", "share_proofs"} <= plans.indexes
