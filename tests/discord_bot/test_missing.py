@@ -149,6 +149,13 @@ def test_others_see_and_mend_nothing(play: Play, pack: Guild, bears: Guild, who:
     play(scenario)
 
 
+def officer_of(stage: Stage, pack: Guild) -> Asker:
+    """An officer of the guild, by a role in the server."""
+    chiefs = stage.home.role("chiefs")
+    stage.link(pack, chiefs)
+    return Asker(1, "rolf", server_id=stage.home.id, role_ids=frozenset({chiefs.id}))
+
+
 def test_a_member_of_another_guild_is_not_mended_through_a_button(
     play: Play, pack: Guild, bears: Guild
 ) -> None:
@@ -156,9 +163,7 @@ def test_a_member_of_another_guild_is_not_mended_through_a_button(
     foreign = member(bears, nickname="Foreign")
 
     async def scenario(stage: Stage) -> None:
-        chiefs = stage.home.role("chiefs")
-        stage.link(pack, chiefs)
-        asker = Asker(1, "rolf", server_id=stage.home.id, role_ids=frozenset({chiefs.id}))
+        asker = officer_of(stage, pack)
         with pytest.raises(Refused, match="no such member"):
             set_place(asker, str(pack.pk), str(foreign.pk), "1043")
         foreign.refresh_from_db()
@@ -175,9 +180,7 @@ def test_a_press_with_a_number_that_is_no_state_changes_nothing(
     anna = member(pack, nickname="Anna")
 
     async def scenario(stage: Stage) -> None:
-        chiefs = stage.home.role("chiefs")
-        stage.link(pack, chiefs)
-        asker = Asker(1, "rolf", server_id=stage.home.id, role_ids=frozenset({chiefs.id}))
+        asker = officer_of(stage, pack)
         with pytest.raises(Refused, match="is a number of 1 to"):
             set_place(asker, str(pack.pk), str(anna.pk), number)
         with pytest.raises(Refused, match="is a number of 1 to"):
